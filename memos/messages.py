@@ -1,0 +1,143 @@
+"""The values that travel between kernel, drivers and shell: messages, passages, blocks, calls.
+
+Frozen, without behaviour beyond their own fields; this module knows nothing else of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Kind(StrEnum):
+    """What a message is. The first two are what people said; the rest is the kernel's own traffic."""
+
+    USER = "user"  # what the user said
+    SPEECH = "speech"  # what the assistant said, i.e. the argument of send_message
+    CALL = "call"  # a function call of the assistant, as JSON
+    RESULT = "result"  # what the function returned
+    ALERT = "alert"  # the kernel tells the model something: date, pressure, an edit by hand
+    PAGE = "page"  # memory that the kernel paged in by itself
+
+
+SPOKEN = (Kind.USER, Kind.SPEECH)
+
+
+class State(StrEnum):
+    """How far a message got. A draft found at start means that the process was killed while it grew."""
+
+    DRAFT = "draft"
+    DONE = "done"
+    CUT = "cut"  # ended early: cancelled by the user, or found as a draft after a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call: its name and its arguments by name."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of recall storage.
+
+    Args:
+        id: the row's id, ascending in time within the database; `recall:7` in the model's view.
+        kind: what it is.
+        content: its text; for `CALL` the call as JSON.
+        created_at: UTC, timezone-aware.
+        turn: counts the user's turns of this agent from 1; everything that follows from one user
+            message has its turn.
+        state: `DONE`, or how it ended early.
+        token_ids: for what the model generated, its exact tokens under `model`; else empty.
+        model: fingerprint of the model whose tokens these are; empty where there are none.
+    """
+
+    id: int
+    kind: Kind
+    content: str
+    created_at: datetime
+    turn: int
+    state: State = State.DONE
+    token_ids: tuple[int, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A labelled block of the working context.
+
+    Args:
+        label: `[a-z][a-z0-9_]*`, what the functions call it by.
+        text: its content.
+        limit: the most tokens that `text` may have, by the loaded model's tokenizer.
+        description: what belongs in it, told to the model.
+    """
+
+    label: str
+    text: str
+    limit: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One row of archival storage: a note of the agent, or a piece of a document.
+
+    Args:
+        id: the row's id; `archival:7` in the model's view.
+        text: its content.
+        source: where it is from: a document's path, or `""` for a note.
+        location: where in the document: heading path, page; `""` for a note.
+        created_at: UTC, timezone-aware.
+    """
+
+    id: int
+    text: str
+    source: str
+    location: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Item]):
+    """One page of a search's results, best first.
+
+    Args:
+        items: what was found, on this page.
+        scores: one a item, higher is better; comparable within one search only.
+        total: how many there are on all pages.
+    """
+
+    items: tuple[Item, ...]
+    scores: tuple[float, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """A page-out: which messages left the queue, and the summary that took their place.
+
+    Args:
+        first_id: the first message that left, by id.
+        last_id: the last message that left.
+        messages: how many left.
+        tokens: how many tokens that freed.
+        summary: the recursive summary from now on (of all that has ever left, not only of these).
+        source: `"model"` or `"deterministic"`.
+        reason: why: `"flush"`, `"asked"`, `"model changed"`.
+    """
+
+    first_id: int
+    last_id: int
+    messages: int
+    tokens: int
+    summary: str
+    source: str
+    reason: str

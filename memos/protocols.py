@@ -1,0 +1,310 @@
+"""The seams between the kernel and its drivers: what the kernel asks of a model and of storage.
+
+The kernel imports these and never a driver; a driver implements one and never imports the kernel. Whoever
+composes an agent (`memos.agents`, a test) brings the two together. This module knows only values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from memos.messages import Block, Call, Eviction, Found, Kind, Message, Passage, State
+
+# ------------------------------------------------------------------------------------------- the model
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen among those the grammar admits.
+
+    Args:
+        temperature: 0 is greedy.
+        top_k: keep the k likeliest tokens; 0 keeps all.
+        top_p: keep the likeliest tokens that together have this probability (nucleus sampling).
+        min_p: drop tokens less likely than this share of the likeliest.
+        seed: of the random generator; the same seed, prompt and model give the same words.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffold:
+    """The token ids that a chat template puts around contents; the only source of control tokens.
+
+    Args:
+        open: before the system text (begin-of-text included).
+        system_to_user: between the system text and the first text of the user's side.
+        user_to_model: ends a text of the user's side and opens the model's, ready to generate.
+        model_to_user: ends the model's text and opens the user's side.
+        join: between two texts of the same side.
+    """
+
+    open: tuple[int, ...]
+    system_to_user: tuple[int, ...]
+    user_to_model: tuple[int, ...]
+    model_to_user: tuple[int, ...]
+    join: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """What the model may call in this step, narrowed to the agent's state.
+
+    Args:
+        name: the function's name.
+        parameters: JSON schema (an object) of its arguments.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallGrammar:
+    """Admits exactly one call, `{"function": NAME, "arguments": {…}}`, and nothing else.
+
+    Args:
+        functions: those that may be called.
+        refused: calls that may not be repeated word for word.
+    """
+
+    functions: tuple[FunctionSpec, ...]
+    refused: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextGrammar:
+    """Admits one paragraph of plain text without braces (no call).
+
+    Args:
+        max_chars: the longest text admitted.
+    """
+
+    max_chars: int = 2000
+
+
+Grammar = CallGrammar | TextGrammar
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The model is evaluating a prompt: `done` of `total` new tokens."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some more generated text. A character that spans tokens comes whole, with its last one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The end of a generation.
+
+    Args:
+        tokens: the ids that were generated, exactly.
+        text: their text.
+        finish: `"stop"` (the grammar is satisfied), `"length"` or `"cancelled"`.
+        evaluated: prompt tokens that had to be evaluated.
+        reused: prompt tokens that were resident in the key-value cache.
+        decodes: calls of the decoder for the generated tokens; fewer than tokens where some were forced.
+        seconds: wall time of the whole.
+    """
+
+    tokens: tuple[int, ...]
+    text: str
+    finish: str
+    evaluated: int
+    reused: int
+    decodes: int
+    seconds: float
+
+
+class LanguageModel(Protocol):
+    """A resident model with one context. Prompts are token ids; what they share is not read twice."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies weights, tokenizer and template; token ids are valid under one fingerprint only."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that prompt and reply together may have."""
+
+    @property
+    def scaffold(self) -> Scaffold:
+        """The chat template's own tokens."""
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Token ids of content. Control tokens in `text` stay text."""
+
+    def generate(
+        self,
+        prompt: Sequence[int],
+        grammar: Grammar,
+        *,
+        limit: int,
+        sampling: Sampling,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Reading | Piece | Generated]:
+        """Continue `prompt` by at most `limit` tokens; the last item is always one `Generated`.
+
+        The resident context becomes `prompt` plus what was generated. A prompt that shares a prefix with
+        what is resident costs only the tokens after it: rolling back is asking with a shorter prompt.
+
+        Raises:
+            WindowError: prompt and limit exceed the window.
+        """
+
+    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+        """Probabilities of `options` as the next token after `prompt`, normalised among themselves."""
+
+    def close(self) -> None:
+        """Free the model. It cannot be used afterwards."""
+
+
+# ------------------------------------------------------------------------------------------- storage
+
+
+class RecallStorage(Protocol):
+    """Every message of one agent, for ever. What a method returns is committed."""
+
+    def append(
+        self,
+        kind: Kind,
+        content: str,
+        *,
+        turn: int,
+        state: State = State.DONE,
+        token_ids: Sequence[int] = (),
+        model: str = "",
+    ) -> Message:
+        """Store a message and return it with its id."""
+
+    def amend(
+        self, message_id: int, *, content: str, state: State, token_ids: Sequence[int] = (), model: str = ""
+    ) -> Message:
+        """Replace a draft by more of it, or by its final form."""
+
+    def discard(self, message_id: int) -> None:
+        """Remove a draft of which nothing was shown."""
+
+    def get(self, message_id: int) -> Message | None:
+        """The message with this id, or None."""
+
+    def since(self, first_id: int) -> list[Message]:
+        """All messages from `first_id` on, oldest first."""
+
+    def last_turn(self) -> int:
+        """The newest message's turn; 0 where there is none."""
+
+    def count(self) -> int:
+        """How many messages there are."""
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        kinds: Sequence[Kind] = (Kind.USER, Kind.SPEECH),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        before_id: int | None = None,
+    ) -> Found[Message]:
+        """Messages by text, date or both, best first; without a query, newest first.
+
+        Args:
+            query: words; any of them may match, in any of their forms. Empty: all messages.
+            limit: the most to return.
+            offset: how many of the best to skip.
+            kinds: which kinds to look at.
+            start: not before this time (UTC, inclusive).
+            end: before this time (UTC, exclusive).
+            before_id: only messages with a smaller id.
+        """
+
+    def record_call(self, message_id: int, result_id: int, call: Call, *, ok: bool, seconds: float) -> None:
+        """Note that the call in `message_id` was answered by `result_id`."""
+
+
+class ArchivalStorage(Protocol):
+    """Passages that one agent can see: its own notes and the documents shared with it."""
+
+    def insert(self, text: str) -> Passage:
+        """Store a note of the agent."""
+
+    def search(self, query: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
+        """Passages by meaning and words, best first."""
+
+    def get(self, passage_id: int) -> Passage | None:
+        """The passage with this id, or None."""
+
+    def count(self) -> int:
+        """How many passages there are."""
+
+
+class AgentState(Protocol):
+    """What one agent is besides its messages: blocks, summary, and where its queue begins."""
+
+    def blocks(self) -> list[Block]:
+        """The working context, in its order."""
+
+    def save_block(self, block: Block, *, by: str) -> None:
+        """Create or change a block and keep its former text in the history. `by`: who did it."""
+
+    def summary(self) -> str:
+        """The recursive summary; empty before the first eviction."""
+
+    def queue_start(self) -> int:
+        """Id of the first message that is in the queue; 0 before the first eviction."""
+
+    def record_eviction(self, eviction: Eviction, *, queue_start: int) -> None:
+        """Move the queue's start and replace the summary, in one transaction."""
+
+    def evictions(self) -> list[Eviction]:
+        """All page-outs so far, oldest first."""
+
+
+class Embedder(Protocol):
+    """Turns text into vectors of unit length."""
+
+    @property
+    def name(self) -> str:
+        """Identifies model and version; vectors of two names are never compared."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in order."""
+
+
+class Indexer(Protocol):
+    """Where ingest puts passages: documents in, passages out, all or nothing a document."""
+
+    def document_hash(self, source: str) -> str | None:
+        """SHA-256 of the stored version of a document, or None where it is not stored."""
+
+    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+        """Replace a document by its passages `(text, location)` in one transaction; return how many."""
+
+    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the vector index up to date with SQL; return how many passages were embedded."""
