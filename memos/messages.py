@@ -5,6 +5,7 @@ Frozen, without behaviour beyond their own fields; this module knows nothing els
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -41,6 +42,11 @@ class Call:
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The call as the grammar spells it and recall storage keeps it."""
+        return json.dumps({"function": self.name, "arguments": self.arguments}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,30 @@
+"""The system calls: what a model may call to reach its memory, under the names that MemGPT gave them.
 
+Each is a typed function; its signature, validation and grammar follow from the types (`memos.tool`). They see the
+agent as `Memory` and know nothing of queues, tokens or storage.
+"""
+
+from memos.tools.archival import archival_memory_insert, archival_memory_search
+from memos.tools.blocks import core_memory_append, core_memory_replace
+from memos.tools.conversation import conversation_search, conversation_search_date, send_message
+
+SYSTEM_CALLS = (
+    send_message,
+    core_memory_append,
+    core_memory_replace,
+    conversation_search,
+    conversation_search_date,
+    archival_memory_insert,
+    archival_memory_search,
+)
+
+__all__ = [
+    "SYSTEM_CALLS",
+    "archival_memory_insert",
+    "archival_memory_search",
+    "conversation_search",
+    "conversation_search_date",
+    "core_memory_append",
+    "core_memory_replace",
+    "send_message",
+]

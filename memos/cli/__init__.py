@@ -1,1 +1,88 @@
+"""The command line: arguments in, exit status out. Sees agents and events, nothing deeper.
 
+Each command is a module that is imported when it is asked for, so that `memos --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+# name of the command -> (module, one line for `memos --help`)
+COMMANDS = {
+    "chat": ("memos.cli.chat", "Talk with an agent in the terminal."),
+    "ask": ("memos.cli.ask", "Ask an agent one thing and print its answer."),
+    "ingest": ("memos.cli.ingest", "Read files and folders into archival memory."),
+    "search": ("memos.cli.search", "Search what was said, and notes and documents."),
+    "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
+    "agents": ("memos.cli.agents", "List, rename and delete agents."),
+    "models": ("memos.cli.models", "List, pull and inspect models."),
+    "reindex": ("memos.cli.reindex", "Rebuild the search index from the database."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; for the list of `--help`, only its one line."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, line = COMMANDS[cmd_name]
+        if ctx.resilient_parsing:
+            return click.Command(cmd_name, short_help=line)
+        command: click.Command = import_module(module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and lines from the table above, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  memos models pull qwen2.5-coder-1.5b
+  memos chat ada
+  memos ingest docs/
+  memos ask ada "What is my dog called?"
+
+\b
+MEMOS_HOME names the data folder; settings.toml in it, and MEMOS_* variables,
+set defaults (e.g. MEMOS_CONTEXT=8192).""",
+)
+@click.version_option(package_name="memos-local", prog_name="memos")
+def cli() -> None:
+    """An assistant with a lasting memory, on one local model. Nothing leaves this machine."""
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one sentence and exit status 1."""
+    from memos.errors import MemosError
+
+    try:
+        cli.main(standalone_mode=False, prog_name="memos")
+    except MemosError as error:
+        click.echo(f"memos: {error}", err=True)
+        sys.exit(1)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is wrong. Keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

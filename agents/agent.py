@@ -1,0 +1,274 @@
+"""`Agent`: one named agent on one local model, as a Python object.
+
+Composes storage, inference and kernel, owns their lifetime, and gives the event stream to whoever asks. It holds
+no policy of its own; how a turn goes is the controller's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from memos.agents.composition import ingest_into, load_model, open_database
+from memos.errors import InputError
+from memos.events import Event, Notice, Speech
+from memos.kernel import Kernel, Storage, boot
+from memos.main_context import Ledger
+from memos.messages import Block, Eviction
+from memos.policy import KernelSettings
+from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
+from memos.settings import Settings, home, load
+from memos.tool import Tool
+from memos.tools import SYSTEM_CALLS
+
+if TYPE_CHECKING:
+    from memos.ingest.pipeline import IngestEvent, IngestFinished
+    from memos.storage.database import AgentStorage, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an agent answered.
+
+    Args:
+        text: its words; empty if the turn was cancelled before it spoke.
+        events: everything that happened on the way.
+    """
+
+    text: str
+    events: tuple[Event, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Blocks(Mapping[str, Block]):
+    """The working context, by label. Assigning text edits a block by hand; the model is told at once."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def __getitem__(self, label: str) -> Block:
+        return self._agent.kernel.working[label]
+
+    def __setitem__(self, label: str, text: str) -> None:
+        self._agent.edit_block(label, text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(block.label for block in self._agent.kernel.working.blocks)
+
+    def __len__(self) -> int:
+        return len(self._agent.kernel.working.blocks)
+
+
+class Agent:
+    """An agent that is open. Use `Agent.open`, and close it (or use `with`).
+
+    Attributes:
+        name: what the user calls it.
+        settings: those that it was opened with.
+        start_events: what was repaired or noticed when it was opened.
+        kernel: the running kernel.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        database: Database,
+        storage: AgentStorage,
+        model: LanguageModel,
+        tools: Sequence[Tool],
+        *,
+        owns_model: bool,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self._database = database
+        self._storage = storage
+        self._model = model
+        self._owns_model = owns_model
+        self._turn = threading.Lock()
+        self.kernel, self.start_events = self._boot(tools)
+
+    def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
+        stored = self._storage
+        wanted = self.settings
+        policy = KernelSettings.for_window(
+            self._model.window,
+            warning=wanted.warning,
+            evict_to=wanted.evict_to,
+            max_steps=wanted.max_steps,
+            prefetch=wanted.prefetch,
+            probe=wanted.probe,
+            probe_threshold=wanted.probe_threshold,
+        )
+        sampling = Sampling(
+            wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p, wanted.seed
+        )
+        storage = Storage(stored.recall, stored.archival, stored.state)
+        *events, kernel = boot(
+            self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling
+        )
+        assert isinstance(kernel, Kernel)  # noqa: S101 - boot ends with it
+        notices = [Notice(text) for text in self._database.take_notices()]
+        return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        *,
+        model: str | Path | LanguageModel | None = None,
+        context: int | None = None,
+        tools: Sequence[Tool] = (),
+        folder: str | Path | None = None,
+        create: bool = True,
+        progress: Callable[[str, float], None] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Open an agent, creating it if it is new.
+
+        Args:
+            name: letters, digits, `.`, `_` and `-`.
+            model: a name of `memos models list`, a GGUF file, or a `LanguageModel` of your own, which is
+                not closed with the agent.
+            context: the window in tokens.
+            tools: functions of your own, made with `@tool`.
+            folder: the data folder; by default `MEMOS_HOME`.
+            create: make the agent if there is none of this name.
+            progress: called with what is being done and a share from 0 to 1.
+            settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
+
+        Raises:
+            InputError: a name or setting cannot be used.
+            ModelError: the model is missing or damaged.
+            WindowError: the window does not fit the model, the memory or the agent.
+            AgentBusy: another process has this agent open.
+            StorageError: the data folder cannot be used.
+        """
+        ready = model if model is not None and not isinstance(model, str | Path) else None
+        named = str(model) if isinstance(model, str | Path) else None
+        wanted = load(model=named, context=context, **settings)
+        with ExitStack() as undo:
+            database = open_database(Path(folder) if folder else home(), wanted)
+            undo.callback(database.close)
+            # Name and lock first: they fail at once, the model only after seconds.
+            storage = database.agent(name, create=create)
+            undo.callback(storage.close)
+            language_model = ready
+            if language_model is None:
+                language_model = load_model(wanted, progress)
+                undo.callback(language_model.close)
+            agent = cls(
+                storage.name, wanted, database, storage, language_model, tools, owns_model=ready is None
+            )
+            undo.pop_all()
+            return agent
+
+    # ------------------------------------------------------------------------------------------ talk
+
+    def stream(self, text: str) -> Iterator[Event]:
+        """Say something and follow what happens, event by event.
+
+        Raises:
+            InputError: the message is empty, too long, or another turn is running; nothing was stored.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise InputError(f"Agent {self.name} is busy with another message.")
+        try:
+            yield from self.kernel.controller.turn(text)
+            yield from self._index()
+        finally:
+            self._turn.release()
+
+    def ask(self, text: str) -> Reply:
+        """Say something and wait for the answer."""
+        events = tuple(self.stream(text))
+        said = [event.text for event in events if isinstance(event, Speech)]
+        return Reply(said[-1] if said else "", events)
+
+    def cancel(self) -> None:
+        """End the running turn between two tokens; what was said so far is kept. From any thread."""
+        self.kernel.controller.cancel()
+
+    def _index(self) -> Iterator[Event]:
+        """Bring the search index up to date while the user reads."""
+        self._storage.archival.index_pending()
+        yield from (Notice(text) for text in self._database.take_notices())
+
+    # ---------------------------------------------------------------------------------------- memory
+
+    @property
+    def blocks(self) -> Blocks:
+        """The working context: `agent.blocks["user"].text`; assign to edit by hand."""
+        return Blocks(self)
+
+    def edit_block(self, label: str, text: str) -> tuple[Event, ...]:
+        """Set a block's text by hand.
+
+        Raises:
+            BlockError: no such block, or over its limit; nothing is changed.
+        """
+        return tuple(self.kernel.controller.edit_block(label, text))
+
+    @property
+    def recall(self) -> RecallStorage:
+        """Every message: `agent.recall.search("Rex")`."""
+        return self._storage.recall
+
+    @property
+    def archival(self) -> ArchivalStorage:
+        """Notes and passages: `agent.archival.insert("…")`, `agent.archival.search("…")`."""
+        return self._storage.archival
+
+    def ingest(
+        self, *paths: str | Path, observe: Callable[[IngestEvent], None] | None = None
+    ) -> IngestFinished:
+        """Read files and folders into this agent's archival memory.
+
+        Args:
+            paths: files or folders.
+            observe: called with every event of the pipeline.
+
+        Raises:
+            InputError: a path does not exist.
+            IngestError: nothing could be stored.
+        """
+        return ingest_into(self._storage.archival, self.settings, paths, observe)
+
+    def context(self) -> Ledger:
+        """Tokens by segment: used, reserved, free, pressure."""
+        return self.kernel.ledger()
+
+    def evict(self) -> tuple[Event, ...]:
+        """Page the oldest turns out now, rather than at the next flush."""
+        return tuple(self.kernel.queue.evict("asked"))
+
+    def evictions(self) -> list[Eviction]:
+        """All page-outs so far."""
+        return self._storage.state.evictions()
+
+    # ----------------------------------------------------------------------------------------- close
+
+    def close(self) -> None:
+        """Give agent, database and model free. Closing twice is fine."""
+        self._storage.close()
+        self._database.close()
+        if self._owns_model:
+            self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+

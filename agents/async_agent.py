@@ -1,0 +1,115 @@
+"""`AsyncAgent`: the same agent for programs with an event loop.
+
+Every call runs in one worker thread of the agent's own, so that the loop is never blocked and the model is never
+used by two threads. It adds nothing to what `Agent` can do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from memos.agents.agent import Agent, Reply
+from memos.events import Event
+from memos.main_context import Ledger
+from memos.messages import Found, Message, Passage
+
+Result = TypeVar("Result")
+_END = object()
+
+
+class AsyncAgent:
+    """An open agent in an event loop; make it with `await AsyncAgent.open(…)` or `async with`.
+
+    Attributes:
+        agent: the agent itself. Use it from the loop's thread for what is quick and only reads.
+    """
+
+    def __init__(self, agent: Agent, worker: ThreadPoolExecutor) -> None:
+        self.agent = agent
+        self._worker = worker
+
+    @classmethod
+    async def open(cls, name: str, **options: Any) -> Self:
+        """Open an agent; arguments and errors as in `Agent.open`."""
+        worker = ThreadPoolExecutor(1, thread_name_prefix=f"memos-{name}")
+        loop = asyncio.get_running_loop()
+        try:
+            agent = await loop.run_in_executor(worker, lambda: Agent.open(name, **options))
+        except BaseException:
+            worker.shutdown(wait=False)
+            raise
+        return cls(agent, worker)
+
+    async def _run(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, function)
+
+    async def ask(self, text: str) -> Reply:
+        """Say something and wait for the answer. Cancelling the task cancels the turn."""
+        try:
+            return await self._run(lambda: self.agent.ask(text))
+        except asyncio.CancelledError:
+            self.agent.cancel()
+            raise
+
+    async def stream(self, text: str) -> AsyncIterator[Event]:
+        """Say something and follow what happens. Leaving the loop early cancels the turn."""
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[Any] = asyncio.Queue()
+
+        def work() -> None:
+            try:
+                for event in self.agent.stream(text):
+                    loop.call_soon_threadsafe(events.put_nowait, event)
+            finally:
+                loop.call_soon_threadsafe(events.put_nowait, _END)
+
+        running = loop.run_in_executor(self._worker, work)
+        try:
+            while (event := await events.get()) is not _END:
+                yield event
+        finally:
+            if not running.done():
+                self.agent.cancel()
+            await running
+
+    def cancel(self) -> None:
+        """End the running turn between two tokens."""
+        self.agent.cancel()
+
+    async def edit_block(self, label: str, text: str) -> tuple[Event, ...]:
+        """Set a block's text by hand."""
+        return await self._run(lambda: self.agent.edit_block(label, text))
+
+    async def ingest(self, *paths: str | Path) -> Any:
+        """Read files and folders into archival memory."""
+        return await self._run(lambda: self.agent.ingest(*paths))
+
+    async def search_recall(self, query: str) -> Found[Message]:
+        """Messages by text."""
+        return await self._run(lambda: self.agent.recall.search(query))
+
+    async def search_archival(self, query: str) -> Found[Passage]:
+        """Passages by meaning and words."""
+        return await self._run(lambda: self.agent.archival.search(query))
+
+    async def context(self) -> Ledger:
+        """Tokens by segment."""
+        return await self._run(self.agent.context)
+
+    async def close(self) -> None:
+        """Give everything free."""
+        await self._run(self.agent.close)
+        self._worker.shutdown()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

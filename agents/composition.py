@@ -1,0 +1,138 @@
+"""Where drivers are made from settings: database, embedder, model, ingest.
+
+Heavy libraries are imported when they are needed. This module holds no state and no policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos.errors import ModelNotFound
+from memos.protocols import Embedder, LanguageModel
+from memos.settings import Settings, home, load
+
+if TYPE_CHECKING:
+    from memos.ingest.pipeline import IngestEvent, IngestFinished
+    from memos.storage.archival import Archival
+    from memos.storage.database import AgentStorage, Database
+
+    Reader = Callable[[Sequence[str | Path], Callable[[IngestEvent], None]], IngestFinished]
+
+
+def open_database(folder: Path, settings: Settings) -> Database:
+    """The data folder's database. Without an embedding model on this machine, search is by words alone."""
+    from memos.storage.database import Database
+
+    embedder: Callable[[], Embedder] | None = None
+    if embedding_folder(settings) is not None:
+        embedder = lambda: make_embedder(settings)  # noqa: E731 - made when a search first needs it
+    return Database.open(folder, url=settings.database or None, embedder=embedder)
+
+
+def embedding_folder(settings: Settings) -> Path | None:
+    """The embedding model's folder, verified; None where it has not been pulled."""
+    from memos.models.store import resolve
+
+    if Path(settings.embedding).is_dir():
+        return Path(settings.embedding)
+    try:
+        return resolve(settings.embedding)
+    except ModelNotFound:
+        return None
+
+
+def make_embedder(settings: Settings) -> Embedder:
+    """The embedding model.
+
+    Raises:
+        ModelNotFound: it has not been pulled; the sentence says how.
+    """
+    from memos.inference.embedding import SentenceEmbedder
+    from memos.models.store import resolve
+
+    return SentenceEmbedder(embedding_folder(settings) or resolve(settings.embedding))
+
+
+def load_model(settings: Settings, progress: Callable[[str, float], None] | None = None) -> LanguageModel:
+    """The chat model, verified and loaded.
+
+    Raises:
+        ModelError: it is missing, damaged, or not a model that this build can run.
+        WindowError: the window does not fit.
+    """
+    from memos.inference.engine import LlamaModel, fingerprint
+    from memos.inference.llama import LlamaOptions
+    from memos.models.store import resolve
+
+    path = resolve(settings.model)
+    report = progress or (lambda _what, _share: None)
+    options = LlamaOptions(
+        window=settings.context,
+        gpu_layers=settings.gpu_layers,
+        threads=settings.threads,
+        batch=settings.batch,
+        kv_type=settings.kv_type,
+        flash_attention=settings.flash_attention,
+    )
+    return LlamaModel(
+        path,
+        name=settings.model,
+        fingerprint=fingerprint(path),
+        options=options,
+        progress=lambda share: report("loading the model", share),
+    )
+
+
+@contextmanager
+def open_home() -> Iterator[Database]:
+    """The data folder's database, for as long as the block runs."""
+    with open_database(home(), load()) as database:
+        yield database
+
+
+@contextmanager
+def stored_agent(name: str) -> Iterator[AgentStorage]:
+    """What is stored of an agent, without its model.
+
+    Raises:
+        InputError: there is no such agent.
+        AgentBusy: it is open elsewhere.
+    """
+    with open_home() as database, database.agent(name, create=False) as storage:
+        yield storage
+
+
+@contextmanager
+def library(agent: str | None) -> Iterator[Reader]:
+    """A function that ingests paths into what every agent sees, or one agent alone."""
+    settings = load()
+    with open_database(home(), settings) as database, ExitStack() as held:
+        archive = database.library()
+        if agent is not None:
+            archive = held.enter_context(database.agent(agent)).archival
+        yield lambda paths, observe: ingest_into(archive, settings, paths, observe)
+
+
+def ingest_into(
+    archival: Archival,
+    settings: Settings,
+    paths: Sequence[str | Path],
+    observe: Callable[[IngestEvent], None] | None,
+) -> IngestFinished:
+    """Run the ingest pipeline into one archive; returns its totals."""
+    from memos.ingest.pipeline import IngestFinished, ingest
+    from memos.ingest.splitter import PassageSplitter
+    from memos.models.store import resolve
+
+    folder = embedding_folder(settings) or resolve(settings.embedding)
+    finished: IngestFinished | None = None
+    for event in ingest(paths, archival, PassageSplitter(folder)):
+        if observe is not None:
+            observe(event)
+        if isinstance(event, IngestFinished):
+            finished = event
+    assert finished is not None  # noqa: S101 - the pipeline ends with it
+    return finished

@@ -1,0 +1,78 @@
+"""Which calls a step admits: the grammar follows from the agent's state.
+
+Labels that exist, the space left in a block, lines that can be replaced, budgets that are spent, and the calls of
+this turn that may not be repeated. It does not know how a grammar is compiled or a call is run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memos.messages import Call
+from memos.protocols import CallGrammar, FunctionSpec
+from memos.speech import FUNCTION as SPEECH
+from memos.tool import Tool
+from memos.working_context import WorkingContext
+
+SAVES = ("core_memory_append", "archival_memory_insert")
+LEAST_SPACE = 10  # tokens; a block with less is full
+CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
+
+
+def admit(
+    tools: Sequence[Tool],
+    working: WorkingContext,
+    made: Sequence[Call],
+    *,
+    only: Sequence[str] = (),
+) -> CallGrammar:
+    """The grammar of one step.
+
+    Args:
+        tools: the agent's functions.
+        working: its blocks.
+        made: calls that were made in this turn.
+        only: admit these functions alone, as far as the state admits them; empty: all.
+
+    Returns:
+        A grammar that always admits at least speech.
+    """
+    functions = []
+    for tool in tools:
+        if only and tool.name not in only:
+            continue
+        if tool.budget is not None and sum(call.name == tool.name for call in made) >= tool.budget:
+            continue
+        schema = _narrow(tool, working)
+        if schema is not None:
+            functions.append(FunctionSpec(tool.name, schema))
+    if not functions:
+        functions = [FunctionSpec(t.name, t.schema) for t in tools if t.name == SPEECH]
+    return CallGrammar(tuple(functions), tuple(made))
+
+
+def _narrow(tool: Tool, working: WorkingContext) -> Mapping[str, Any] | None:
+    """The tool's schema, narrowed to what the blocks admit; None where nothing is left to call."""
+    if tool.name == "core_memory_append":
+        space = {b.label: working.left(b.label) for b in working.blocks}
+        labels = [label for label, left in space.items() if left >= LEAST_SPACE]
+        if not labels:
+            return None
+        schema = copy.deepcopy(tool.schema)
+        schema["properties"]["label"] = {"type": "string", "enum": labels}
+        content = schema["properties"]["content"]
+        widest = max(space[label] for label in labels) * CHARS_PER_TOKEN
+        content["maxLength"] = min(content.get("maxLength", widest), widest)
+        return schema
+    if tool.name == "core_memory_replace":
+        filled = {b.label: working.lines(b.label) for b in working.blocks if working.lines(b.label)}
+        if not filled:
+            return None
+        schema = copy.deepcopy(tool.schema)
+        schema["properties"]["label"] = {"type": "string", "enum": list(filled)}
+        lines = list(dict.fromkeys(line for some in filled.values() for line in some))
+        schema["properties"]["old_content"] = {"type": "string", "enum": lines}
+        return schema
+    return tool.schema

@@ -1,0 +1,64 @@
+"""`memos agents`: the list of agents, and their names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from memos.cli.options import json_option
+
+
+@click.group(
+    "agents",
+    epilog="""\b
+Examples:
+  memos agents list
+  memos agents rename ada lovelace
+  memos agents delete lovelace""",
+)
+def command() -> None:
+    """List, rename and delete agents."""
+
+
+@command.command("list", epilog="Example:  memos agents list --json")
+@json_option
+def list_agents(as_json: bool) -> None:
+    """All agents, with how much was said and when."""
+    from memos.agents.composition import open_home
+
+    with open_home() as database:
+        agents = database.agents()
+    if as_json:
+        click.echo(json.dumps([asdict(agent) for agent in agents], default=str))
+        return
+    for agent in agents:
+        last = f"{agent.last_at.astimezone():%Y-%m-%d %H:%M}" if agent.last_at else "never used"
+        click.echo(f"{agent.name:<24}{agent.messages:>8,} messages   {last}")
+    if not agents:
+        click.echo("There are no agents yet; `memos chat NAME` makes one.", err=True)
+
+
+@command.command("rename", epilog="Example:  memos agents rename ada lovelace")
+@click.argument("agent")
+@click.argument("new_name")
+def rename(agent: str, new_name: str) -> None:
+    """Give AGENT a NEW_NAME."""
+    from memos.agents.composition import open_home
+
+    with open_home() as database:
+        database.rename_agent(agent, new_name)
+
+
+@command.command("delete", epilog="Example:  memos agents delete ada --yes")
+@click.argument("agent")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(agent: str, yes: bool) -> None:
+    """Delete AGENT with everything it remembers. This cannot be undone."""
+    from memos.agents.composition import open_home
+
+    if not yes:
+        click.confirm(f"Delete {agent} and everything it remembers?", abort=True)
+    with open_home() as database:
+        database.delete_agent(agent)

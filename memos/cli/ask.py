@@ -1,0 +1,26 @@
+"""`memos ask`: one message, one answer."""
+
+from __future__ import annotations
+
+import click
+
+from memos.cli.options import json_option, model_options, open_agent
+
+
+@click.command(
+    "ask",
+    epilog="""\b
+Examples:
+  memos ask ada "What is my dog called?"
+  memos ask ada "What do the docs say about backups?" --json""",
+)
+@click.argument("agent")
+@click.argument("message")
+@model_options
+@json_option
+def command(agent: str, message: str, as_json: bool, **settings: object) -> None:
+    """Send MESSAGE to AGENT (made if new) and print the answer. The conversation is kept."""
+    from memos.tui.plain import answer
+
+    with open_agent(agent, quiet=as_json, **settings) as opened:
+        answer(opened, message, as_json=as_json)

@@ -1,0 +1,73 @@
+"""`memos ingest`: files and folders into archival memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from memos.cli.options import Status, json_option
+
+if TYPE_CHECKING:
+    from memos.ingest.pipeline import IngestEvent
+
+
+@click.command(
+    "ingest",
+    epilog="""\b
+Examples:
+  memos ingest docs/
+  memos ingest handbook.pdf notes.md --agent ada
+  memos ingest docs/ --json""",
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("--agent", help="Only this agent shall see the documents; by default all do.")
+@json_option
+def command(paths: tuple[str, ...], agent: str | None, as_json: bool) -> None:
+    """Read the files and folders PATHS into archival memory. What has not changed is not read again."""
+    from memos.agents.composition import library
+
+    with library(agent) as read:
+        report = _Report(as_json)
+        totals = read(paths, report.show)
+    report.close(totals.read, totals.unchanged, totals.skipped, totals.failed, totals.passages)
+    raise SystemExit(1 if totals.failed else 0)
+
+
+class _Report:
+    """Prints the pipeline's events: lines for what went wrong, one moving line for progress."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._status = Status(quiet=as_json)
+        self._files, self._total = 0, 0
+
+    def show(self, event: IngestEvent) -> None:
+        name = type(event).__name__
+        if self._json:
+            click.echo(json.dumps({"event": name, **asdict(event)}, default=str))
+            return
+        if name == "FilesFound":
+            self._total = event.total  # type: ignore[union-attr]
+        elif name == "Embedded":
+            self._status.show(f"embedding {event.done:,} of {event.total:,} passages", event.done / max(1, event.total))  # type: ignore[union-attr]
+        elif name != "IngestFinished":
+            self._files += 1
+            self._status.show(f"reading {self._files:,} of {self._total:,} files", self._files / max(1, self._total))
+            reason = getattr(event, "reason", "")
+            if reason:
+                self._status.clear()
+                verb = "failed" if name == "FileFailed" else "skipped"
+                click.echo(f"{verb} {event.path}: {reason}", err=True)  # type: ignore[union-attr]
+
+    def close(self, read: int, unchanged: int, skipped: int, failed: int, passages: int) -> None:
+        self._status.clear()
+        if not self._json:
+            sys.stdout.flush()
+            click.echo(
+                f"{read:,} read ({passages:,} passages), {unchanged:,} unchanged, "
+                f"{skipped:,} skipped, {failed:,} failed."
+            )

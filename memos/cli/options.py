@@ -1,0 +1,65 @@
+"""Options that several commands share, and how they open an agent. Knows click and `Agent.open`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from memos.agents import Agent
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def model_options(command: Command) -> Command:
+    """`--model`, `--context` and the settings that one turns most."""
+    options = [
+        click.option("--model", help="A name of `memos models list`, or a GGUF file."),
+        click.option("--context", type=int, help="The window in tokens.  [default: 4096]"),
+        click.option("--temperature", type=float, help="0 is greedy.  [default: 0]"),
+        click.option("--seed", type=int, help="Seed of the sampler.  [default: 0]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def open_agent(name: str, *, create: bool = True, quiet: bool = False, **settings: Any) -> Agent:
+    """Open an agent, with progress on a terminal's standard error."""
+    from memos.agents import Agent
+
+    status = Status(quiet=quiet)
+    try:
+        return Agent.open(name, create=create, progress=status.show, **settings)
+    finally:
+        status.clear()
+
+
+class Status:
+    """One line on standard error that is overwritten; silent where standard error is no terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._on = sys.stderr.isatty() and not quiet
+        self._shown = False
+
+    def show(self, what: str, share: float) -> None:
+        """Show work in progress: what is done, and a share from 0 to 1."""
+        if self._on:
+            done = int(20 * share)
+            bar = "━" * done + " " * (20 - done)
+            sys.stderr.write(f"\r\x1b[2K  {what} {bar} {share:4.0%}")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._shown = False

@@ -1,0 +1,21 @@
+"""`memos reindex`: the vector index anew, from the database."""
+
+from __future__ import annotations
+
+import click
+
+from memos.cli.options import Status
+
+
+@click.command("reindex", epilog="Example:  memos reindex")
+def command() -> None:
+    """Rebuild the search index from the database, e.g. after another embedding model was chosen."""
+    from memos.agents.composition import open_home
+
+    status = Status()
+    with open_home() as database:
+        count = database.reindex(
+            lambda done, total: status.show(f"embedding {done:,} of {total:,}", done / max(1, total))
+        )
+        status.clear()
+    click.echo(f"{count:,} messages and passages indexed.")

@@ -1,0 +1,304 @@
+"""The controller: the loop of one turn.
+
+Owns control flow: a search or an edit returns control to the model, only speaking ends the turn; steps and tokens
+are bounded, and the last permitted step admits only speech. It does not know how tokens are evaluated, how the
+queue is kept or what a function does.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from memos import events, prompts
+from memos.admission import SAVES, admit
+from memos.errors import ModelError
+from memos.events import Event
+from memos.function_executor import FunctionExecutor
+from memos.messages import Call, Kind, Message, State
+from memos.pager import Pager
+from memos.policy import KernelSettings
+from memos.protocols import CallGrammar, Generated, LanguageModel, Reading, RecallStorage, Sampling
+from memos.queue_manager import QueueManager
+from memos.speech import FUNCTION as SPEECH
+from memos.speech import SpeechReader
+from memos.tool import Tool
+from memos.working_context import WorkingContext
+
+CLOCK_PAUSE = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one turn has done so far."""
+
+    number: int
+    made: list[Call] = field(default_factory=list)
+    steps: int = 0
+    text: str = ""
+    reason: str = ""
+
+
+class Controller:
+    """Runs turns for one agent; made by `memos.kernel.boot`.
+
+    Args:
+        model: the resident model.
+        queue: the FIFO queue and the main context.
+        working: the blocks.
+        pager: pages of memory.
+        recall: message history.
+        executor: runs calls.
+        tools: what may be called.
+        policy: bounds and marks.
+        sampling: how tokens are chosen.
+        pending: takes the events of edits that happen while a function runs.
+        now: the clock, in the user's own time zone.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: LanguageModel,
+        queue: QueueManager,
+        working: WorkingContext,
+        pager: Pager,
+        recall: RecallStorage,
+        executor: FunctionExecutor,
+        tools: Sequence[Tool],
+        policy: KernelSettings,
+        sampling: Sampling,
+        pending: list[Event],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._model, self._queue, self._working = model, queue, working
+        self._pager, self._recall, self._executor = pager, recall, executor
+        self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
+        self._pending, self._now = pending, now
+        self._cancel = threading.Event()
+
+    def cancel(self) -> None:
+        """End the running turn between two tokens; what was said is kept. From any thread."""
+        self._cancel.set()
+
+    def turn(self, text: str) -> Iterator[Event]:
+        """Answer one message of the user.
+
+        Raises:
+            InputError: the message is empty or too long; nothing was stored.
+        """
+        self._queue.check_message(text)
+        self._cancel.clear()
+        started = time.perf_counter()
+        turn = _Turn(self._recall.last_turn() + 1)
+        yield from self._take(text, turn)
+        save = yield from self._probe(turn)
+        while not turn.reason:
+            yield from self._step(turn, save=save and turn.steps == 0)
+        context = self._queue.context
+        yield events.TurnFinished(
+            turn=turn.number,
+            text=turn.text,
+            reason=turn.reason,
+            steps=turn.steps,
+            used=context.used,
+            usable=context.usable,
+            seconds=time.perf_counter() - started,
+        )
+
+    # ----------------------------------------------------------------------------------- the message
+
+    def _take(self, text: str, turn: _Turn) -> Iterator[Event]:
+        """Store the message, make room, put it into view, and page in what goes with it."""
+        newest = self._recall.search(limit=1)
+        message = self._recall.append(Kind.USER, text, turn=turn.number)
+        yield events.MessageStored(message.id, turn.number, text)
+        clock = self._clock_text(newest.items[0] if newest.items else None)
+        needed = self._queue.cost(Kind.USER, text) + (self._queue.cost(Kind.ALERT, clock) if clock else 0)
+        yield from self._queue.make_room(needed + self._step_room())
+        self._queue.admit(message)
+        if clock:
+            self._queue.append(Kind.ALERT, clock, turn=turn.number)
+        yield from self._page_in(message, turn)
+        yield from self._queue.warn(turn.number)
+
+    def _clock_text(self, newest: Message | None) -> str:
+        now = self._now()
+        if newest and now - newest.created_at < CLOCK_PAUSE:
+            if newest.created_at.astimezone(now.tzinfo).date() == now.date():
+                return ""
+        return prompts.clock(now)
+
+    def _page_in(self, message: Message, turn: _Turn) -> Iterator[Event]:
+        if not self._policy.prefetch:
+            return
+        room = min(self._policy.page, self._queue.context.free - self._step_room())
+        if room < 32:
+            return
+        pages = (Kind.PAGE, Kind.RESULT)
+        in_view = [
+            found.content
+            for entry in self._queue.context.entries
+            if entry.kind in pages and (found := self._recall.get(entry.message_id))
+        ]
+        text, sources = self._pager.prefetch(
+            message.content, before_id=self._queue.first_id, in_view=in_view, room=room
+        )
+        if text:
+            page = self._queue.append(Kind.PAGE, text, turn=turn.number)
+            yield events.PagedIn(page.id, sources, self._queue.context.entries[-1].tokens.__len__())
+
+    def _probe(self, turn: _Turn) -> Iterator[Event]:
+        """Ask on a fork of the context whether the message tells a fact to keep; True requires a save."""
+        context = self._queue.context
+        if not self._policy.probe:
+            return False
+        question = self._model.tokenize(prompts.PROBE)
+        prompt = context.ready(question)
+        if len(prompt) >= context.window:
+            return False
+        started = time.perf_counter()
+        yes, _ = self._model.choose(prompt, ("yes", "no"))
+        save = yes >= self._policy.probe_threshold
+        yield events.Probed("lasting fact?", round(yes, 4), "save" if save else "nothing to save")
+        yield events.Step("probe", len(question), len(prompt) - len(question), 0, 0, time.perf_counter() - started)
+        return save
+
+    # --------------------------------------------------------------------------------------- one step
+
+    def _step_room(self) -> int:
+        """Tokens that must be free before a call that does not speak is admitted: the rest of the reserve
+        then holds its result and the speech that ends the turn."""
+        return self._queue.context.reserve * 5 // 8
+
+    def _step(self, turn: _Turn, *, save: bool) -> Iterator[Event]:
+        last = turn.steps + 1 >= self._policy.max_steps
+        if not last:
+            yield from self._queue.make_room(self._step_room(), keep_turn=turn.number)
+            last = self._queue.context.free < self._step_room()
+        only = (SPEECH,) if last else SAVES if save else ()
+        grammar = admit(self._tools, self._working, turn.made, only=only)
+        turn.steps += 1
+        yield from self._generate(turn, grammar)
+
+    def _generate(self, turn: _Turn, grammar: CallGrammar) -> Iterator[Event]:
+        """Decode one call, showing its words as they come, and act on it."""
+        context = self._queue.context
+        prompt = context.ready()
+        limit = min(context.reserve, context.window - len(prompt))
+        speech = _Speech(self._recall, turn.number)
+        items = self._model.generate(
+            prompt, grammar, limit=limit, sampling=self._sampling, cancelled=self._cancel.is_set
+        )
+        end: Generated | None = None
+        for item in items:
+            if isinstance(item, Reading):
+                yield events.Progress("reading", item.done, item.total)
+            elif isinstance(item, Generated):
+                end = item
+            else:
+                yield from speech.feed(item.text)
+        if end is None:
+            raise ModelError("The model ended without a result.")
+        yield events.Step("call", end.evaluated, end.reused, len(end.tokens), end.decodes, end.seconds)
+        if speech.message is not None:
+            yield from self._speak(turn, speech, end)
+        elif end.finish == "cancelled":
+            turn.reason = "cancelled"
+        else:
+            yield from self._call(turn, end)
+
+    def _speak(self, turn: _Turn, speech: _Speech, end: Generated) -> Iterator[Event]:
+        whole = end.finish == "stop"
+        message = speech.finish(
+            State.DONE if whole else State.CUT,
+            end.tokens if whole else (),
+            self._model.fingerprint if whole else "",
+        )
+        self._queue.admit(message)
+        turn.text = message.content
+        turn.reason = "cancelled" if end.finish == "cancelled" else "spoke"
+        yield events.Speech(message.id, message.content, cut=not whole)
+
+    def _call(self, turn: _Turn, end: Generated) -> Iterator[Event]:
+        try:
+            data = json.loads(end.text)
+            call = Call(data["function"], data["arguments"])
+        except (ValueError, KeyError, TypeError):
+            reason = "too long" if end.finish == "length" else "no call"
+            yield events.CallInvalid(end.text, reason)
+            self._queue.append(Kind.ALERT, prompts.cut_off(), turn=turn.number)
+            return
+        if call.name == SPEECH:  # an empty message: nothing was shown, nothing is said
+            turn.reason = "spoke"
+            return
+        message = self._queue.append(Kind.CALL, call.text, turn=turn.number, token_ids=end.tokens)
+        yield events.CallStarted(message.id, call.name, call.arguments)
+        turn.made.append(call)
+        outcome = self._executor.run(call)
+        yield from self._drain()
+        result = self._queue.append(
+            Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=turn.number
+        )
+        self._recall.record_call(message.id, result.id, call, ok=outcome.ok, seconds=outcome.seconds)
+        yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)
+
+    def _fitted(self, text: str) -> str:
+        """A result cut to the room that is left before the closing speech's share of the reserve."""
+        context = self._queue.context
+        speech = context.reserve * 3 // 8 + len(context.ready()) - context.used
+        room = context.window - context.used - speech - 16
+        return self._pager.cut(text, max(8, min(self._policy.result, room)))
+
+    def _drain(self) -> Iterator[Event]:
+        yield from self._pending
+        self._pending.clear()
+
+    # ---------------------------------------------------------------------------------- from outside
+
+    def edit_block(self, label: str, text: str) -> Iterator[Event]:
+        """The user sets a block by hand; the model is told at once, without moving the prefix."""
+        before = self._working[label].text
+        block = self._working.set(label, text, by="user")
+        yield from self._drain()
+        if block.text == before:
+            return
+        alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
+        yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
+        self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
+
+
+class _Speech:
+    """A message that grows in recall storage while it is said: words are committed before they are shown."""
+
+    def __init__(self, recall: RecallStorage, turn: int) -> None:
+        self._recall, self._turn = recall, turn
+        self._reader = SpeechReader()
+        self.message: Message | None = None
+
+    def feed(self, piece: str) -> Iterator[Event]:
+        words = self._reader.feed(piece)
+        if not words:
+            return
+        if self.message is None:
+            self.message = self._recall.append(Kind.SPEECH, words, turn=self._turn, state=State.DRAFT)
+        else:
+            self.message = self._recall.amend(
+                self.message.id, content=self._reader.said, state=State.DRAFT
+            )
+        yield events.SpeechDelta(self.message.id, words)
+
+    def finish(self, state: State, tokens: Sequence[int], model: str) -> Message:
+        assert self.message is not None  # noqa: S101 - only asked for after words were fed
+        return self._recall.amend(
+            self.message.id, content=self._reader.said, state=state, token_ids=tokens, model=model
+        )
+
+
+def local_now() -> datetime:
+    """The time, in the machine's own zone."""
+    return datetime.now(UTC).astimezone()

@@ -1,0 +1,203 @@
+"""The event stream: everything that an observer (shell, `--json`, log, test) can know of a running agent.
+
+One frozen dataclass an event; `to_json` gives the form that `--json` prints. This module knows nothing else of
+ours but the values an event carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain values, with its class's name under `event`."""
+        return {"event": type(self).__name__, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired(Event):
+    """The last process ended in the middle of something; this is what was put right at start."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something that the user should know and that stops nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStored(Event):
+    """The user's message is committed to recall storage."""
+
+    message_id: int
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """Work that takes a while: `done` of `total` units. `task` says what, e.g. `reading`."""
+
+    task: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PagedIn(Event):
+    """The kernel put memory into the queue by itself."""
+
+    message_id: int
+    sources: tuple[str, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probed(Event):
+    """The kernel asked the model a yes/no question on a fork of the context."""
+
+    question: str
+    probability: float
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDelta(Event):
+    """More words of what the assistant says. They are committed before this event."""
+
+    message_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech(Event):
+    """What the assistant said, whole. `cut`: it ended early (cancelled, or no room)."""
+
+    message_id: int
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted(Event):
+    """The model called a function; the call is committed, the function has not run yet."""
+
+    message_id: int
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished(Event):
+    """A function returned (`ok`), or failed; either way the model reads `result`."""
+
+    message_id: int
+    name: str
+    ok: bool
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallInvalid(Event):
+    """What the model generated is no call that can be run; it was told so."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEdited(Event):
+    """A block of the working context changed. `by`: `assistant` or `user`."""
+
+    label: str
+    before: str
+    after: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PressureWarning(Event):
+    """The main context is filling up."""
+
+    pressure: float
+    used: int
+    usable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted(Event):
+    """Messages left the queue. They stay in recall storage, under these ids."""
+
+    first_id: int
+    last_id: int
+    messages: int
+    tokens: int
+    summary: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixMoved(Event):
+    """The prompt no longer begins with what it was: the declared exceptions of the prefix invariant.
+
+    Args:
+        reason: `eviction`, `write-back`, `edit` or `start`.
+        kept: tokens of the old prompt that the new one still begins with.
+    """
+
+    reason: str
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Event):
+    """One pass through the model ended: the cost of a call, a probe or a summary, in tokens.
+
+    Args:
+        purpose: `call`, `probe` or `summary`.
+        evaluated: prompt tokens that were evaluated.
+        reused: prompt tokens that were resident.
+        generated: tokens that were generated.
+        decodes: decoder passes for these.
+        seconds: wall time.
+    """
+
+    purpose: str
+    evaluated: int
+    reused: int
+    generated: int
+    decodes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished(Event):
+    """The turn is over and the agent waits.
+
+    Args:
+        turn: its number.
+        text: what the assistant said, in one piece.
+        reason: `spoke`, `cancelled` or `failed`.
+        steps: calls that the model made, speech included.
+        used: tokens in use at the end.
+        usable: tokens that could be.
+        seconds: wall time.
+    """
+
+    turn: int
+    text: str
+    reason: str
+    steps: int
+    used: int
+    usable: int
+    seconds: float

@@ -1,0 +1,297 @@
+"""The decode loop: one resident context, prompts by token ids, calls by grammar.
+
+Owns which tokens are resident in the key-value cache. Every prompt is compared with them, the shared prefix is
+kept and only the rest is evaluated; so a rollback, a fork for a probe and a summary in place are all nothing
+but asking with another prompt. It does not know what a message, a block or an eviction is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import llguidance
+import llguidance.llamacpp
+import llguidance.numpy
+import numpy as np
+from numpy.typing import NDArray
+
+from memos.errors import ModelError, WindowError
+from memos.inference.grammar import lark
+from memos.inference.llama import Llama, LlamaOptions
+from memos.inference.sampler import Sampler
+from memos.inference.template import scaffold_text
+from memos.protocols import Generated, Grammar, Piece, Reading, Sampling, Scaffold
+
+
+class LlamaModel:
+    """`memos.protocols.LanguageModel` on llama.cpp.
+
+    Args:
+        path: a GGUF file.
+        name: what the user calls it.
+        fingerprint: SHA-256 of the weights, or another string that changes with them.
+        options: window, offloading, threads.
+        progress: called with a share from 0 to 1 while the weights are read.
+
+    Raises:
+        ModelError: the file cannot be loaded.
+        WindowError: the window does not fit.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        fingerprint: str,
+        options: LlamaOptions,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        self._llama = Llama(path, options, progress)
+        self._name = name
+        self._window = options.window
+        self._resident: list[int] = []
+        self._scaffold, self.template_note = self._read_template()
+        self._fingerprint = fingerprint
+        self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
+        self._mask = llguidance.numpy.allocate_token_bitmask(1, self._guide.vocab_size)
+
+    @property
+    def name(self) -> str:
+        """What the user calls the model."""
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """Token ids are valid under one fingerprint only."""
+        return self._fingerprint
+
+    @property
+    def window(self) -> int:
+        """Tokens that prompt and reply together may have."""
+        return self._window
+
+    @property
+    def trained_window(self) -> int:
+        """Tokens that the model was trained for."""
+        return self._llama.trained_window
+
+    @property
+    def scaffold(self) -> Scaffold:
+        """The chat template's own tokens."""
+        return self._scaffold
+
+    @property
+    def resident(self) -> tuple[int, ...]:
+        """The tokens whose keys and values are in the cache."""
+        return tuple(self._resident)
+
+    def _read_template(self) -> tuple[Scaffold, str]:
+        llama = self._llama
+        text, note = scaffold_text(llama.chat_template, llama.token_name(llama.begin), llama.end_name)
+        begin = () if llama.begin < 0 else (llama.begin,)
+        opening = llama.tokenize(text.open, special=True)
+        if opening[: len(begin)] != begin:  # some templates print begin-of-text themselves
+            opening = begin + opening
+        cut = (text.system_to_user, text.user_to_model, text.model_to_user)
+        middle = (llama.tokenize(part, special=True) for part in cut)
+        return Scaffold(opening, *middle, join=llama.tokenize("\n\n", special=False)), note
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Token ids of content; the names of control tokens stay text."""
+        return self._llama.tokenize(text, special=False)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._resident.clear()
+        self._llama.close()
+
+    # ---------------------------------------------------------------------------------------- prompts
+
+    def _read(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+        """Make `prompt` resident; yields progress, and at the end how many tokens were evaluated."""
+        if not prompt:
+            raise ModelError("A prompt has at least one token.")
+        keep = shared_prefix(self._resident, prompt)
+        keep = min(keep, len(prompt) - 1)  # the last token is evaluated again, for its logits
+        if keep < len(self._resident):
+            if not self._llama.truncate(keep):
+                keep = 0
+            del self._resident[keep:]
+        total = len(prompt) - keep
+        step = self._llama.options.batch
+        for start in range(keep, len(prompt), step):
+            if start > keep:
+                yield Reading(start - keep, total)
+            if cancelled():
+                break
+            self._decode(prompt[start : start + step])
+        yield len(self._resident) - keep
+
+    def _decode(self, tokens: Sequence[int]) -> None:
+        try:
+            self._llama.decode(tokens, len(self._resident))
+        except BaseException:  # an interrupt, too: the cache may hold what `_resident` does not name
+            if not self._llama.truncate(len(self._resident)):
+                self._resident.clear()
+            raise
+        self._resident.extend(tokens)
+
+    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+        """Probabilities of `options` (each by its first token) to follow `prompt`, normalised to 1."""
+        for _ in self._read(prompt, lambda: False):
+            pass
+        logits = self._llama.logits()
+        first = [self._llama.tokenize(option, special=False)[0] for option in options]
+        scores = np.array([logits[token] for token in first], dtype=np.float64)
+        likelihood = np.exp(scores - scores.max())
+        return tuple(float(share) for share in likelihood / likelihood.sum())
+
+    # ------------------------------------------------------------------------------------- generation
+
+    def generate(
+        self,
+        prompt: Sequence[int],
+        grammar: Grammar,
+        *,
+        limit: int,
+        sampling: Sampling,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Reading | Piece | Generated]:
+        """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
+        if len(prompt) + limit > self._window:
+            raise WindowError(
+                f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}."
+            )
+        started = time.perf_counter()
+        matcher = self._matcher(grammar)
+        evaluated = 0
+        for item in self._read(prompt, cancelled):
+            if isinstance(item, Reading):
+                yield item
+            else:
+                evaluated = item
+        run = _Run(self, matcher, Sampler(sampling), limit, cancelled)
+        if len(self._resident) == len(prompt):
+            yield from run.pieces()
+        else:
+            run.finish = "cancelled"
+        yield Generated(
+            tokens=tuple(run.tokens),
+            text=run.text,
+            finish=run.finish,
+            evaluated=evaluated,
+            reused=len(prompt) - evaluated if run.finish != "cancelled" or run.tokens else 0,
+            decodes=run.decodes,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _matcher(self, grammar: Grammar) -> llguidance.LLMatcher:
+        source = lark(grammar)
+        matcher = llguidance.LLMatcher(self._guide, source)
+        if matcher.is_error():
+            raise ModelError(f"The grammar of the functions does not compile: {matcher.get_error()}")
+        return matcher
+
+    def _allowed(self, matcher: llguidance.LLMatcher) -> NDArray[np.bool_]:
+        llguidance.numpy.fill_next_token_bitmask(matcher, self._mask)
+        bits = np.unpackbits(self._mask.view(np.uint8)[0], bitorder="little")
+        return bits[: self._llama.vocabulary_size].astype(bool)
+
+
+class _Run:
+    """One generation in progress: which tokens came, and their text so far."""
+
+    def __init__(
+        self,
+        model: LlamaModel,
+        matcher: llguidance.LLMatcher,
+        sampler: Sampler,
+        limit: int,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._model, self._matcher, self._sampler = model, matcher, sampler
+        self._limit, self._cancelled = limit, cancelled
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.tokens: list[int] = []
+        self.text = ""
+        self.decodes = 0
+        self.finish = "stop"
+
+    def pieces(self) -> Iterator[Piece]:
+        """Generate until the grammar is satisfied, the limit is reached or the user cancels."""
+        while not self._matcher.is_stopped():
+            if self._cancelled():
+                self.finish = "cancelled"
+                return
+            tokens = self._next()
+            if not tokens:
+                return
+            room = self._limit - len(self.tokens)
+            if len(tokens) > room:
+                self.finish = "length"
+                return
+            yield from self._take(tokens)
+
+    def _next(self) -> list[int]:
+        """The tokens that come next: all that are forced, else one that is sampled."""
+        forced: list[int] = self._matcher.compute_ff_tokens()
+        if forced:
+            consumed = self._matcher.try_consume_tokens(forced)
+            if consumed:
+                return forced[:consumed]
+        allowed = self._model._allowed(self._matcher)
+        if self._matcher.is_error():
+            raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
+        token = self._sampler.sample(self._model._llama.logits(), allowed)
+        if self._model._llama.is_end(token):
+            return []
+        self._matcher.consume_token(token)
+        return [token]
+
+    def _take(self, tokens: list[int]) -> Iterator[Piece]:
+        self.tokens.extend(tokens)
+        data = b"".join(self._model._llama.token_bytes(token) for token in tokens)
+        text = self._decoder.decode(data)
+        self.text += text
+        # The last tokens are evaluated with whatever comes next: a call that is complete needs no logits.
+        if not self._matcher.is_stopped() and len(self.tokens) < self._limit:
+            self._model._decode(tokens)
+            self.decodes += 1
+        if text:
+            yield Piece(text)
+
+
+def shared_prefix(one: Sequence[int], two: Sequence[int]) -> int:
+    """How many tokens two sequences have in common from the start."""
+    length = min(len(one), len(two))
+    for index in range(length):
+        if one[index] != two[index]:
+            return index
+    return length
+
+
+def fingerprint(path: Path) -> str:
+    """A short name for a GGUF file's content, made in milliseconds.
+
+    SHA-256 over the size, the first 16 MiB (header, vocabulary, template) and the last MiB. It tells models
+    apart; whether a file is intact is the model store's question.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            digest.update(str(size).encode())
+            digest.update(file.read(16 << 20))
+            file.seek(max(0, size - (1 << 20)))
+            digest.update(file.read())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    return digest.hexdigest()[:16]

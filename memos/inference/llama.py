@@ -1,0 +1,256 @@
+"""The llama.cpp library as one object: weights, vocabulary and a context with its key-value cache.
+
+Owns every pointer and every call into llama_cpp; translates its return codes into errors of ours. It does
+not know what the tokens mean, which of them are resident, or what a grammar is: that is `engine`'s.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import llama_cpp as lib
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from memos.errors import ModelError, WindowError
+
+KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaOptions:
+    """How weights and context are loaded.
+
+    Args:
+        window: tokens of the context.
+        gpu_layers: layers to offload; -1 is all, where the build has a GPU backend.
+        threads: CPU threads; 0 is one a physical core.
+        batch: tokens evaluated in one call; also how fine progress and cancellation are in a prompt.
+        kv_type: type of the cached keys and values: `"f16"` or `"q8_0"`.
+        flash_attention: needed for quantised values.
+    """
+
+    window: int
+    gpu_layers: int = -1
+    threads: int = 0
+    batch: int = 256
+    kv_type: str = "f16"
+    flash_attention: bool = False
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _silent(_level: int, _text: bytes, _data: ctypes.c_void_p) -> None:
+    """llama.cpp writes its log to stderr by default, over the chat."""
+
+
+class Llama:
+    """Weights and one context of llama.cpp, by its C interface.
+
+    Args:
+        path: a GGUF file whose header has been checked.
+        options: how to load it.
+        progress: called with a share from 0 to 1 while weights are read.
+
+    Raises:
+        ModelError: llama.cpp cannot read or run the file.
+        WindowError: the key-value cache does not fit into memory, or the window is beyond the training.
+    """
+
+    def __init__(
+        self, path: Path, options: LlamaOptions, progress: Callable[[float], None] | None = None
+    ) -> None:
+        if options.kv_type not in KV_TYPES:
+            raise ModelError(f"kv_type is one of {', '.join(KV_TYPES)}, not {options.kv_type!r}.")
+        if options.kv_type != "f16" and not options.flash_attention:
+            raise ModelError(f"kv_type {options.kv_type} needs flash_attention = true.")
+        self.options = options
+        self._context: object | None = None
+        self._model: object | None = None
+        lib.llama_log_set(_silent, ctypes.c_void_p(0))
+        lib.llama_backend_init()
+        self._model = self._load(path, progress)
+        self.vocab = lib.llama_model_get_vocab(self._model)
+        self.vocabulary_size: int = lib.llama_vocab_n_tokens(self.vocab)
+        self.trained_window: int = lib.llama_model_n_ctx_train(self._model)
+        self._check_window()
+        self._context = self._open_context()
+        self.memory = lib.llama_get_memory(self._context)
+        self._batch = lib.llama_batch_init(options.batch, 0, 1)
+
+    def _load(self, path: Path, progress: Callable[[float], None] | None) -> object:
+        parameters = lib.llama_model_default_params()
+        parameters.n_gpu_layers = self.options.gpu_layers if lib.llama_supports_gpu_offload() else 0
+        if progress is not None:
+            report = progress
+
+            @lib.llama_progress_callback  # type: ignore[untyped-decorator]
+            def callback(share: float, _data: ctypes.c_void_p) -> bool:
+                report(share)
+                return True
+
+            parameters.progress_callback = callback
+        model = lib.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not model:
+            raise ModelError(f"llama.cpp cannot load {path}: not a model that this build supports.")
+        if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
+            lib.llama_model_free(model)
+            raise ModelError(f"{path} is not a text generation model (it has an encoder).")
+        return model  # type: ignore[no-any-return]
+
+    def _check_window(self) -> None:
+        window = self.options.window
+        if window > self.trained_window:
+            self.close()
+            raise WindowError(
+                f"A window of {window:,} tokens is beyond the {self.trained_window:,} that this model was "
+                f"trained for; ask for --context {self.trained_window} or less."
+            )
+        needed = self.kv_bytes(window)
+        free = psutil.virtual_memory().available
+        on_gpu = lib.llama_supports_gpu_offload() and self.options.gpu_layers != 0
+        if not on_gpu and needed > free:
+            self.close()
+            raise WindowError(
+                f"A window of {window:,} tokens needs {needed / 2**30:.1f} GiB of memory for its key-value "
+                f"cache, and {free / 2**30:.1f} GiB are free; ask for a smaller --context."
+            )
+
+    def kv_bytes(self, tokens: int) -> int:
+        """Bytes of the key-value cache for this many tokens (upper bound; windowed layers need less)."""
+        model = self._model
+        heads = max(1, lib.llama_model_n_head(model))
+        width = lib.llama_model_n_embd(model) // heads * max(1, lib.llama_model_n_head_kv(model))
+        per_value = 2.0 if self.options.kv_type == "f16" else 34 / 32
+        return int(2 * width * lib.llama_model_n_layer(model) * per_value * tokens)
+
+    def _open_context(self) -> object:
+        options = self.options
+        parameters = lib.llama_context_default_params()
+        parameters.n_ctx = options.window
+        parameters.n_batch = parameters.n_ubatch = options.batch
+        parameters.n_seq_max = 2  # the second sequence is room for parked spans and work ahead of time
+        parameters.kv_unified = True
+        parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
+        parameters.no_perf = True
+        parameters.type_k = parameters.type_v = KV_TYPES[options.kv_type]
+        parameters.flash_attn_type = 1 if options.flash_attention else 0
+        threads = options.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
+        parameters.n_threads = parameters.n_threads_batch = threads
+        context = lib.llama_init_from_model(self._model, parameters)
+        if not context:
+            self.close()
+            raise WindowError(
+                f"llama.cpp cannot open a window of {options.window:,} tokens for this model; "
+                "ask for a smaller --context."
+            )
+        return context  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Free context and weights; harmless when called again."""
+        if self._context is not None:
+            lib.llama_batch_free(self._batch)
+            lib.llama_free(self._context)
+            self._context = None
+        if self._model is not None:
+            lib.llama_model_free(self._model)
+            self._model = None
+
+    # ------------------------------------------------------------------------------------ vocabulary
+
+    def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
+        """Token ids of `text`, without begin or end of text.
+
+        Args:
+            special: whether the names of control tokens in `text` become control tokens. True for a
+                template's own scaffold only, never for content.
+        """
+        data = text.encode("utf-8", "replace")
+        size = len(data) + 8
+        ids = (lib.llama_token * size)()
+        count = lib.llama_tokenize(self.vocab, data, len(data), ids, size, False, special)
+        if count < 0:
+            size = -count
+            ids = (lib.llama_token * size)()
+            count = lib.llama_tokenize(self.vocab, data, len(data), ids, size, False, special)
+        return tuple(ids[:count])
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes a token stands for; none for a control token."""
+        buffer = ctypes.create_string_buffer(256)
+        length = lib.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+        if length < 0:
+            buffer = ctypes.create_string_buffer(-length)
+            length = lib.llama_token_to_piece(self.vocab, token, buffer, -length, 0, False)
+        return bytes(buffer.raw[:length])
+
+    def token_name(self, token: int) -> str:
+        """The token as the vocabulary spells it, e.g. `<|im_end|>`; empty for -1 (no such token)."""
+        if token < 0:
+            return ""
+        name = lib.llama_vocab_get_text(self.vocab, token)
+        return name.decode("utf-8", "replace") if name else ""
+
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends a generation (end of text, of turn)."""
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    @property
+    def begin(self) -> int:
+        """Id of the begin-of-text token, or -1 where the model does without."""
+        return int(lib.llama_vocab_bos(self.vocab)) if lib.llama_vocab_get_add_bos(self.vocab) else -1
+
+    @property
+    def end_name(self) -> str:
+        """End-of-text as the vocabulary spells it."""
+        return self.token_name(int(lib.llama_vocab_eos(self.vocab)))
+
+    @property
+    def chat_template(self) -> str | None:
+        """The GGUF's own chat template (Jinja), or None."""
+        template = lib.llama_model_chat_template(self._model, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    # --------------------------------------------------------------------------------------- context
+
+    def decode(self, tokens: Sequence[int], position: int) -> None:
+        """Evaluate at most `options.batch` tokens at `position`…; logits are kept for the last one.
+
+        Raises:
+            WindowError: no room is left in the key-value cache.
+            ModelError: llama.cpp failed.
+        """
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = position + index
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = 0
+            batch.logits[index] = index == len(tokens) - 1
+        code = lib.llama_decode(self._context, batch)
+        if code == 1:
+            raise WindowError(f"The key-value cache is full at token {position:,}.")
+        if code != 0:
+            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens (code {code}).")
+
+    def logits(self) -> NDArray[np.float32]:
+        """Logits after the last evaluated token: a view that the next `decode` overwrites."""
+        pointer = lib.llama_get_logits_ith(self._context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
+
+    def truncate(self, length: int) -> bool:
+        """Keep the first `length` tokens of the cache.
+
+        Returns:
+            False where the architecture cannot (recurrent state): everything is gone then, and the
+            caller starts from nothing.
+        """
+        if lib.llama_memory_seq_rm(self.memory, 0, length, -1):
+            return True
+        lib.llama_memory_clear(self.memory, True)
+        return False

@@ -1,0 +1,119 @@
+"""Bytes become text, or it is said that they are not text.
+
+Owns the choice of character encoding: byte order marks, UTF-8, UTF-16, then detection by charset-normalizer
+among encodings that documents really have. It does not know files, names or formats.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from memos.errors import IngestError
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# What is tried where the text is not UTF-8, and which wins where two explain the bytes equally well. Left to
+# itself, charset-normalizer tries some 90 encodings and prefers cp1250 to cp1252: "naďve" for "naïve".
+_CANDIDATES = (
+    "cp1252",
+    "cp1250",
+    "iso8859_2",
+    "cp1251",
+    "koi8_r",
+    "cp1253",
+    "cp1254",
+    "gb18030",
+    "big5",
+    "cp932",
+    "euc_jp",
+    "cp949",
+)
+_SAMPLE = 262_144  # bytes looked at to choose an encoding
+# No text has these. Tab, line feed, form feed, carriage return and escape are not among them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL_BYTES = bytes([*range(0, 9), 11, *range(14, 27), *range(28, 32), 127])
+_MOST_CONTROLS = 0.05  # random bytes have 0.11; text with a few stray NULs stays below
+
+
+class NothingToRead(IngestError):
+    """There is no text in what was given; the sentence says why. Nothing is wrong with the machine."""
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """The text of `data`, with `\\n` as its only line end and without control characters.
+
+    Args:
+        data: the bytes of a whole file.
+        declared: an encoding that the document itself names (HTML does); tried after UTF-8.
+
+    Raises:
+        NothingToRead: the bytes are empty, only white space, or not text.
+    """
+    if not data:
+        raise NothingToRead("The file is empty (0 bytes).")
+    text = _by_mark(data)
+    if text is None:
+        text = _by_encoding(data, declared)
+    if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text) + 2:
+        raise NothingToRead("The file is binary: no text was found in it.")
+    text = _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\ufeff", "")
+    if not text.strip():
+        raise NothingToRead("There is only white space in the file.")
+    return text
+
+
+def _by_mark(data: bytes) -> str | None:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            # The mark says how to read the rest, so a damaged character is worth a replacement.
+            return data.decode(encoding, errors="replace")
+    return None
+
+
+def _by_encoding(data: bytes, declared: str | None) -> str:
+    wide = _unmarked_utf16(data)
+    for encoding in (wide, "utf-8", declared):
+        if encoding:
+            try:
+                return data.decode(encoding)
+            except (UnicodeDecodeError, LookupError):
+                continue
+    controls = len(data) - len(data.translate(None, _CONTROL_BYTES))
+    if controls > _MOST_CONTROLS * len(data):
+        raise NothingToRead("The file is binary: no text was found in it.")
+    return data.decode(_detected(data), errors="replace")
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """UTF-16 without a mark, where the text is mostly ASCII: every other byte is NUL, always on one side."""
+    sample = data[:4096]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if len(data) % 2 or max(even, odd) < 0.3 * len(sample) / 2 or min(even, odd) > 0.02 * len(sample):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _detected(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    # Cutting between two bytes of one character would rule the right encoding out: cut at a line end.
+    sample = data if len(data) <= _SAMPLE else data[: data.rfind(b"\n", 0, _SAMPLE) + 1 or _SAMPLE]
+    found = []
+    for match in from_bytes(sample, cp_isolation=list(_CANDIDATES)):
+        # Encodings that give the same text come as one match; name the likeliest of them.
+        names = [name for name in _CANDIDATES if name in (match.encoding, *match.could_be_from_charset)]
+        if names:
+            rank = _CANDIDATES.index(names[0])
+            found.append((round(match.chaos, 2), -round(match.coherence, 2), rank, names[0]))
+    if not found:
+        raise NothingToRead("The file's characters are in no encoding that memos recognises.")
+    return min(found)[-1]

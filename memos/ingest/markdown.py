@@ -1,0 +1,96 @@
+"""Markdown is cut at its headings, each part with the path of headings that leads to it.
+
+A line scanner, linear in the text, so that a hostile document cannot make it slow. It knows headings, fences
+and front matter, and nothing else of Markdown; it does not know how long a passage may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_NOT_A_TITLE = re.compile(r" {4}|\t| {0,3}(?:[>|#]|[-*+][ \t]|\d{1,9}[.)][ \t])")
+_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
+_ATTRIBUTES = re.compile(r"[ \t]*\{[#.:][^{}]*\}[ \t]*$")
+_TAG = re.compile(r"<[^<>]*>")
+SEPARATOR = " > "
+_LONGEST_TITLE = 80  # characters; a location is for finding the place again, not for reading
+
+
+def heading_sections(text: str) -> Iterator[tuple[str, str]]:
+    """Parts of a Markdown text, in order, as `(path, part)`.
+
+    Args:
+        text: Markdown with `\\n` line ends.
+
+    Returns:
+        The path is `Setup > Linux`, or `""` before the first heading. The part begins with its own heading
+        line. A heading with nothing under it but deeper headings makes no part: it is in their paths.
+    """
+    lines = text.split("\n")
+    titles: list[tuple[int, str]] = []  # the open headings, outermost first
+    start = 0
+    bare_level = 0  # of the part being read, while it has nothing but its heading; else 0
+    for first, after, level, title in _headings(lines):
+        part = "\n".join(lines[start:first])
+        if part.strip() and not (bare_level and bare_level < level and _is_bare(lines, start, first)):
+            yield _path(titles), part
+        while titles and titles[-1][0] >= level:
+            titles.pop()
+        titles.append((level, title))
+        start, bare_level = first, level
+        if after - first > 1:  # an underlined title: keep it as one line, so that `_is_bare` sees one
+            lines[first] = "#" * level + " " + title
+            lines[first + 1] = ""
+    part = "\n".join(lines[start:])
+    if part.strip():
+        yield _path(titles), part
+
+
+def _is_bare(lines: list[str], start: int, end: int) -> bool:
+    return not any(line.strip() for line in lines[start + 1 : end])
+
+
+def _path(titles: list[tuple[int, str]]) -> str:
+    return SEPARATOR.join(title for _, title in titles if title)
+
+
+def _headings(lines: list[str]) -> Iterator[tuple[int, int, int, str]]:
+    """`(first line, line after, level, title)` of every heading outside fences and front matter."""
+    fence = ""
+    index = _after_front_matter(lines)
+    while index < len(lines):
+        line = lines[index]
+        index += 1
+        mark = _FENCE.match(line)
+        if fence:
+            if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+                fence = ""
+        elif mark:
+            fence = mark[1]
+        elif heading := _ATX.match(line):
+            yield index - 1, index, len(heading[1]), _plain((heading[2] or "").rstrip().rstrip("#"))
+        elif index < len(lines) and line.strip() and (under := _UNDERLINE.match(lines[index])):
+            alone = index < 2 or not lines[index - 2].strip()  # the last line of a paragraph is no title
+            if alone and not _NOT_A_TITLE.match(line):
+                yield index - 1, index + 1, 1 if under[1][0] == "=" else 2, _plain(line)
+                index += 1
+
+
+def _after_front_matter(lines: list[str]) -> int:
+    if lines[0].rstrip() != "---":
+        return 0
+    for index in range(1, min(len(lines), 200)):
+        if lines[index].rstrip() in ("---", "..."):
+            return index + 1
+    return 0
+
+
+def _plain(title: str) -> str:
+    """A heading without its markup, cut to a length that a location can have."""
+    title = _ATTRIBUTES.sub("", _TAG.sub("", _LINK.sub(r"\1", title[:1000])))
+    title = " ".join(re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", title).split())
+    return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"

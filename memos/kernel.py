@@ -1,0 +1,122 @@
+"""Booting a kernel: one model, one agent's storage and its functions become a controller.
+
+The one place that knows all parts of the kernel's policy; it still sees drivers through their Protocols only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from memos import prompts
+from memos.controller import Controller, local_now
+from memos.errors import InputError
+from memos.events import Event
+from memos.function_executor import FunctionExecutor
+from memos.main_context import Ledger
+from memos.memory import KernelMemory
+from memos.messages import Block
+from memos.pager import Pager
+from memos.policy import KernelSettings
+from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
+from memos.queue_manager import QueueManager
+from memos.speech import FUNCTION as SPEECH
+from memos.tool import Tool
+from memos.working_context import WorkingContext
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The three stores of one agent."""
+
+    recall: RecallStorage
+    archival: ArchivalStorage
+    state: AgentState
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A running agent: its loop and the parts that a shell may look at.
+
+    Args:
+        controller: runs turns.
+        queue: the queue and the main context.
+        working: the blocks.
+    """
+
+    controller: Controller
+    queue: QueueManager
+    working: WorkingContext
+
+    def ledger(self) -> Ledger:
+        """Tokens by segment."""
+        return self.queue.context.ledger()
+
+
+def boot(
+    model: LanguageModel,
+    storage: Storage,
+    tools: Sequence[Tool],
+    *,
+    policy: KernelSettings | None = None,
+    sampling: Sampling | None = None,
+    now: Callable[[], datetime] = local_now,
+) -> Iterator[Event | Kernel]:
+    """Start an agent: repair what a killed process left, load the queue, and be ready for a turn.
+
+    Args:
+        model: the resident model.
+        storage: the agent's stores.
+        tools: what the model may call; `send_message` must be among them.
+        policy: sizes and marks; by default in proportion to the model's window.
+        sampling: how tokens are chosen; greedy by default.
+        now: the clock.
+
+    Yields:
+        What was repaired, as events; the last item is the `Kernel`.
+
+    Raises:
+        WindowError: the window is too small for the agent.
+        InputError: two tools have one name, or none speaks.
+    """
+    names = [tool.name for tool in tools]
+    if SPEECH not in names or len(set(names)) < len(names):
+        raise InputError(f"Tools need different names, and {SPEECH} among them; got {', '.join(names)}.")
+    policy = policy or KernelSettings.for_window(model.window)
+    pending: list[Event] = []
+
+    def count(text: str) -> int:
+        return len(model.tokenize(text))
+
+    _create_blocks(storage.state, policy)
+    working = WorkingContext(storage.state, count, pending.append)
+    text = prompts.instructions(tools)
+    queue = QueueManager(model, storage.recall, storage.state, working, policy, text)
+    pager = Pager(storage.recall, storage.archival, count)
+    memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
+    controller = Controller(
+        model=model,
+        queue=queue,
+        working=working,
+        pager=pager,
+        recall=storage.recall,
+        executor=FunctionExecutor(tools, memory),
+        tools=tools,
+        policy=policy,
+        sampling=sampling or Sampling(),
+        pending=pending,
+        now=now,
+    )
+    yield from queue.load()
+    yield Kernel(controller, queue, working)
+
+
+def _create_blocks(state: AgentState, policy: KernelSettings) -> None:
+    """A new agent has two blocks; an old one keeps what it has."""
+    if state.blocks():
+        return
+    user = Block("user", "", policy.block, "facts about the user")
+    assistant = Block("assistant", prompts.PERSONA, policy.block, "who you are")
+    for block in (user, assistant):
+        state.save_block(block, by="kernel")

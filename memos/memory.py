@@ -1,0 +1,61 @@
+"""What system calls see of the agent: the kernel's side of `memos.tool.Memory`.
+
+Joins blocks, pages and archival notes behind one small object. It knows no SQL and no model.
+"""
+
+from __future__ import annotations
+
+from memos.pager import Pager
+from memos.protocols import ArchivalStorage
+from memos.queue_manager import QueueManager
+from memos.working_context import WorkingContext
+
+
+class KernelMemory:
+    """Memory of one agent, as its system calls use it.
+
+    Args:
+        working: the blocks.
+        pager: search results as pages.
+        archival: where notes go.
+        queue: for what is in view already.
+        room: the longest page, in tokens.
+    """
+
+    def __init__(
+        self,
+        working: WorkingContext,
+        pager: Pager,
+        archival: ArchivalStorage,
+        queue: QueueManager,
+        room: int,
+    ) -> None:
+        self._working, self._pager, self._archival = working, pager, archival
+        self._queue, self._room = queue, room
+
+    def append_block(self, label: str, content: str) -> str:
+        """Add a line to a block."""
+        self._working.append(label, content, by="assistant")
+        return f"saved to block {label}; {self._working.left(label)} tokens left in it."
+
+    def replace_block(self, label: str, old: str, new: str) -> str:
+        """Replace a part of a block."""
+        block = self._working.replace(label, old, new, by="assistant")
+        return f"block {label} now says: {block.text or '(empty)'}"
+
+    def search_recall(self, query: str, page: int) -> str:
+        """A page of earlier messages by text."""
+        return self._pager.recall_page(query, page, before_id=self._queue.first_id, room=self._room)
+
+    def search_recall_by_date(self, start: str, end: str, page: int) -> str:
+        """A page of messages by date."""
+        return self._pager.recall_page_by_date(start, end, page, room=self._room)
+
+    def insert_archival(self, content: str) -> str:
+        """Keep a note."""
+        passage = self._archival.insert(content)
+        return f"stored as archival:{passage.id}."
+
+    def search_archival(self, query: str, page: int) -> str:
+        """A page of notes and documents."""
+        return self._pager.archival_page(query, page, room=self._room)

@@ -1,0 +1,153 @@
+"""The pager: what memory looks like when it comes into view, and which memory comes by itself.
+
+Owns the form of a page (dates, ids, `showing 5 of 42, page 0 of 8`), its cut to the room there is, and prefetch.
+It does not know how search works, who asked, or how the queue is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from memos import prompts
+from memos.errors import ToolError
+from memos.messages import Found, Kind, Message, Passage
+from memos.protocols import ArchivalStorage, RecallStorage
+
+PAGE_SIZE = 5
+POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
+
+
+class Pager:
+    """Pages of one agent's memory.
+
+    Args:
+        recall: message history.
+        archival: passages.
+        count: tokens of a text, by the loaded model.
+    """
+
+    def __init__(
+        self, recall: RecallStorage, archival: ArchivalStorage, count: Callable[[str], int]
+    ) -> None:
+        self._recall, self._archival, self._count = recall, archival, count
+
+    # ----------------------------------------------------------------------------------- page faults
+
+    def recall_page(self, query: str, page: int, *, before_id: int, room: int) -> str:
+        """A page of messages by text, from those out of view.
+
+        Args:
+            before_id: id of the first message in view.
+            room: tokens that the page may have.
+        """
+        found = self._recall.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id)
+        if not found.total:
+            return (
+                f"Nothing earlier matches {query!r}. Try other words, or archival_memory_search for documents "
+                "and notes; what is in view is not searched."
+            )
+        return self._page(found, page, map(prompts.line, found.items), room)
+
+    def recall_page_by_date(self, start: str, end: str, page: int, *, room: int) -> str:
+        """A page of messages by date, both days included, newest first.
+
+        Raises:
+            ToolError: a date is not of the form YYYY-MM-DD.
+        """
+        first, last = _day(start), _day(end)
+        if last < first:
+            first, last = last, first
+        found = self._recall.search(
+            limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1)
+        )
+        if not found.total:
+            return f"No messages from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+        return self._page(found, page, map(prompts.line, found.items), room)
+
+    def archival_page(self, query: str, page: int, *, room: int) -> str:
+        """A page of passages by meaning and words."""
+        found = self._archival.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
+        if not found.total:
+            return f"Archival memory has nothing for {query!r}. Try other words, or conversation_search."
+        return self._page(found, page, map(passage_line, found.items), room)
+
+    def _page(
+        self, found: Found[Message] | Found[Passage], page: int, lines: Iterable[str], room: int
+    ) -> str:
+        pages = -(-found.total // PAGE_SIZE)
+        if not found.items:
+            return f"There is no page {page}; the last is page {pages - 1} of {pages}."
+        shown = self.fit(lines, room - 20)  # the head line's own tokens
+        return f"showing {len(shown)} of {found.total}, page {page} of {pages}:\n" + "\n".join(shown)
+
+    def fit(self, lines: Iterable[str], room: int) -> list[str]:
+        """As many lines as fit into `room` tokens; the first that does not is cut, if enough of it is left."""
+        shown: list[str] = []
+        for line in lines:
+            size = self._count(line) + 1
+            if size > room:
+                cut = self.cut(line, room - 1) if room >= 24 else ""
+                if cut:
+                    shown.append(cut)
+                break
+            shown.append(line)
+            room -= size
+        return shown
+
+    def cut(self, text: str, room: int) -> str:
+        """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
+        if self._count(text) <= room:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._count(text[:middle] + " …") <= room:
+                low = middle
+            else:
+                high = middle - 1
+        return text[:low].rstrip() + " …" if low else ""
+
+    # --------------------------------------------------------------------------------------- prefetch
+
+    def prefetch(
+        self, text: str, *, before_id: int, in_view: Sequence[str], room: int
+    ) -> tuple[str, tuple[str, ...]]:
+        """What a message is likely to need, from out of view, as one page.
+
+        Args:
+            text: the user's message.
+            before_id: id of the first message in view.
+            in_view: texts of results and pages that are still in view; what they show is not repeated.
+            room: tokens that the page may have.
+
+        Returns:
+            The page's text and the pointers it shows; empty where nothing matches or nothing fits.
+        """
+        seen = {pointer for view in in_view for pointer in POINTER.findall(view)}
+        messages = self._recall.search(text, limit=4, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
+        passages = self._archival.search(text, limit=2)
+        candidates = [(f"recall:{m.id}", prompts.line(m)) for m in messages.items]
+        candidates += [(f"archival:{p.id}", passage_line(p)) for p in passages.items]
+        lines = [line for pointer, line in candidates if pointer not in seen]
+        head = self._count(prompts.memory(())) + 2
+        shown = self.fit(lines, room - head)
+        if not shown:
+            return "", ()
+        page = prompts.memory(shown)
+        return page, tuple(POINTER.findall(page))
+
+
+def passage_line(passage: Passage) -> str:
+    """A passage as search results and pages show it."""
+    where = f" {passage.source}" if passage.source else f" {passage.created_at:%Y-%m-%d}"
+    location = f" > {passage.location}" if passage.location else ""
+    return f"[archival:{passage.id}{where}{location}] {' '.join(passage.text.split())}"
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip()[:10]).replace(tzinfo=UTC)
+    except ValueError:
+        raise ToolError(f"{text!r} is no date; write YYYY-MM-DD.") from None

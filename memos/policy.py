@@ -1,0 +1,69 @@
+"""The kernel's policy as one frozen value: sizes, thresholds, and which help the kernel gives a small model.
+
+This module knows nothing else of ours but the errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from memos.errors import WindowError
+
+SMALLEST_WINDOW = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSettings:
+    """The kernel's policy. Sizes are tokens, shares are of the usable window.
+
+    Args:
+        reserve: kept free for the reply, and for a summary.
+        summary: the longest recursive summary.
+        block: the limit of each of the two default blocks.
+        page: the most that the kernel pages in with one message.
+        result: the longest result of a function.
+        warning: pressure at which the model is told that the queue is filling up.
+        evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
+        max_steps: calls in one turn, the closing speech included.
+        prefetch: page in what a message is likely to need.
+        probe: ask the model whether a message tells a fact to keep.
+        probe_threshold: probability from which a save is required.
+    """
+
+    reserve: int
+    summary: int
+    block: int
+    page: int
+    result: int
+    warning: float = 0.70
+    evict_to: float = 0.50
+    max_steps: int = 6
+    prefetch: bool = True
+    probe: bool = True
+    probe_threshold: float = 0.5
+
+    @classmethod
+    def for_window(cls, window: int, **given: Any) -> KernelSettings:
+        """Defaults in proportion to a window.
+
+        Args:
+            window: tokens of the model's context.
+            given: fields that are given rather than derived.
+
+        Raises:
+            WindowError: the window is too small to hold instructions, blocks and a conversation.
+        """
+        if window < SMALLEST_WINDOW:
+            raise WindowError(
+                f"A window of {window:,} tokens is too small; memos needs at least {SMALLEST_WINDOW:,}."
+            )
+        share = min(window, 16384)
+        derived = {
+            "reserve": min(share // 8, 1024),
+            "summary": share // 14,
+            "block": share // 10,
+            "page": share // 14,
+            "result": share // 7,
+        }
+        return cls(**{**derived, **given})

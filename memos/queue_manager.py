@@ -1,0 +1,376 @@
+"""The FIFO queue: what is in it, how full it is, and what leaves.
+
+Owns the way of a message: first into recall storage, then into the main context; and the way out: a summary with
+pointers takes the place of what leaves, and nothing is lost. Pressure is known before a call is made. It does not
+know what a turn is for, which functions exist, or how memory is searched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from memos import prompts
+from memos.errors import InputError, WindowError
+from memos.events import Event, Evicted, PrefixMoved, PressureWarning, Progress, Repaired, Step
+from memos.main_context import Entry, Fixed, MainContext, Tokens
+from memos.messages import Call, Eviction, Kind, Message, State
+from memos.policy import KernelSettings
+from memos.protocols import (
+    AgentState,
+    Generated,
+    LanguageModel,
+    Reading,
+    RecallStorage,
+    Sampling,
+    TextGrammar,
+)
+from memos.working_context import WorkingContext
+
+SPEECH_FUNCTION = "send_message"
+
+
+class QueueManager:
+    """The queue of one agent.
+
+    Args:
+        model: for tokens and summaries.
+        recall: where every message goes first.
+        state: where the queue's start and the summary are kept.
+        working: the blocks, for the prompt's head.
+        policy: sizes and marks.
+        instructions: the fixed text of the prompt's head.
+
+    Raises:
+        WindowError: the head does not leave room for a conversation.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        recall: RecallStorage,
+        state: AgentState,
+        working: WorkingContext,
+        policy: KernelSettings,
+        instructions: str,
+    ) -> None:
+        self._model, self._recall, self._state, self._working = model, recall, state, working
+        self._policy = policy
+        self._instructions = model.tokenize(instructions)
+        self._warned = False
+        self.context = MainContext(model, self.head(state.summary()), policy.reserve)
+        self._check_room()
+
+    # ------------------------------------------------------------------------------------------- head
+
+    def head(self, summary: str) -> Fixed:
+        """The prompt's head from the blocks as they are now and a summary: what a write-back installs."""
+        tokenize = self._model.tokenize
+        blocks = tuple((b.label, tokenize(prompts.block(b))) for b in self._working.blocks)
+        return Fixed(self._instructions, blocks, tokenize(prompts.summary(summary)) if summary else ())
+
+    def _check_room(self) -> None:
+        grown = sum(block.limit - len(self._model.tokenize(block.text)) for block in self._working.blocks)
+        largest = self.context.fixed_cost + max(0, grown) + self._policy.summary
+        if self.context.usable - largest < self._policy.reserve:
+            raise WindowError(
+                f"A window of {self.context.window:,} tokens is too small for this agent: instructions, blocks "
+                f"and summary may take {largest:,}, and the reply {self._policy.reserve:,}. "
+                f"Ask for --context {largest + 3 * self._policy.reserve} or more."
+            )
+
+    @property
+    def longest_message(self) -> int:
+        """Tokens that a message of the user may have: what fits when the queue is empty, a step included."""
+        fixed = self.context.size_of(self.head(""), ()) + self._policy.summary
+        return self.context.usable - fixed - self._policy.reserve
+
+    def check_message(self, text: str) -> None:
+        """Refuse a message that cannot be in view as a whole, before anything is stored.
+
+        Raises:
+            InputError: it is empty, or longer than the window can hold.
+        """
+        if not text.strip():
+            raise InputError("The message is empty.")
+        size = len(self._model.tokenize(text))
+        if size > self.longest_message:
+            raise InputError(
+                f"The message has {size:,} tokens; at most {self.longest_message:,} fit into this window. "
+                "Save it to a file and read that with `memos ingest FILE`, or open a larger --context."
+            )
+
+    # ---------------------------------------------------------------------------------------- way in
+
+    def append(
+        self, kind: Kind, content: str, *, turn: int, token_ids: Tokens = (), state: State = State.DONE
+    ) -> Message:
+        """Store a message, then put it into the main context."""
+        model = self._model.fingerprint if token_ids else ""
+        message = self._recall.append(
+            kind, content, turn=turn, state=state, token_ids=token_ids, model=model
+        )
+        self.admit(message)
+        return message
+
+    def admit(self, message: Message) -> None:
+        """Put a stored message into the main context; room must have been made."""
+        self.context.append(self.entry(message))
+
+    def entry(self, message: Message) -> Entry:
+        """A message as the queue holds it: with its exact tokens where the model generated them."""
+        if message.token_ids and message.model == self._model.fingerprint:
+            tokens = message.token_ids
+        else:
+            tokens = self._model.tokenize(queue_text(message))
+        return Entry(message.id, message.kind, message.turn, tokens)
+
+    def cost(self, kind: Kind, text: str) -> int:
+        """Tokens that a text would add to the prompt."""
+        return self.context.cost(kind, self._model.tokenize(text))
+
+    @property
+    def first_id(self) -> int:
+        """Id of the oldest message in view; larger than any where the queue is empty."""
+        entries = self.context.entries
+        return entries[0].message_id if entries else 2**62
+
+    # --------------------------------------------------------------------------------------- pressure
+
+    def warn(self, turn: int) -> Iterator[Event]:
+        """Once between evictions, when pressure passes the warning mark: tell the model and the observers."""
+        context = self.context
+        pressure = context.used / context.usable
+        if self._warned or pressure < self._policy.warning:
+            return
+        text = prompts.pressure()
+        if self.cost(Kind.ALERT, text) > context.free:
+            return  # the flush is here already
+        self._warned = True
+        self.append(Kind.ALERT, text, turn=turn)
+        yield PressureWarning(round(pressure, 4), context.used, context.usable)
+
+    def make_room(self, needed: int, *, keep_turn: int | None = None) -> Iterator[Event]:
+        """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay."""
+        if self.context.free < needed:
+            yield from self.evict("flush", needed=needed, keep_turn=keep_turn)
+
+    def evict(self, reason: str, *, needed: int = 0, keep_turn: int | None = None) -> Iterator[Event]:
+        """Page the oldest turns out until the queue's room is at the policy's mark and `needed` fits.
+
+        It cannot fail for want of a summary: if the model's is unusable, a deterministic one stands in.
+        Nothing happens where nothing may leave.
+        """
+        cut = self._cut(needed, keep_turn)
+        if cut == 0:
+            return
+        leaving = self.context.entries[:cut]
+        messages = self._stored(leaving)
+        summary, source = "", "deterministic"
+        for item in self._ask_summary(leaving):
+            if isinstance(item, Event):
+                yield item
+            else:
+                summary, source = self._with_pointers(item, messages), "model"
+        if not summary:
+            summary = self._plain_summary(messages)
+        yield from self._page_out(cut, leaving, summary, source, reason)
+
+    def _page_out(
+        self, cut: int, leaving: Sequence[Entry], summary: str, source: str, reason: str
+    ) -> Iterator[Event]:
+        remaining = self.context.entries[cut:]
+        before = self.context.used
+        head = self.head(summary)
+        freed = before - self.context.size_of(head, remaining)
+        eviction = Eviction(
+            first_id=leaving[0].message_id,
+            last_id=leaving[-1].message_id,
+            messages=len(leaving),
+            tokens=freed,
+            summary=summary,
+            source=source,
+            reason=reason,
+        )
+        start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
+        self._state.record_eviction(eviction, queue_start=start)
+        kept = self.context.rewrite(head, remaining)
+        self._warned = False
+        yield Evicted(
+            eviction.first_id, eviction.last_id, len(leaving), freed, summary, source, reason
+        )
+        yield PrefixMoved("eviction", kept)
+
+    def _cut(self, needed: int, keep_turn: int | None) -> int:
+        """How many entries leave: whole turns, as few as reach the target."""
+        entries = self.context.entries
+        head = self.head("")
+        fixed = self.context.size_of(head, ()) + self._policy.summary
+        target = fixed + self._policy.evict_to * (self.context.usable - fixed)
+        starts = [
+            index
+            for index, entry in enumerate(entries)
+            if index and entry.turn != entries[index - 1].turn
+        ]
+        last = next((i for i, entry in enumerate(entries) if entry.turn == keep_turn), len(entries))
+        candidates = [index for index in starts if index <= last]
+        if last not in candidates and last > 0:
+            candidates.append(last)
+        for cut in candidates:
+            size = self.context.size_of(head, entries[cut:]) + self._policy.summary
+            if size + needed <= self.context.usable and size <= max(target, self._least(head, entries, last)):
+                return cut
+        return candidates[-1] if candidates else 0
+
+    def _least(self, head: Fixed, entries: Sequence[Entry], last: int) -> int:
+        """The smallest size that can be reached: with only the messages that must stay."""
+        return self.context.size_of(head, entries[last:]) + self._policy.summary
+
+    # ---------------------------------------------------------------------------------------- summary
+
+    def _ask_summary(self, leaving: Sequence[Entry]) -> Iterator[Event | str]:
+        """Ask for a summary in place, on the resident context; yields its text if it is usable."""
+        words = int(self._policy.summary * 0.6)
+        request = self._model.tokenize(prompts.SUMMARY.format(words=words))
+        limit = self._policy.summary - 24  # room for the pointers
+        count = len(leaving)
+        while count and len(self.context.ready(request, upto=count)) + limit > self.context.window:
+            count -= 1
+        if count < max(1, len(leaving) // 2):
+            return  # most of what leaves would not be seen
+        prompt = self.context.ready(request, upto=count)
+        generation = self._model.generate(
+            prompt,
+            TextGrammar(),
+            limit=limit,
+            sampling=Sampling(),
+            cancelled=lambda: False,
+        )
+        for item in generation:
+            if isinstance(item, Reading):
+                yield Progress("summing up", item.done, item.total)
+            elif isinstance(item, Generated):
+                yield Step(
+                    "summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds
+                )
+                text = whole_sentences(item.text, cut=item.finish == "length")
+                if text:
+                    yield text
+
+    def _with_pointers(self, text: str, messages: Sequence[Message]) -> str:
+        return f"[{self._span(messages)}] {text}"
+
+    def _span(self, messages: Sequence[Message]) -> str:
+        """Pointer to everything that has ever left, with its days."""
+        earlier = self._state.evictions()
+        first = earlier[0].first_id if earlier else messages[0].id
+        start = self._recall.get(first) or messages[0]
+        days = f"{start.created_at:%Y-%m-%d}"
+        end = f"{messages[-1].created_at:%Y-%m-%d}"
+        return f"recall:{first}-{messages[-1].id}, {days if days == end else days + ' to ' + end}"
+
+    def _plain_summary(self, messages: Sequence[Message]) -> str:
+        """Pointers, dates, speakers and first words, as many as fit; the newest win."""
+        spoken = [m for m in messages if m.kind in (Kind.USER, Kind.SPEECH)]
+        text = f"[{self._span(messages)}] Topics:"
+        for message in reversed(spoken):
+            words = " ".join(message.content.split()[:8])
+            longer = f"{text} {message.kind}: {words};"
+            if len(self._model.tokenize(prompts.summary(longer))) > self._policy.summary:
+                break
+            text = longer
+        return text
+
+    # ------------------------------------------------------------------------------------------ start
+
+    def load(self) -> Iterator[Event]:
+        """Read the queue from storage at start and put right what a killed process left undone."""
+        messages = []
+        for message in self._recall.since(self._state.queue_start()):
+            repaired, event = self._repair(message)
+            if event:
+                yield event
+            if repaired is not None:
+                messages.append(repaired)
+        yield from self._complete(messages)
+        entries = [self.entry(message) for message in messages]
+        yield from self._restore(entries, messages)
+
+    def _repair(self, message: Message) -> tuple[Message | None, Event | None]:
+        if message.state is not State.DRAFT:
+            return message, None
+        if not message.content:
+            self._recall.discard(message.id)
+            return None, None
+        cut = self._recall.amend(message.id, content=message.content, state=State.CUT)
+        return cut, Repaired(f"recall:{message.id}: the reply was cut off and is kept as far as it was shown.")
+
+    def _complete(self, messages: list[Message]) -> Iterator[Event]:
+        """Answer what was left open: a call without its result, a message without a reply."""
+        if not messages:
+            return
+        last = messages[-1]
+        if last.kind is Kind.CALL:
+            text = "interrupted: the program ended before this function returned."
+            result = self._recall.append(Kind.RESULT, prompts.result(text), turn=last.turn)
+            messages.append(result)
+            name = json.loads(last.content).get("function", "?")
+            yield Repaired(f"recall:{last.id}: the call of {name} was interrupted; the model is told so.")
+        turn = [message for message in messages if message.turn == last.turn]
+        if turn[0].kind is Kind.USER and all(message.kind is not Kind.SPEECH for message in turn):
+            yield Repaired(f"recall:{turn[0].id}: your last message was stored but never answered.")
+
+    def _restore(self, entries: list[Entry], messages: list[Message]) -> Iterator[Event]:
+        """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
+        head = self.head(self._state.summary())
+        count = len(entries)
+        for index in range(count + 1):
+            starts_turn = index in (0, count) or entries[index].turn != entries[index - 1].turn
+            if starts_turn and self.context.size_of(head, entries[index:]) <= self.context.usable:
+                break
+        self.context.rewrite(head, entries if index == 0 else ())
+        if index:
+            leaving = entries[:index]
+            summary = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
+            self.context.rewrite(head, ())
+            yield from self._page_out_at_start(leaving, entries[index:], summary)
+
+    def _page_out_at_start(
+        self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str
+    ) -> Iterator[Event]:
+        size = sum(len(entry.tokens) for entry in leaving)
+        eviction = Eviction(
+            leaving[0].message_id,
+            leaving[-1].message_id,
+            len(leaving),
+            size,
+            summary,
+            "deterministic",
+            "start",
+        )
+        start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
+        self._state.record_eviction(eviction, queue_start=start)
+        self.context.rewrite(self.head(summary), remaining)
+        yield Evicted(
+            eviction.first_id, eviction.last_id, len(leaving), size, summary, "deterministic", "start"
+        )
+
+    def _stored(self, entries: Sequence[Entry]) -> list[Message]:
+        found = (self._recall.get(entry.message_id) for entry in entries)
+        return [message for message in found if message is not None]
+
+
+def queue_text(message: Message) -> str:
+    """A message's text as the model reads it; for speech, the call that said it."""
+    if message.kind is Kind.SPEECH:
+        return Call(SPEECH_FUNCTION, {"message": message.content}).text
+    return message.content
+
+
+def whole_sentences(text: str, *, cut: bool) -> str:
+    """A model's summary if it is usable, without a sentence that broke off; else an empty string."""
+    text = " ".join(text.split())
+    if cut:
+        end = max(text.rfind(mark) for mark in (". ", "! ", "? ", "。"))
+        text = text[: end + 1] if end > 0 else ""
+    return text if len(text) >= 20 else ""

@@ -1,0 +1,102 @@
+"""What a user can turn, where it is read from, and the defaults.
+
+Read from arguments, `MEMOS_*` variables and `MEMOS_HOME/settings.toml`, in this order. This module knows where
+the data folder is; it does not know what any setting does.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from memos.errors import InputError
+
+
+def home() -> Path:
+    """The data folder: `MEMOS_HOME`, else the platform's place for a user's data."""
+    named = os.environ.get("MEMOS_HOME")
+    return Path(named).expanduser().absolute() if named else user_data_path("memos", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """All settings, flat; the names are those of settings.toml and, in capitals after `MEMOS_`, of variables."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMOS_", extra="ignore", frozen=True)
+
+    model: str = Field("qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file")
+    embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, or a folder")
+    context: int = Field(4096, description="window in tokens")
+    database: str = Field("", description="SQLAlchemy URL; empty: memos.db in the data folder")
+
+    gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")
+    threads: int = Field(0, ge=0, description="CPU threads; 0: one a physical core")
+    batch: int = Field(256, ge=16, le=4096, description="tokens evaluated at once")
+    kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
+    flash_attention: bool = False
+
+    temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy")
+    top_k: int = Field(40, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    min_p: float = Field(0.05, ge=0, le=1)
+    seed: int = Field(0, ge=0)
+
+    warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
+    evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
+    max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
+    prefetch: bool = Field(True, description="page in what a message is likely to need")
+    probe: bool = Field(True, description="ask the model whether a message tells a fact to keep")
+    probe_threshold: float = Field(0.5, ge=0, le=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then variables; the file is read by `load`, since its place depends on the home."""
+        return init_settings, env_settings, _File(settings_cls)
+
+
+class _File(PydanticBaseSettingsSource):
+    """`settings.toml` in the data folder."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = home() / "settings.toml"
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read as settings: {error}.") from error
+
+
+def load(**given: Any) -> Settings:
+    """The settings that hold now.
+
+    Args:
+        given: what the caller asks for; None means not given.
+
+    Raises:
+        InputError: a setting is unknown or out of range; the sentence names it.
+    """
+    known = {name: value for name, value in given.items() if value is not None}
+    unknown = set(known) - set(Settings.model_fields)
+    if unknown:
+        raise InputError(f"There is no setting {sorted(unknown)[0]!r}.")
+    try:
+        return Settings(**known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"Setting {first['loc'][0]}: {first['msg']} (got {first['input']!r}).") from error

@@ -1,0 +1,298 @@
+"""Archival storage: notes of an agent and passages of documents, its own or shared with every agent.
+
+Owns reading, writing and searching passages, and the record of what ingest did. It does not know how a
+document is read or cut, nor what is shown of a passage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from memos.messages import Found, Passage
+from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
+from memos.storage.ranking import POOL, best_first, fuse
+from memos.storage.schema import DocumentRow, JobRow, PassageRow, as_utc, clean, now
+from memos.storage.sql import Sql
+from memos.storage.text import TextSearch, search_text
+from memos.storage.vectors import PASSAGES, Scope
+
+SHARED = 0  # the index's word for "no agent": vectors have no NULL
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document.
+
+    Args:
+        source: its path.
+        sha256: of the bytes that were read.
+        passages: how many it became.
+        shared: every agent sees it.
+        created_at: when it was stored, UTC.
+    """
+
+    source: str
+    sha256: str
+    passages: int
+    shared: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What ingest did with one file.
+
+    Args:
+        source: its path.
+        outcome: `"stored"`, `"unchanged"`, `"skipped"` or `"failed"`.
+        reason: why; empty where nothing needs saying.
+        passages: how many were stored.
+        created_at: when, UTC.
+    """
+
+    source: str
+    outcome: str
+    reason: str
+    passages: int
+    created_at: datetime
+
+
+class Archival:
+    """`ArchivalStorage` and `Indexer` of one agent, or of the shared library. Safe to use from threads.
+
+    Args:
+        sql: the database.
+        text: how this database matches words.
+        index: vectors, where there are any; searched as well.
+        agent_id: whose; None: the shared library, whose documents every agent sees.
+    """
+
+    def __init__(self, sql: Sql, text: TextSearch, index: SearchIndex, agent_id: int | None) -> None:
+        self._sql = sql
+        self._text = text
+        self._index = index
+        self._agent_id = agent_id
+
+    # ------------------------------------------------------------------------------------- passages
+
+    def insert(self, text: str) -> Passage:
+        """Store a note of the agent. A search finds it at once.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        content = clean(text)
+        row = PassageRow(agent_id=self._agent_id, content=content, search_text=search_text(content))
+        with self._sql.write() as session:
+            session.add(row)
+            session.flush()
+            enqueue(session, PASSAGE, [row.id])
+        return _passage(row, None)
+
+    def search(
+        self, query: str, *, limit: int = 10, offset: int = 0, source: str | None = None
+    ) -> Found[Passage]:
+        """Passages by meaning and words, best first; an empty query finds the newest.
+
+        Args:
+            query: words.
+            limit: the most to return.
+            offset: how many of the best to skip.
+            source: only passages of this document.
+        """
+        where = [self._visible(PassageRow)]
+        if source is not None:
+            documents = select(DocumentRow.id).where(self._visible(DocumentRow), DocumentRow.source == source)
+            where.append(PassageRow.document_id.in_(documents))
+        if not query.strip():
+            return self._newest(where, limit, offset)
+        with self._sql.read() as session:
+            words, _ = self._text.top(session, PassageRow, clean(query), where, POOL)
+        owners = (SHARED,) if self._agent_id is None else (SHARED, self._agent_id)
+        meaning = self._index.nearest(PASSAGES, query, Scope(owners), POOL)
+        found = words.keys() | meaning.keys()
+        with self._sql.read() as session:
+            # SQL has the last word: the index may still name what is gone.
+            present = set(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(found), *where)))
+            scores = fuse(
+                {i: score for i, score in words.items() if i in present},
+                {i: score for i, score in meaning.items() if i in present},
+            )
+            ids = best_first(scores)[offset : offset + limit]
+            rows = session.execute(_with_source().where(PassageRow.id.in_(ids)))
+            passages = {row[0].id: _passage(*row) for row in rows}
+        return Found(tuple(passages[i] for i in ids), tuple(scores[i] for i in ids), len(scores))
+
+    def get(self, passage_id: int) -> Passage | None:
+        """The passage with this id if this agent can see it, or None."""
+        statement = _with_source().where(PassageRow.id == passage_id, self._visible(PassageRow))
+        with self._sql.read() as session:
+            row = session.execute(statement).first()
+        return None if row is None else _passage(*row)
+
+    def count(self) -> int:
+        """How many passages the agent can see."""
+        with self._sql.read() as session:
+            return session.scalar(select(func.count(PassageRow.id)).where(self._visible(PassageRow))) or 0
+
+    def _newest(self, where: Sequence[ColumnElement[bool]], limit: int, offset: int) -> Found[Passage]:
+        newest = _with_source().where(*where).order_by(PassageRow.id.desc()).limit(limit).offset(offset)
+        with self._sql.read() as session:
+            total = session.scalar(select(func.count(PassageRow.id)).where(*where)) or 0
+            passages = tuple(_passage(*row) for row in session.execute(newest))
+        return Found(passages, (0.0,) * len(passages), total)
+
+    # ------------------------------------------------------------------------------------- documents
+
+    def document_hash(self, source: str) -> str | None:
+        """SHA-256 of the stored version of a document, or None where it is not stored here."""
+        with self._sql.read() as session:
+            document = self._document(session, source)
+            return None if document is None else document.sha256
+
+    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+        """Replace a document by its passages in one transaction.
+
+        Args:
+            source: its path.
+            sha256: of the bytes that were read.
+            passages: `(text, location)`, in the document's order.
+
+        Returns:
+            How many passages were stored. `index_pending` gives them vectors; words find them at once.
+
+        Raises:
+            StorageError: it could not be stored; the former version is untouched.
+        """
+        with self._sql.write() as session:
+            self._drop(session, source)
+            document = DocumentRow(agent_id=self._agent_id, source=clean(source), sha256=sha256)
+            session.add(document)
+            session.flush()
+            moment = now()
+            rows = []
+            for ordinal, (text, location) in enumerate(passages):
+                content = clean(text)
+                rows.append(
+                    {
+                        "document_id": document.id,
+                        "agent_id": self._agent_id,
+                        "ordinal": ordinal,
+                        "content": content,
+                        "search_text": search_text(content),
+                        "location": clean(location),
+                        "created_at": moment,
+                    }
+                )
+            if rows:
+                session.execute(insert(PassageRow), rows)
+            enqueue(session, PASSAGE, _passage_ids(session, document))
+        return len(passages)
+
+    def remove_document(self, source: str) -> bool:
+        """Remove a document and its passages; False if it was not stored here."""
+        with self._sql.write() as session:
+            return self._drop(session, source)
+
+    def documents(self) -> list[Document]:
+        """The documents that this agent can see, by path."""
+        statement = (
+            select(DocumentRow, func.count(PassageRow.id))
+            .outerjoin(PassageRow, PassageRow.document_id == DocumentRow.id)
+            .where(self._visible(DocumentRow))
+            .group_by(DocumentRow.id)
+            .order_by(DocumentRow.source, DocumentRow.id)
+        )
+        with self._sql.read() as session:
+            return [
+                Document(row.source, row.sha256, passages, row.agent_id is None, as_utc(row.created_at))
+                for row, passages in session.execute(statement)
+            ]
+
+    def read_document(self, source: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
+        """A document's passages in its order; the agent's own where a shared one has the same path."""
+        with self._sql.read() as session:
+            document = self._document(session, source) or self._document(session, source, shared=True)
+            if document is None:
+                return Found((), (), 0)
+            mine = PassageRow.document_id == document.id
+            total = session.scalar(select(func.count(PassageRow.id)).where(mine)) or 0
+            page = _with_source().where(mine).order_by(PassageRow.ordinal).limit(limit).offset(offset)
+            passages = tuple(_passage(*row) for row in session.execute(page))
+        return Found(passages, (0.0,) * len(passages), total)
+
+    def _document(self, session: Session, source: str, *, shared: bool = False) -> DocumentRow | None:
+        owner = None if shared else self._agent_id
+        return session.scalar(
+            select(DocumentRow).where(
+                DocumentRow.agent_id.is_not_distinct_from(owner), DocumentRow.source == clean(source)
+            )
+        )
+
+    def _drop(self, session: Session, source: str) -> bool:
+        document = self._document(session, source)
+        if document is None:
+            return False
+        enqueue(session, PASSAGE, _passage_ids(session, document), DELETE)
+        session.execute(delete(PassageRow).where(PassageRow.document_id == document.id))
+        session.delete(document)
+        session.flush()
+        return True
+
+    def _visible(self, rows: type[PassageRow] | type[DocumentRow]) -> ColumnElement[bool]:
+        shared = rows.agent_id.is_(None)
+        return shared if self._agent_id is None else or_(shared, rows.agent_id == self._agent_id)
+
+    # ------------------------------------------------------------------------------------- index, jobs
+
+    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the vector index up to date with SQL; return how many texts were embedded."""
+        return self._index.index_pending(progress)
+
+    def note_job(self, source: str, outcome: str, reason: str = "", passages: int = 0) -> None:
+        """Record what ingest did with one file: see `Job`."""
+        with self._sql.write() as session:
+            session.add(
+                JobRow(
+                    agent_id=self._agent_id,
+                    source=clean(source),
+                    outcome=outcome,
+                    reason=clean(reason),
+                    passages=passages,
+                )
+            )
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        """The newest records of ingest that this agent can see, newest first."""
+        visible = (
+            JobRow.agent_id.is_(None)
+            if self._agent_id is None
+            else or_(JobRow.agent_id.is_(None), JobRow.agent_id == self._agent_id)
+        )
+        statement = select(JobRow).where(visible).order_by(JobRow.id.desc()).limit(limit)
+        with self._sql.read() as session:
+            return [
+                Job(row.source, row.outcome, row.reason, row.passages, as_utc(row.created_at))
+                for row in session.scalars(statement)
+            ]
+
+
+def _with_source() -> Any:  # a Select of two columns, which SQLAlchemy 2.0 and 2.1 type differently
+    return select(PassageRow, DocumentRow.source).outerjoin(
+        DocumentRow, DocumentRow.id == PassageRow.document_id
+    )
+
+
+def _passage_ids(session: Session, document: DocumentRow) -> list[int]:
+    ids = select(PassageRow.id).where(PassageRow.document_id == document.id).order_by(PassageRow.ordinal)
+    return list(session.scalars(ids))
+
+
+def _passage(row: PassageRow, source: str | None) -> Passage:
+    return Passage(row.id, row.content, source or "", row.location, as_utc(row.created_at))

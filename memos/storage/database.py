@@ -1,0 +1,286 @@
+"""The data folder: opens the database at the schema of this program, and hands out agents.
+
+Owns the folder's layout, migrations at opening, and the list of agents. It does not know what is in an
+agent's messages, nor what happens between two of them.
+
+    HOME/memos.sqlite     the truth (unless a URL names another database)
+    HOME/index/           vectors; may be deleted at any time
+    HOME/locks/           who has which agent open
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, func, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+import memos.migrations
+from memos.errors import InputError, StorageError
+from memos.protocols import Embedder
+from memos.storage.archival import Archival
+from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
+from memos.storage.lock import AgentLock, check_name
+from memos.storage.recall import Recall
+from memos.storage.schema import AgentRow, MessageRow, as_utc
+from memos.storage.sql import Sql, meaning, private_file, private_folder
+from memos.storage.state import State
+from memos.storage.text import FtsSearch, LikeSearch, TextSearch
+
+FILE = "memos.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """One line of the list of agents.
+
+    Args:
+        id: the agent's row.
+        name: what the user calls it.
+        model: the model it was last used with; may be empty.
+        created_at: UTC.
+        messages: how many there are.
+        last_at: when the newest message came, UTC; None where there is none.
+    """
+
+    id: int
+    name: str
+    model: str
+    created_at: datetime
+    messages: int
+    last_at: datetime | None
+
+
+class AgentStorage:
+    """What is stored of one agent, held by a lock until it is closed.
+
+    Args:
+        name: the agent's name.
+        recall: its messages.
+        archival: its passages, and the shared ones.
+        state: its blocks, summary and queue start.
+        lock: what holds it.
+    """
+
+    def __init__(self, name: str, recall: Recall, archival: Archival, state: State, lock: AgentLock) -> None:
+        self.name = name
+        self.recall = recall
+        self.archival = archival
+        self.state = state
+        self._lock = lock
+
+    def close(self) -> None:
+        """Give the agent free. Closing twice is fine."""
+        self._lock.close()
+
+    def __enter__(self) -> AgentStorage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Database:
+    """An open data folder. Safe to use from several threads; made by `Database.open`."""
+
+    def __init__(self, home: Path, sql: Sql, embedder: Callable[[], Embedder] | None) -> None:
+        self.home = home
+        self._sql = sql
+        self._text: TextSearch = FtsSearch() if sql.is_sqlite else LikeSearch()
+        self.index = SearchIndex(sql, home / "index", embedder)
+
+    @classmethod
+    def open(
+        cls, home: Path, *, url: str | None = None, embedder: Callable[[], Embedder] | None = None
+    ) -> Database:
+        """Open a data folder, creating it and bringing its database to this program's schema.
+
+        Args:
+            home: the folder; created with mode 0700 if it is not there.
+            url: SQLAlchemy URL of another database than the file in `home`.
+            embedder: makes the embedder when a search or `index_pending` first needs it; None: search by
+                words alone.
+
+        Raises:
+            StorageError: folder or database cannot be used, or a newer memos wrote it.
+        """
+        private_folder(home)
+        parsed = _parse(url) if url is not None else URL.create("sqlite", database=str(home / FILE))
+        where = parsed.render_as_string()
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            where = parsed.database
+            try:
+                private_file(Path(parsed.database))
+            except OSError as error:
+                raise meaning(error, where) from error
+        sql = Sql(parsed, where)
+        try:
+            sql.migrate(lambda connection: _migrate(connection, where))
+        except BaseException:
+            sql.close()
+            raise
+        return cls(home, sql, embedder)
+
+    # ------------------------------------------------------------------------------------- agents
+
+    def agent(self, name: str, *, create: bool = True) -> AgentStorage:
+        """Open an agent for this object alone.
+
+        Args:
+            name: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`; upper and lower case are the same agent.
+            create: make it if it is not there.
+
+        Raises:
+            InputError: it is no name for an agent, or there is no such agent and `create` is False.
+            AgentBusy: another process or object has it open.
+            StorageError: the database cannot be used.
+        """
+        lock = self._lock(name)
+        try:
+            with self._sql.write() as session:
+                row = _find(session, name)
+                if row is None:
+                    if not create:
+                        raise InputError(f"There is no agent {name}.")
+                    row = AgentRow(name=name, key=check_name(name))
+                    session.add(row)
+                    session.flush()
+        except BaseException:
+            lock.close()
+            raise
+        recall = Recall(self._sql, self._text, self.index, row.id)
+        archival = Archival(self._sql, self._text, self.index, row.id)
+        return AgentStorage(row.name, recall, archival, State(self._sql, row.id), lock)
+
+    def agents(self) -> list[AgentInfo]:
+        """Every agent, by name; also those that are open elsewhere."""
+        count = func.count(MessageRow.id)
+        last = func.max(MessageRow.created_at, type_=MessageRow.created_at.type)
+        statement = (
+            select(AgentRow, count, last)
+            .outerjoin(MessageRow, MessageRow.agent_id == AgentRow.id)
+            .group_by(AgentRow.id)
+            .order_by(AgentRow.key)
+        )
+        with self._sql.read() as session:
+            return [
+                AgentInfo(row.id, row.name, row.model, as_utc(row.created_at), messages, last_at)
+                for row, messages, last_at in session.execute(statement)
+            ]
+
+    def rename_agent(self, name: str, new_name: str) -> None:
+        """Give an agent another name.
+
+        Raises:
+            InputError: there is no such agent, the new name is taken, or it is no name for an agent.
+            AgentBusy: someone has it open.
+        """
+        with ExitStack() as held:
+            held.enter_context(self._lock(name))
+            if check_name(name) != check_name(new_name):
+                held.enter_context(self._lock(new_name))
+            with self._sql.write() as session:
+                row = _find(session, name)
+                if row is None:
+                    raise InputError(f"There is no agent {name}.")
+                if _find(session, new_name) not in (None, row):
+                    raise InputError(f"There is an agent {new_name} already.")
+                row.name, row.key = new_name, check_name(new_name)
+
+    def delete_agent(self, name: str) -> None:
+        """Delete an agent with all its messages, blocks, notes and documents; shared documents stay.
+
+        Raises:
+            InputError: there is no such agent.
+            AgentBusy: someone has it open.
+        """
+        with self._lock(name), self._sql.write() as session:
+            row = _find(session, name)
+            if row is None:
+                raise InputError(f"There is no agent {name}.")
+            enqueue(session, AGENT, [row.id], DELETE)
+            session.delete(row)
+
+    # ------------------------------------------------------------------------------------- the rest
+
+    def library(self) -> Archival:
+        """The documents that every agent sees."""
+        return Archival(self._sql, self._text, self.index, None)
+
+    def reindex(self, progress: Progress | None = None) -> int:
+        """Make the vector index anew from SQL; see `SearchIndex.reindex`."""
+        return self.index.reindex(progress)
+
+    def take_notices(self) -> list[str]:
+        """Sentences for the user about the search index since the last time one asked."""
+        return self.index.take_notices()
+
+    def close(self) -> None:
+        """Close the database and the index. Agents that are open must be closed by those who have them."""
+        self.index.close()
+        self._sql.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _lock(self, name: str) -> AgentLock:
+        return AgentLock(self.home / "locks", name)
+
+
+def _find(session: Session, name: str) -> AgentRow | None:
+    return session.scalar(select(AgentRow).where(AgentRow.key == check_name(name)))
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise StorageError(f"{url!r} is no database URL: {error}.") from error
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, made in code: users have no alembic.ini."""
+    config = Config()
+    folder = str(Path(memos.migrations.__file__).parent)
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrate(connection: Connection, where: str) -> None:
+    config = alembic_config(connection)
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    if current == set(scripts.get_heads()):
+        return
+    if current - known:
+        raise StorageError(
+            f"{where} was written by a newer memos (schema {', '.join(sorted(current - known))}, this one "
+            f"knows {scripts.get_current_head()}): upgrade memos, or choose another data folder."
+        )
+    if not current and inspect(connection).get_table_names():
+        raise StorageError(f"{where} is another program's database; choose another data folder.")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StorageError(f"{where} cannot be brought to this program's schema: {error}.") from error

@@ -1,0 +1,330 @@
+"""The search index: brings vectors up to date with SQL, through the outbox, and makes them anew if need be.
+
+Owns the outbox, the embedder and the order of the steps: SQL first, the index second, the outbox row
+goes last. So a kill at any point leaves work to be done twice and never work undone. It does not know
+what a search is for, nor how vectors are stored.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import delete, exists, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from memos.errors import MemosError, StorageError
+from memos.messages import SPOKEN, State
+from memos.protocols import Embedder
+from memos.storage.schema import MessageRow, OutboxRow, PassageRow, as_utc
+from memos.storage.sql import Sql, private_folder
+from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Scope, Vector, Vectors
+
+MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
+UPSERT, DELETE = "upsert", "delete"
+
+BATCH = 64
+# A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
+MOST_ON_SEARCH = 64
+WAIT_SECONDS = 60.0
+
+Progress = Callable[[int, int], None]
+_SPOKEN = tuple(str(kind) for kind in SPOKEN)
+_INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
+
+
+def enqueue(session: Session, kind: str, ids: Sequence[int], operation: str = UPSERT) -> None:
+    """Note, in the caller's transaction, that the index has to learn about these."""
+    if ids:
+        rows = [{"kind": kind, "item_id": item, "operation": operation} for item in ids]
+        session.execute(insert(OutboxRow), rows)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return round(as_utc(moment).timestamp() * 1_000_000)
+
+
+class SearchIndex:
+    """The vector index of one home, shared by its agents. Safe to use from several threads.
+
+    Args:
+        sql: the database.
+        folder: where the index is, or will be.
+        embedder: makes the embedder when it is first needed; None: there is no index, words must do.
+    """
+
+    def __init__(self, sql: Sql, folder: Path, embedder: Callable[[], Embedder] | None) -> None:
+        self._sql = sql
+        self._vectors = Vectors(folder)
+        self._make_embedder = embedder
+        self._embedder: Embedder | None = None
+        self._embedding = threading.Lock()
+        self._writing = threading.Lock()
+        self._lock_file = folder.parent / f"{folder.name}.lock"
+        self._checked = False
+        self._notices: list[str] = []
+
+    # ------------------------------------------------------------------------------------- for everyone
+
+    def pending(self) -> int:
+        """How many changes the index has yet to learn."""
+        with self._sql.read() as session:
+            return session.scalar(select(func.count()).select_from(OutboxRow)) or 0
+
+    def take_notices(self) -> list[str]:
+        """Sentences for the user about what happened to the index since the last time one asked."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def index_pending(
+        self, progress: Progress | None = None, *, limit: int | None = None, wait: bool = True
+    ) -> int:
+        """Bring the index up to date with SQL. Cheap if it is.
+
+        A missing or damaged index, or one by another embedder, is made anew first (see `take_notices`).
+
+        Args:
+            progress: told `(done, of)` after each batch, in changes.
+            limit: the most changes to work off now.
+            wait: if another thread or process is at it, wait for it; else return at once.
+
+        Returns:
+            How many texts were embedded; 0 without an embedder.
+
+        Raises:
+            StorageError: the index cannot be written; what was not done is still in the outbox.
+        """
+        if self._make_embedder is None or (self._checked and not self._any_pending()):
+            return 0
+        with self._alone(wait) as mine:
+            return self._repairing(lambda: self._drain(progress, limit)) if mine else 0
+
+    def reindex(self, progress: Progress | None = None) -> int:
+        """Throw the index away and make it anew from SQL.
+
+        Returns:
+            How many texts were embedded.
+
+        Raises:
+            StorageError: there is no embedder, or the index cannot be written.
+        """
+        if self._make_embedder is None:
+            raise StorageError("There is no embedding model, so there is no search index to rebuild.")
+        with self._alone(wait=True):
+            self._start_over()
+            self._checked = True
+            return self._drain(progress, None)
+
+    def nearest(self, table: str, query: str, scope: Scope, limit: int) -> dict[int, float]:
+        """Ids nearest in meaning to a query, with cosine similarities; none where that cannot be had.
+
+        Whatever is wrong with the index or the embedder becomes a notice: a search by words still works.
+        """
+        if self._make_embedder is None:
+            return {}
+        try:
+            self.index_pending(limit=MOST_ON_SEARCH, wait=False)
+            vector = self._embed([query])[0]
+            try:
+                return self._read(table, vector, scope, limit)
+            except IndexDamaged:
+                self._forget()
+                self.index_pending(limit=MOST_ON_SEARCH, wait=False)
+                return self._read(table, vector, scope, limit)
+        except MemosError as error:
+            self._notice(f"Searching by words only. {error}")
+            return {}
+
+    def close(self) -> None:
+        """Let go of the index and the embedder."""
+        self._forget()
+        self._embedder = None
+
+    # ------------------------------------------------------------------------------------- the outbox
+
+    def _any_pending(self) -> bool:
+        with self._sql.read() as session:
+            return bool(session.scalar(select(exists().select_from(OutboxRow))))
+
+    def _drain(self, progress: Progress | None, limit: int | None) -> int:
+        self._open()
+        total = self.pending()
+        total = total if limit is None else min(total, limit)
+        done = embedded = 0
+        while done < total:
+            with self._sql.read() as session:
+                batch = session.scalars(
+                    select(OutboxRow).order_by(OutboxRow.id).limit(min(BATCH, total - done))
+                ).all()
+            if not batch:
+                break
+            embedded += self._apply(batch)
+            self._acknowledge([row.id for row in batch])
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+        self._vectors.maintain()
+        return embedded
+
+    def _apply(self, batch: Sequence[OutboxRow]) -> int:
+        """Make the index true for the items of these rows, as SQL has them now."""
+        embedded = 0
+        for kind, table in ((MESSAGE, MESSAGES), (PASSAGE, PASSAGES)):
+            wanted = {row.item_id for row in batch if row.kind == kind}
+            if not wanted:
+                continue
+            texts, rows = self._load(kind, sorted(wanted))
+            if rows:
+                vectors = self._embed(texts)
+                self._vectors.upsert(
+                    table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)]
+                )
+            if gone := wanted - {row[0] for row in rows}:
+                self._vectors.delete(table, sorted(gone))
+            embedded += len(rows)
+        if agents := {row.item_id for row in batch if row.kind == AGENT}:
+            self._vectors.delete_agents(sorted(agents))
+        return embedded
+
+    def _load(self, kind: str, ids: Sequence[int]) -> tuple[list[str], list[tuple[int, int, str, int]]]:
+        texts: list[str] = []
+        rows: list[tuple[int, int, str, int]] = []
+        with self._sql.read() as session:
+            if kind == MESSAGE:
+                found = select(MessageRow).where(MessageRow.id.in_(ids), *_INDEXED_MESSAGES)
+                for message in session.scalars(found):
+                    texts.append(message.content)
+                    rows.append((message.id, message.agent_id, message.kind, micros(message.created_at)))
+            else:
+                for passage in session.scalars(select(PassageRow).where(PassageRow.id.in_(ids))):
+                    texts.append(passage.content)
+                    rows.append((passage.id, passage.agent_id or 0, PASSAGE, micros(passage.created_at)))
+        return texts, rows
+
+    def _acknowledge(self, ids: Sequence[int]) -> None:
+        with self._sql.write() as session:
+            session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+
+    # ------------------------------------------------------------------------------------- the index
+
+    def _open(self) -> None:
+        if self._checked:
+            return
+        embedder = self._embedder_now()
+        why = self._vectors.open(embedder.name, embedder.dimension) or self._difference()
+        if why:
+            before = self._indexed_before()
+            self._start_over()
+            if before > 0:
+                texts = "1 text" if before == 1 else f"{before} texts"
+                self._notice(f"{why}; it is made anew from the database ({texts}).")
+        self._checked = True
+
+    def _difference(self) -> str:
+        with self._sql.read() as session:
+            if session.scalar(select(exists().select_from(OutboxRow))):
+                return ""
+            messages, passages = _counts(session)
+        if (self._vectors.count(MESSAGES), self._vectors.count(PASSAGES)) == (messages, passages):
+            return ""
+        return "The search index does not match the database"
+
+    def _indexed_before(self) -> int:
+        with self._sql.read() as session:
+            pending = select(OutboxRow.kind, OutboxRow.item_id).where(OutboxRow.operation == UPSERT)
+            waiting = session.scalar(select(func.count()).select_from(pending.distinct().subquery())) or 0
+            return sum(_counts(session)) - waiting
+
+    def _start_over(self) -> None:
+        # In this order: killed after any step, the next start finds no index and begins here again.
+        embedder = self._embedder_now()
+        self._forget()
+        self._vectors.clear()
+        with self._sql.write() as session:
+            session.execute(delete(OutboxRow))
+            for kind, row, where in ((MESSAGE, MessageRow, _INDEXED_MESSAGES), (PASSAGE, PassageRow, ())):
+                everything = select(literal(kind), row.id, literal(UPSERT)).where(*where).order_by(row.id)
+                session.execute(insert(OutboxRow).from_select(["kind", "item_id", "operation"], everything))
+        self._vectors.create(embedder.name, embedder.dimension)
+
+    def _repairing(self, work: Callable[[], int]) -> int:
+        try:
+            return work()
+        except IndexDamaged:
+            # Once: if a new index cannot be written either, the disk is to blame and the user must know.
+            self._forget()
+            self._start_over()
+            self._checked = True
+            self._notice("The search index is damaged; it is made anew from the database.")
+            return work()
+
+    def _read(self, table: str, vector: Sequence[float], scope: Scope, limit: int) -> dict[int, float]:
+        if not self._vectors.is_open:
+            # Another process is writing it, so it was not opened above; to read it needs no permission.
+            embedder = self._embedder_now()
+            if self._vectors.open(embedder.name, embedder.dimension):
+                return {}
+        return self._vectors.nearest(table, vector, scope, limit)
+
+    def _forget(self) -> None:
+        self._checked = False
+        self._vectors.close()
+
+    @contextmanager
+    def _alone(self, wait: bool) -> Iterator[bool]:
+        """Whether this thread of this process is the one that may write the index."""
+        if not self._writing.acquire(blocking=wait):
+            yield False
+            return
+        try:
+            private_folder(self._lock_file.parent)
+            lock = FileLock(
+                self._lock_file, timeout=WAIT_SECONDS if wait else 0, mode=0o600, thread_local=False
+            )
+            try:
+                lock.acquire()
+            except Timeout as error:
+                if wait:
+                    raise StorageError(
+                        "Another process is writing the search index; try again later."
+                    ) from error
+                yield False
+                return
+            except OSError as error:
+                raise StorageError(f"{self._lock_file} cannot be locked: {error}.") from error
+            try:
+                yield True
+            finally:
+                lock.release()
+        finally:
+            self._writing.release()
+
+    # ------------------------------------------------------------------------------------- the embedder
+
+    def _embedder_now(self) -> Embedder:
+        with self._embedding:
+            if self._embedder is None:
+                if self._make_embedder is None:
+                    raise StorageError("There is no embedding model.")
+                self._embedder = self._make_embedder()
+            return self._embedder
+
+    def _embed(self, texts: Sequence[str]) -> list[list[float]]:
+        embedder = self._embedder_now()
+        with self._embedding:  # nobody promised that an embedder can do two things at once
+            return embedder.embed(texts)
+
+    def _notice(self, sentence: str) -> None:
+        if sentence not in self._notices:
+            self._notices.append(sentence)
+
+
+def _counts(session: Session) -> tuple[int, int]:
+    messages = session.scalar(select(func.count()).select_from(MessageRow).where(*_INDEXED_MESSAGES))
+    passages = session.scalar(select(func.count()).select_from(PassageRow))
+    return messages or 0, passages or 0

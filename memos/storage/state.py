@@ -1,0 +1,156 @@
+"""An agent's state besides its messages: blocks and their history, summary, queue start, settings.
+
+Owns how these are kept. It does not know what a block means, nor how large one may be.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from memos.errors import StorageError
+from memos.messages import Block, Eviction
+from memos.storage.schema import AgentRow, BlockHistoryRow, BlockRow, EvictionRow, clean, now
+from memos.storage.sql import Sql
+
+
+class State:
+    """`AgentState` of one agent. Safe to use from several threads.
+
+    Args:
+        sql: the database.
+        agent_id: whose state.
+    """
+
+    def __init__(self, sql: Sql, agent_id: int) -> None:
+        self._sql = sql
+        self._agent_id = agent_id
+
+    def blocks(self) -> list[Block]:
+        """The working context, in its order."""
+        statement = select(BlockRow).where(BlockRow.agent_id == self._agent_id).order_by(BlockRow.position)
+        with self._sql.read() as session:
+            return [
+                Block(row.label, row.text, row.token_limit, row.description)
+                for row in session.scalars(statement)
+            ]
+
+    def save_block(self, block: Block, *, by: str) -> None:
+        """Create or change a block and keep its former text in the history. `by`: who did it."""
+        text = clean(block.text)
+        with self._sql.write() as session:
+            row = self._block(session, block.label)
+            if row is None:
+                session.add(
+                    BlockRow(
+                        agent_id=self._agent_id,
+                        position=self._next_position(session),
+                        label=block.label,
+                        text=text,
+                        token_limit=block.limit,
+                        description=clean(block.description),
+                    )
+                )
+                return
+            if row.text != text:
+                self._remember(session, row, by)
+            row.text, row.token_limit, row.description = text, block.limit, clean(block.description)
+            row.changed_at = now()
+
+    def remove_block(self, label: str, *, by: str) -> None:
+        """Remove a block and keep its text in the history. One that is not there does not matter."""
+        with self._sql.write() as session:
+            row = self._block(session, label)
+            if row is not None:
+                self._remember(session, row, by)
+                session.delete(row)
+
+    def block_history(self, label: str) -> list[tuple[str, str]]:
+        """Former texts of a block and who replaced each, oldest first."""
+        statement = (
+            select(BlockHistoryRow.former, BlockHistoryRow.changed_by)
+            .where(BlockHistoryRow.agent_id == self._agent_id, BlockHistoryRow.label == label)
+            .order_by(BlockHistoryRow.id)
+        )
+        with self._sql.read() as session:
+            return [(row.former, row.changed_by) for row in session.execute(statement)]
+
+    def summary(self) -> str:
+        """The recursive summary; empty before the first eviction."""
+        with self._sql.read() as session:
+            return self._agent(session).summary
+
+    def queue_start(self) -> int:
+        """Id of the first message that is in the queue; 0 before the first eviction."""
+        with self._sql.read() as session:
+            return self._agent(session).queue_start
+
+    def record_eviction(self, eviction: Eviction, *, queue_start: int) -> None:
+        """Move the queue's start and replace the summary, in one transaction."""
+        with self._sql.write() as session:
+            agent = self._agent(session)
+            agent.queue_start = queue_start
+            agent.summary = clean(eviction.summary)
+            session.add(
+                EvictionRow(
+                    agent_id=self._agent_id,
+                    first_id=eviction.first_id,
+                    last_id=eviction.last_id,
+                    messages=eviction.messages,
+                    tokens=eviction.tokens,
+                    summary=agent.summary,
+                    source=eviction.source,
+                    reason=eviction.reason,
+                )
+            )
+
+    def evictions(self) -> list[Eviction]:
+        """All page-outs so far, oldest first."""
+        statement = select(EvictionRow).where(EvictionRow.agent_id == self._agent_id).order_by(EvictionRow.id)
+        with self._sql.read() as session:
+            return [
+                Eviction(
+                    row.first_id, row.last_id, row.messages, row.tokens, row.summary, row.source, row.reason
+                )
+                for row in session.scalars(statement)
+            ]
+
+    def model(self) -> str:
+        """The name of the model that the agent was last used with; may be empty."""
+        with self._sql.read() as session:
+            return self._agent(session).model
+
+    def save_model(self, name: str) -> None:
+        """Remember which model the agent is used with."""
+        with self._sql.write() as session:
+            session.execute(update(AgentRow).where(AgentRow.id == self._agent_id).values(model=name))
+
+    def settings(self) -> dict[str, Any]:
+        """What was set for this agent alone, as JSON values by name."""
+        with self._sql.read() as session:
+            return dict(self._agent(session).settings)
+
+    def save_settings(self, settings: dict[str, Any]) -> None:
+        """Replace what was set for this agent alone."""
+        with self._sql.write() as session:
+            self._agent(session).settings = dict(settings)
+
+    def _agent(self, session: Session) -> AgentRow:
+        row = session.get(AgentRow, self._agent_id)
+        if row is None:
+            raise StorageError(f"This agent is no longer in {self._sql.where}: was it deleted?")
+        return row
+
+    def _block(self, session: Session, label: str) -> BlockRow | None:
+        return session.scalar(
+            select(BlockRow).where(BlockRow.agent_id == self._agent_id, BlockRow.label == label)
+        )
+
+    def _next_position(self, session: Session) -> int:
+        last = select(func.max(BlockRow.position)).where(BlockRow.agent_id == self._agent_id)
+        return (session.scalar(last) or 0) + 1
+
+    def _remember(self, session: Session, row: BlockRow, by: str) -> None:
+        session.add(BlockHistoryRow(agent_id=self._agent_id, label=row.label, former=row.text, changed_by=by))

@@ -1,0 +1,264 @@
+"""LanceDB: two tables of vectors, one for messages and one for passages, each row with what filters it.
+
+Owns the folder of the index and everything about LanceDB; imports it (seconds) only when first used. It
+holds no text and does not know SQL, the outbox, or how vectors are made.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from memos.errors import StorageError
+from memos.storage.sql import meaning, private_folder
+
+MESSAGES, PASSAGES = TABLES = ("messages", "passages")
+# Below this, comparing with every vector is as fast as an index, exact, and costs nothing to keep.
+FLAT_UP_TO = 50_000
+# Each write adds a file and a version; so many, and they are rewritten as one.
+WRITES_BETWEEN_COMPACTIONS = 64
+# How long a search of another process may still be reading the version before.
+KEEP_VERSIONS = timedelta(minutes=10)
+
+
+class IndexDamaged(StorageError):  # noqa: N818 - named like its base's brothers
+    """The index cannot be read or written as it is; it can be made anew from SQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One row: `agent_id` 0 is everybody's, `created_at` is in microseconds since 1970."""
+
+    id: int
+    agent_id: int
+    kind: str
+    created_at: int
+    vector: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows a search may see; None: any.
+
+    Args:
+        agent_ids: owners.
+        kinds: kinds of messages.
+        start: not before, in microseconds since 1970.
+        end: before, in microseconds since 1970.
+        before_id: smaller ids only.
+    """
+
+    agent_ids: tuple[int, ...]
+    kinds: tuple[str, ...] | None = None
+    start: int | None = None
+    end: int | None = None
+    before_id: int | None = None
+
+
+class Vectors:
+    """The index in its folder. Reading is safe from any thread; whoever writes must be the only one.
+
+    Args:
+        folder: where it is, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tables: dict[str, Any] = {}
+        self._writes = 0
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._tables)
+
+    def open(self, embedder: str, dimension: int) -> str:
+        """Open the tables.
+
+        Returns:
+            Why they cannot be used, as the beginning of a sentence; empty if they are open.
+        """
+        self._tables = {}
+        if not self.folder.exists():
+            return "The search index is missing"
+        tables = {}
+        try:
+            with self._translated():
+                connection = self._connect()
+                for name in TABLES:
+                    tables[name] = connection.open_table(name)
+                    found = tables[name].schema.metadata or {}
+        except IndexDamaged:
+            return "The search index is damaged"
+        was = (found.get(b"memos.embedder", b"").decode(), found.get(b"memos.dimension", b"").decode())
+        if was != (embedder, str(dimension)):
+            return f"The search index was made by the embedding model {was[0]}, and now it is {embedder}"
+        self._tables = tables
+        return ""
+
+    def create(self, embedder: str, dimension: int) -> None:
+        """Make empty tables for vectors of this embedder, in place of whatever was there."""
+        self.clear()
+        private_folder(self.folder)
+        with self._translated():
+            import pyarrow as pa
+
+            schema = pa.schema(
+                [
+                    pa.field("id", pa.int64(), nullable=False),
+                    pa.field("agent_id", pa.int64(), nullable=False),
+                    pa.field("kind", pa.string(), nullable=False),
+                    pa.field("created_at", pa.int64(), nullable=False),
+                    pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+                ],
+                metadata={"memos.embedder": embedder, "memos.dimension": str(dimension)},
+            )
+            connection = self._connect()
+            self._tables = {name: connection.create_table(name, schema=schema) for name in TABLES}
+        self._restrict()
+
+    def close(self) -> None:
+        """Let go of the tables; the next `open` looks at the folder afresh."""
+        self._tables = {}
+
+    def clear(self) -> None:
+        """Remove the index."""
+        self._tables = {}
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+        except OSError as error:
+            raise meaning(error, f"The search index {self.folder}") from error
+
+    def upsert(self, name: str, rows: Sequence[Vector]) -> None:
+        """Insert rows, or replace those that have the same id."""
+        with self._translated():
+            import pyarrow as pa
+
+            table = self._table(name)
+            data = pa.Table.from_pydict(
+                {field: [getattr(row, field) for row in rows] for field in Vector.__slots__},
+                schema=table.schema,
+            )
+            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(data)
+        self._wrote()
+
+    def delete(self, name: str, ids: Sequence[int]) -> None:
+        """Remove rows by id; those that are not there do not matter."""
+        self._delete(name, "id", ids)
+
+    def delete_agents(self, agent_ids: Sequence[int]) -> None:
+        """Remove everything that these agents own."""
+        for name in TABLES:
+            self._delete(name, "agent_id", agent_ids)
+
+    def _delete(self, name: str, column: str, values: Sequence[int]) -> None:
+        with self._translated():
+            from lancedb.expr import col
+
+            self._table(name).delete(col(column).isin(list(values)))
+        self._wrote()
+
+    def count(self, name: str) -> int:
+        """How many rows there are."""
+        with self._translated():
+            return int(self._table(name).count_rows())
+
+    def nearest(self, name: str, vector: Sequence[float], scope: Scope, limit: int) -> dict[int, float]:
+        """Ids of the rows whose vectors are nearest, with their cosine similarities, best first."""
+        with self._translated():
+            search = (
+                self._table(name)
+                .search(list(vector), vector_column_name="vector", query_type="vector")
+                .distance_type("cosine")
+                .where(_condition(scope), prefilter=True)
+                .refine_factor(10)  # exact distances where there is an approximate index; else ignored
+                .select(["id", "_distance"])
+                .limit(limit)
+            )
+            found = search.to_arrow()
+            return {
+                item: 1.0 - distance
+                for item, distance in zip(
+                    found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True
+                )
+            }
+
+    def maintain(self) -> None:
+        """Rewrite many small files as one, and index a table that outgrew flat search."""
+        if self._writes < WRITES_BETWEEN_COMPACTIONS and not any(self._wants_index(name) for name in TABLES):
+            return
+        with self._translated():
+            from lancedb.index import IvfPq
+
+            for name in TABLES:
+                table = self._table(name)
+                if self._wants_index(name):
+                    table.create_index("vector", config=IvfPq(distance_type="cosine"))
+                table.optimize(cleanup_older_than=KEEP_VERSIONS)
+        self._writes = 0
+        self._restrict()
+
+    def _wants_index(self, name: str) -> bool:
+        with self._translated():
+            table = self._table(name)
+            return bool(table.count_rows() >= FLAT_UP_TO and not table.list_indices())
+
+    def _wrote(self) -> None:
+        self._writes += 1
+        self._restrict()
+
+    def _restrict(self) -> None:
+        # LanceDB has no setting for modes. The folder is 0700 from its birth, so nobody slips in between.
+        for path in self.folder.rglob("*"):
+            mode = 0o700 if path.is_dir() else 0o600
+            try:
+                if path.stat().st_mode & 0o777 != mode:
+                    path.chmod(mode)
+            except FileNotFoundError:  # compacted away by another process
+                continue
+            except OSError as error:
+                raise meaning(error, f"The search index {self.folder}") from error
+
+    def _connect(self) -> Any:
+        import lancedb
+
+        # Zero: see at once what another process wrote.
+        return lancedb.connect(str(self.folder), read_consistency_interval=timedelta(0))
+
+    def _table(self, name: str) -> Any:
+        if name not in self._tables:
+            raise IndexDamaged("The search index is not open.")
+        return self._tables[name]
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        where = f"The search index {self.folder}"
+        try:
+            yield
+        except (StorageError, ImportError):
+            raise
+        except Exception as error:  # LanceDB raises RuntimeError, ValueError, OSError and Arrow's own
+            if "no space left" in str(error).lower():
+                raise meaning(error, where) from error
+            raise IndexDamaged(f"{where} cannot be used: {error}.") from error
+
+
+def _condition(scope: Scope) -> Any:
+    from lancedb.expr import col, lit
+
+    condition = col("agent_id").isin(list(scope.agent_ids))
+    if scope.kinds is not None:
+        condition = condition & col("kind").isin(list(scope.kinds))
+    if scope.start is not None:
+        condition = condition & (col("created_at") >= lit(scope.start))
+    if scope.end is not None:
+        condition = condition & (col("created_at") < lit(scope.end))
+    if scope.before_id is not None:
+        condition = condition & (col("id") < lit(scope.before_id))
+    return condition

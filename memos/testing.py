@@ -1,0 +1,179 @@
+"""A scripted model, shipped so that nobody has to mock one: one word is one token.
+
+`ScriptedModel` obeys grammars, windows and prefixes as a real model does and says what its script says. Pressure
+becomes legible: ten words are ten tokens. It knows nothing of kernel or storage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from memos.errors import WindowError
+from memos.messages import Call
+from memos.protocols import (
+    CallGrammar,
+    Generated,
+    Grammar,
+    Piece,
+    Reading,
+    Sampling,
+    Scaffold,
+    TextGrammar,
+)
+
+_WORD = re.compile(r"\S+\s*")
+
+
+def say(text: str) -> Call:
+    """The call that speaks."""
+    return Call("send_message", {"message": text})
+
+
+class ScriptedModel:
+    """A `LanguageModel` that follows a script.
+
+    Args:
+        script: what it generates for calls, in order. A call that the grammar does not admit, and the end of
+            the script, become speech.
+        window: tokens (words) of the context.
+        summaries: what it generates for summaries, in order; afterwards a standard sentence.
+        yes: probability of the first option of a choice; or a function of the prompt's text.
+        name: also the fingerprint.
+
+    Attributes:
+        prompts: every prompt that was read, with what was generated for it.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Call] = (),
+        *,
+        window: int = 2048,
+        summaries: Iterable[str] = (),
+        yes: float | Callable[[str], float] = 0.0,
+        name: str = "scripted",
+    ) -> None:
+        self._script = iter(script)
+        self._summaries = iter(summaries)
+        self._yes = yes
+        self._name = name
+        self._window = window
+        self._words: list[str] = []
+        self._ids: dict[str, int] = {}
+        self._resident: list[int] = []
+        self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        mark = self._intern
+        self.scaffold = Scaffold(
+            open=(mark("<s>"),),
+            system_to_user=(mark("</system>"), mark("<user>")),
+            user_to_model=(mark("</user>"), mark("<model>")),
+            model_to_user=(mark("</model>"), mark("<user>")),
+            join=(mark("<join>"),),
+        )
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """Its name: word ids differ between two models anyway."""
+        return self._name
+
+    @property
+    def window(self) -> int:
+        """Tokens of the context."""
+        return self._window
+
+    def _intern(self, word: str) -> int:
+        if word not in self._ids:
+            self._ids[word] = len(self._words)
+            self._words.append(word)
+        return self._ids[word]
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """A word, with the white space after it, is a token."""
+        return tuple(self._intern(word) for word in _WORD.findall(text))
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, scaffold included."""
+        return "".join(self._words[token] for token in tokens)
+
+    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+        """The scripted probability for the first option; the others share the rest."""
+        self._read(prompt)
+        yes = self._yes(self.text(prompt)) if callable(self._yes) else self._yes
+        rest = (1 - yes) / max(1, len(options) - 1)
+        return (yes, *(rest for _ in options[1:]))
+
+    def _read(self, prompt: Sequence[int]) -> int:
+        shared = 0
+        for old, new in zip(self._resident, prompt, strict=False):
+            if old != new:
+                break
+            shared += 1
+        self._resident = list(prompt)
+        return min(shared, len(prompt) - 1)
+
+    def generate(
+        self,
+        prompt: Sequence[int],
+        grammar: Grammar,
+        *,
+        limit: int,
+        sampling: Sampling,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Reading | Piece | Generated]:
+        """The script's next item, word by word."""
+        if len(prompt) + limit > self._window:
+            raise WindowError(f"{len(prompt)} + {limit} tokens exceed the window of {self._window}.")
+        reused = self._read(prompt)
+        yield Reading(len(prompt) - reused, len(prompt) - reused)
+        words = _WORD.findall(self._next_text(grammar))
+        done: list[str] = []
+        finish = "stop"
+        for word in words:
+            if cancelled() or len(done) >= limit:
+                finish = "cancelled" if cancelled() else "length"
+                break
+            done.append(word)
+            yield Piece(word)
+        tokens = tuple(self._intern(word) for word in done)
+        self._resident += tokens
+        self.prompts.append((tuple(prompt), tokens))
+        evaluated = len(prompt) - reused
+        yield Generated(tokens, "".join(done), finish, evaluated, reused, len(tokens), 0.0)
+
+    def _next_text(self, grammar: Grammar) -> str:
+        if isinstance(grammar, TextGrammar):
+            return next(self._summaries, "They talked about this and that for a while.")
+        call = next(self._script, say("All right."))
+        return call.text if admitted(grammar, call) else self._something_else(grammar, call)
+
+    def _something_else(self, grammar: CallGrammar, call: Call) -> str:
+        names = {function.name for function in grammar.functions}
+        if "send_message" in names:
+            return say(f"I would call {call.name}.").text
+        function = grammar.functions[0]
+        arguments = {}
+        for name in function.parameters.get("required", ()):
+            schema = function.parameters["properties"][name]
+            arguments[name] = schema["enum"][0] if "enum" in schema else f"scripted {name}"
+        return Call(function.name, arguments).text
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def admitted(grammar: CallGrammar, call: Call) -> bool:
+    """Whether a grammar admits a call by its name, its constants, and what may not be repeated."""
+    for function in grammar.functions:
+        if function.name != call.name or call in grammar.refused:
+            continue
+        properties = function.parameters.get("properties", {})
+        constants = {name: schema["enum"] for name, schema in properties.items() if "enum" in schema}
+        if all(call.arguments.get(name) in values for name, values in constants.items()):
+            return True
+    return False

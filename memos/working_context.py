@@ -1,0 +1,100 @@
+"""The working context: labelled blocks that are always in view, their limits, and write-back.
+
+Owns the current text of every block. An edit is stored and visible (as the call's result) at once; the copy in
+the prompt's head is as old as the last `written_back`, so that an edit does not move the prefix. It does not
+know where blocks are stored or how the prompt is laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from memos.errors import BlockError
+from memos.events import BlockEdited
+from memos.messages import Block
+from memos.protocols import AgentState
+
+
+class WorkingContext:
+    """The blocks of one agent.
+
+    Args:
+        state: where they are stored.
+        count: tokens of a text, by the loaded model.
+        observe: called with every edit.
+    """
+
+    def __init__(
+        self, state: AgentState, count: Callable[[str], int], observe: Callable[[BlockEdited], None]
+    ) -> None:
+        self._state = state
+        self._count = count
+        self._observe = observe
+        self._blocks = {block.label: block for block in state.blocks()}
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks, in their order."""
+        return tuple(self._blocks.values())
+
+    def __getitem__(self, label: str) -> Block:
+        try:
+            return self._blocks[label]
+        except KeyError:
+            known = ", ".join(self._blocks)
+            raise BlockError(f"There is no block {label!r}; there are {known}.") from None
+
+    def left(self, label: str) -> int:
+        """Tokens that the block can still take."""
+        block = self[label]
+        return block.limit - self._count(block.text)
+
+    def lines(self, label: str) -> tuple[str, ...]:
+        """The block's lines that are not blank: the units that `replace` works on."""
+        return tuple(line for line in self[label].text.split("\n") if line.strip())
+
+    def set(self, label: str, text: str, *, by: str) -> Block:
+        """Replace a block's whole text.
+
+        Args:
+            by: `assistant` or `user`; kept in the block's history.
+
+        Raises:
+            BlockError: no such block, or over its limit; nothing is changed.
+        """
+        block = self[label]
+        size = self._count(text)
+        if size > block.limit:
+            raise BlockError(
+                f"Block {label!r} holds at most {block.limit} tokens, and this text would make it {size}; "
+                f"it has {self.left(label)} left."
+            )
+        changed = replace(block, text=text)
+        if changed != block:
+            self._state.save_block(changed, by=by)
+            self._blocks[label] = changed
+            self._observe(BlockEdited(label, block.text, text, by))
+        return changed
+
+    def append(self, label: str, content: str, *, by: str) -> Block:
+        """Add a line to a block; a line that is there already changes nothing."""
+        content = " ".join(content.split())
+        if not content:
+            raise BlockError("There is nothing to add: the content is empty.")
+        text = self[label].text
+        if content in self.lines(label):
+            return self[label]
+        return self.set(label, f"{text}\n{content}" if text.strip() else content, by=by)
+
+    def replace(self, label: str, old: str, new: str, *, by: str) -> Block:
+        """Replace `old` in a block by `new`; an empty `new` deletes, and a line left blank goes with it.
+
+        Raises:
+            BlockError: `old` is not in the block.
+        """
+        text = self[label].text
+        if not old.strip() or old not in text:
+            raise BlockError(f"Block {label!r} does not contain {old!r}; its text is: {text!r}.")
+        changed = text.replace(old, new, 1)
+        return self.set(label, "\n".join(line for line in changed.split("\n") if line.strip()), by=by)

@@ -1,0 +1,254 @@
+"""The plain shell: lines in, lines out; for pipes, screen readers and `--json`.
+
+Owns how events look as text. The assistant's words go to standard output as they are generated, everything else
+(what the memory does, progress, errors) to standard error. It sees `Agent` and events, nothing deeper.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from memos import events
+from memos.errors import InputError, MemosError
+
+if TYPE_CHECKING:
+    from memos.agents import Agent
+
+HELP = """\
+/context          what fills the window
+/blocks           what the assistant always has in view
+/edit BLOCK TEXT  replace a block's text by hand
+/search WORDS     search what was said
+/evict            page the oldest messages out now
+/quit             leave (or Ctrl-D); Ctrl-C stops a reply"""
+
+
+def converse(agent: Agent, *, as_json: bool) -> bool:
+    """Talk until the input ends.
+
+    Returns:
+        Whether any message failed; the rest was answered all the same.
+    """
+    printer: Printer = JsonPrinter() if as_json else TextPrinter()
+    interactive = sys.stdin.isatty() and not as_json
+    printer.all(agent.start_events)
+    if interactive:
+        click.secho(f"{agent.name} · {agent.settings.model} · /help, Ctrl-D leaves", dim=True, err=True)
+    failed = False
+    for text in _prompted() if interactive else _piped():
+        if isinstance(text, InputError):
+            failed = True
+            printer.error(text)
+        elif text.startswith("/") and interactive:
+            if text in ("/quit", "/exit"):
+                break
+            _command(agent, text, printer)
+        elif not _turn(agent, text, printer):
+            failed = True
+    return failed
+
+
+def answer(agent: Agent, text: str, *, as_json: bool) -> None:
+    """Send one message and print what comes.
+
+    Raises:
+        MemosError: the message cannot be used, or the turn failed.
+    """
+    printer: Printer = JsonPrinter() if as_json else TextPrinter()
+    printer.all(agent.start_events)
+    with interruptible(agent):
+        printer.all(agent.stream(text))
+
+
+def _turn(agent: Agent, text: str, printer: Printer) -> bool:
+    try:
+        with interruptible(agent):
+            printer.all(agent.stream(text))
+    except MemosError as error:
+        printer.error(error)
+        return False
+    return True
+
+
+def _prompted() -> Iterator[str]:
+    try:
+        import readline  # noqa: F401 - gives input() a history and editing
+    except ImportError:
+        pass
+    while True:
+        try:
+            text = input(click.style("you> ", bold=True)).strip()
+        except EOFError:
+            click.echo(err=True)
+            return
+        except KeyboardInterrupt:
+            click.echo("  (Ctrl-D leaves)", err=True)
+            continue
+        except UnicodeDecodeError:
+            click.secho("memos: That was not valid UTF-8; nothing was sent.", fg="red", err=True)
+            continue
+        if text:
+            yield text
+
+
+def _piped() -> Iterator[str | InputError]:
+    """The lines of standard input that are not blank; one that is no UTF-8 is refused by its number."""
+    for number, data in enumerate(sys.stdin.buffer, 1):
+        try:
+            text = data.decode("utf-8").strip("\r\n")
+        except UnicodeDecodeError as error:
+            yield InputError(
+                f"Line {number} of standard input is not valid UTF-8 (byte {error.start + 1}); it was not sent."
+            )
+            continue
+        if text.strip():
+            yield text
+
+
+@contextmanager
+def interruptible(agent: Agent) -> Iterator[None]:
+    """While this runs, the first Ctrl-C ends the turn between two tokens, and the second the program."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        agent.cancel()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _command(agent: Agent, text: str, printer: Printer) -> None:
+    name, _, rest = text.partition(" ")
+    try:
+        if name == "/context":
+            ledger = agent.context()
+            for segment, tokens in ledger.segments:
+                if tokens:
+                    click.echo(f"  {segment:<18}{tokens:>7,}")
+            click.echo(f"  {'used':<18}{ledger.used:>7,} of {ledger.usable:,} ({ledger.pressure:.0%})")
+        elif name == "/blocks":
+            for block in agent.blocks.values():
+                click.echo(f"  [{block.label}] at most {block.limit} tokens\n  {block.text or '(empty)'}")
+        elif name == "/edit":
+            label, _, content = rest.partition(" ")
+            printer.all(agent.edit_block(label, content))
+        elif name == "/search":
+            for message in agent.recall.search(rest, limit=5).items:
+                click.echo(f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}")
+        elif name == "/evict":
+            printer.all(agent.evict())
+        else:
+            click.echo(HELP, err=True)
+    except MemosError as error:
+        printer.error(error)
+
+
+class Printer:
+    """Shows events, one by one."""
+
+    def all(self, stream: Iterable[events.Event]) -> None:
+        """Show a stream of events as they come."""
+        for event in stream:
+            self.show(event)
+
+    def show(self, event: events.Event) -> None:
+        """Show one event."""
+        raise NotImplementedError
+
+    def error(self, error: MemosError) -> None:
+        """Show that a message failed."""
+        click.secho(f"memos: {error}", fg="red", err=True)
+
+
+class JsonPrinter(Printer):
+    """Every event as a line of JSON on standard output."""
+
+    def show(self, event: events.Event) -> None:
+        click.echo(json.dumps(event.to_json(), ensure_ascii=False))
+
+    def error(self, error: MemosError) -> None:
+        click.echo(json.dumps({"event": "Error", "type": type(error).__name__, "text": str(error)}))
+        super().error(error)
+
+
+class TextPrinter(Printer):
+    """Words on standard output; on a terminal, dim lines about the memory on standard error."""
+
+    def __init__(self) -> None:
+        self._talks = sys.stderr.isatty()
+        self._status = False
+        self._speaking = False
+
+    def show(self, event: events.Event) -> None:
+        match event:
+            case events.Progress(task=task, done=done, total=total):
+                if self._talks and total > 200:
+                    sys.stderr.write(f"\r\x1b[2K\x1b[2m  {task} {done:,} of {total:,} tokens\x1b[0m")
+                    sys.stderr.flush()
+                    self._status = True
+                return
+            case events.SpeechDelta(text=text):
+                self._clear()
+                click.echo(text, nl=False)
+                self._speaking = True
+            case events.Speech(cut=cut):
+                click.echo(" …" if cut else "")
+                self._speaking = False
+            case events.Repaired(what=what):
+                self._note(what, always=True)
+            case events.Notice(text=text):
+                self._note(text, always=True)
+            case events.TurnFinished(reason="cancelled", text=""):
+                self._note("stopped before a word was said", always=True)
+            case _:
+                line = describe(event)
+                if line:
+                    self._note(line)
+
+    def error(self, error: MemosError) -> None:
+        self._clear()
+        super().error(error)
+
+    def _note(self, text: str, *, always: bool = False) -> None:
+        self._clear()
+        if self._talks or always:
+            click.secho(f"  · {text}", dim=True, err=True)
+
+    def _clear(self) -> None:
+        if self._status:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._status = False
+
+
+def describe(event: events.Event) -> str:
+    """What an event means for the memory, in a few words; empty for what nobody needs to see."""
+    match event:
+        case events.CallStarted(name=name, arguments=arguments):
+            values = ", ".join(json.dumps(value, ensure_ascii=False) for value in arguments.values())
+            return f"{name}({values})"
+        case events.CallFinished(name=name, ok=False, result=result):
+            return f"{name} {result}"
+        case events.CallFinished(name=name, result=result) if "search" in name:
+            return result.split("\n")[0]
+        case events.PagedIn(sources=sources):
+            return f"paged in {', '.join(sources)}"
+        case events.Evicted(messages=count, first_id=first, last_id=last):
+            return f"{count} messages left the window (recall:{first}-{last}); a summary took their place"
+        case events.PressureWarning(pressure=pressure):
+            return f"the window is {pressure:.0%} full"
+        case events.CallInvalid(reason=reason):
+            return f"a call was not run: {reason}"
+        case _:
+            return ""
