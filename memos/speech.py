@@ -12,7 +12,7 @@ from memos.messages import Call
 
 FUNCTION = "send_message"
 ARGUMENT = "message"
-_OPENING = Call(FUNCTION, {ARGUMENT: ""}).text[: -len('"}}')] + '"'
+_OPENING = Call(FUNCTION, {ARGUMENT: ""}).text.removesuffix('"}}')
 
 
 class SpeechReader:

@@ -178,11 +178,14 @@ def _third_party(failure: str) -> Iterator[None]:
             warnings.filterwarnings(
                 "ignore", module=r"(markitdown|markdownify|bs4|pdfminer|pdfplumber|pypdfium2)"
             )
+            # markitdown attributes this one to its caller; the plain text it falls back to will do.
+            warnings.filterwarnings("ignore", message="HTML document is too deeply nested")
             yield
     except IngestError:
         raise
     except Exception as error:  # each library has its own exceptions, and hostile input finds others
-        raise IngestError(f"{failure}: {str(error).strip() or type(error).__name__}.") from error
+        why = str(error).strip().rstrip(".") or type(error).__name__
+        raise IngestError(f"{failure}: {why}.") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

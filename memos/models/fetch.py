@@ -19,7 +19,7 @@ import filelock
 from memos.errors import DownloadFailed, ModelCorrupt, ModelNotFound
 from memos.models import hub, wheels
 from memos.models.catalogue import Entry, HubSource, Source, WheelSource
-from memos.models.progress import Progress, Report, SourceFailed
+from memos.models.progress import Progress, Report, SourceError
 from memos.models.store import ModelStore, make_private
 from memos.models.verification import verify_files
 
@@ -157,7 +157,7 @@ def _from_any_source(entry: Entry, store: ModelStore, report: Report) -> str:
         try:
             _from_source(entry, source, store, report)
             return _kind(source)
-        except (SourceFailed, ModelCorrupt) as error:
+        except (SourceError, ModelCorrupt) as error:
             failures.append(error)
     if failures and all(isinstance(error, ModelCorrupt) for error in failures):
         raise failures[-1]
@@ -187,7 +187,7 @@ def _deliver(entry: Entry, source: Source, partial: Path, stamp_file: Path, repo
     """Fetch and verify. What is wrong is removed, so that the next try starts clean.
 
     Raises:
-        SourceFailed: the source did not deliver; what there is is kept.
+        SourceError: the source did not deliver; what there is is kept.
         ModelCorrupt: it delivered something else.
     """
     if isinstance(source, HubSource):

@@ -98,11 +98,11 @@ class GGUFInfo:
         return str(self.metadata.get("tokenizer.chat_template", ""))
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The bytes make no sense; the sentence says where."""
 
 
-class _Truncated(Exception):
+class _TruncatedError(Exception):
     """The file ends before its header says so."""
 
     def __init__(self, needed: int) -> None:
@@ -122,7 +122,7 @@ class _Cursor:
         """Move on by `count` bytes; return where they begin."""
         start = self.at
         if count > self.end - start:
-            raise _Truncated(start + count)
+            raise _TruncatedError(start + count)
         self.at = start + count
         return start
 
@@ -132,7 +132,7 @@ class _Cursor:
     def count(self, what: str, most: int) -> int:
         value = int(self.number("<Q"))
         if value > most:
-            raise _Malformed(f"it claims {value:,} {what}, and {most:,} is the most that makes sense")
+            raise _MalformedError(f"it claims {value:,} {what}, and {most:,} is the most that makes sense")
         return value
 
     def text(self, what: str, most: int = MAX_STRING) -> str:
@@ -149,7 +149,7 @@ def _skip_array(cursor: _Cursor, kind: int, length: int, nesting: int) -> None:
         unpack, data, at, last = struct.Struct("<Q").unpack_from, cursor.data, cursor.at, cursor.end - 8
         for _ in range(length):
             if at > last:
-                raise _Truncated(at + 8)
+                raise _TruncatedError(at + 8)
             at += 8 + unpack(data, at)[0]
         cursor.skip(at - cursor.at)
     else:
@@ -164,10 +164,10 @@ def _value(cursor: _Cursor, kind: int, key: str, nesting: int = 0) -> tuple[Valu
     if kind == STRING:
         return cursor.text(key), 1
     if kind != ARRAY or nesting > MAX_NESTING:
-        raise _Malformed(f"{key} has the unknown type {kind}")
+        raise _MalformedError(f"{key} has the unknown type {kind}")
     element, length = int(cursor.number("<I")), int(cursor.number("<Q"))
     if length > cursor.end - cursor.at:  # an element has at least one byte
-        raise _Truncated(cursor.at + length)
+        raise _TruncatedError(cursor.at + length)
     if length > KEPT_ARRAY or element == ARRAY:
         _skip_array(cursor, element, length, nesting)
         return None, length
@@ -196,7 +196,7 @@ def _tensors(cursor: _Cursor, count: int) -> Iterator[tuple[int, int]]:
         name = cursor.text("a tensor's name", MAX_NAME)
         dimensions = int(cursor.number("<I"))
         if dimensions > MAX_DIMENSIONS:
-            raise _Malformed(f"tensor {name} has {dimensions} dimensions")
+            raise _MalformedError(f"tensor {name} has {dimensions} dimensions")
         weights = 1
         for _ in range(dimensions):
             weights *= int(cursor.number("<Q"))
@@ -268,7 +268,7 @@ def _info(
 def _alignment(metadata: Mapping[str, Value]) -> int:
     value = metadata.get("general.alignment", 32)
     if not isinstance(value, int) or not 0 < value <= MAX_ALIGNMENT or value & (value - 1):
-        raise _Malformed(f"general.alignment is {value}, which is no power of two")
+        raise _MalformedError(f"general.alignment is {value}, which is no power of two")
     return value
 
 
@@ -279,7 +279,7 @@ def _parse(path: Path, data: mmap.mmap) -> GGUFInfo:
     if version not in VERSIONS:
         swapped = int.from_bytes(version.to_bytes(4, "big"), "little")
         why = "it is for big-endian machines" if swapped in VERSIONS else f"its format version is {version}"
-        raise _Malformed(f"{why}, and memos reads little-endian versions 2 and 3")
+        raise _MalformedError(f"{why}, and memos reads little-endian versions 2 and 3")
     tensors = cursor.count("tensors", MAX_TENSORS)
     metadata, lengths = _keys(cursor, cursor.count("keys", MAX_KEYS))
     parameters = end = 0
@@ -289,7 +289,7 @@ def _parse(path: Path, data: mmap.mmap) -> GGUFInfo:
     alignment = _alignment(metadata)
     start = -(-cursor.at // alignment) * alignment
     if tensors and start + end > len(data):
-        raise _Truncated(start + end)
+        raise _TruncatedError(start + end)
     return _info(path, data, version, metadata, lengths, tensors, parameters)
 
 
@@ -324,9 +324,9 @@ def read_gguf(path: Path) -> GGUFInfo:
                 return _parse(path, data)
     except OSError as error:
         raise ModelNotFound(f"{path} cannot be read: {error.strerror or error}.") from error
-    except _Truncated as error:
+    except _TruncatedError as error:
         raise ModelCorrupt(str(path), f"at least {error.needed:,} bytes", f"{size:,} bytes") from error
-    except _Malformed as error:
+    except _MalformedError as error:
         raise ModelError(f"{path} is no model that memos can read: {error}.") from error
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from memos.models.catalogue import Entry, HubSource, ModelFile
-from memos.models.progress import Progress, Report, SourceFailed
+from memos.models.progress import Progress, Report, SourceError
 
-CHUNK = 1 << 20
 PROBE_SECONDS = 2.0
 TIMEOUT_SECONDS = 30.0
 
@@ -64,7 +64,7 @@ def fetch(entry: Entry, source: HubSource, folder: Path, report: Report) -> None
         report: told how far it is.
 
     Raises:
-        SourceFailed: the hub cannot be reached, has no such file, or one of another size.
+        SourceError: the hub cannot be reached, has no such file, or one of another size.
     """
     before = 0
     for file in entry.files:
@@ -72,11 +72,11 @@ def fetch(entry: Entry, source: HubSource, folder: Path, report: Report) -> None
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _fetch_file(entry, source, file, target, before, report)
-        except SourceFailed:
+        except SourceError:
             raise
         except Exception as error:  # httpx's errors: which package they are from depends on the version
             reason = str(error) or type(error).__name__
-            raise SourceFailed(f"the hub did not deliver {file.path} ({reason})") from error
+            raise SourceError(f"the hub did not deliver {file.path} ({reason})") from error
         before += file.size
 
 
@@ -108,31 +108,31 @@ def _start_of(response: Any, file: ModelFile, have: int) -> int:
     """At which byte of the file the response begins; refuses what cannot be the file."""
     status = int(response.status_code)
     if status in (401, 403, 404):
-        raise SourceFailed(f"the hub has no {file.path} for us (status {status})")
+        raise SourceError(f"the hub has no {file.path} for us (status {status})")
     if status not in (200, 206):
-        raise SourceFailed(f"the hub answered with status {status} for {file.path}")
+        raise SourceError(f"the hub answered with status {status} for {file.path}")
     start = have if status == 206 else 0
     if status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        raise SourceFailed(f"the hub sent another range of {file.path} than was asked for")
+        raise SourceError(f"the hub sent another range of {file.path} than was asked for")
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and start + int(length) != file.size:
-        raise SourceFailed(
+        raise SourceError(
             f"the hub's {file.path} has {start + int(length):,} bytes and should have {file.size:,}"
         )
     return start
 
 
-def _write(response: Any, file: ModelFile, target: Path, start: int, advanced: Any) -> None:
+def _write(response: Any, file: ModelFile, target: Path, start: int, advanced: Callable[[int], None]) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.truncate(start)
         stream.seek(start)
         done = start
-        for chunk in response.iter_bytes(CHUNK):
+        for chunk in response.iter_bytes():  # as it comes: what was received is not lost with the connection
             done += len(chunk)
             if done > file.size:
-                raise SourceFailed(f"the hub sent more than the {file.size:,} bytes of {file.path}")
+                raise SourceError(f"the hub sent more than the {file.size:,} bytes of {file.path}")
             stream.write(chunk)
             advanced(done)
     if done != file.size:
-        raise SourceFailed(f"the hub's connection ended at byte {done:,} of {file.size:,} of {file.path}")
+        raise SourceError(f"the hub's connection ended at byte {done:,} of {file.size:,} of {file.path}")

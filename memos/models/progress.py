@@ -24,5 +24,5 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-class SourceFailed(Exception):
+class SourceError(Exception):
     """A source could not deliver; its text is a clause without a full stop, for `DownloadFailed`."""

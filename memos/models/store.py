@@ -121,10 +121,8 @@ class ModelStore:
         """
         presence = self.presence(entry)
         if presence in (Presence.ABSENT, Presence.PARTIAL):
-            half = "only partly here" if presence is Presence.PARTIAL else "not here yet"
-            raise ModelNotFound(
-                f"Model {entry.name} is {half}: get it with `memos models pull {entry.name}`."
-            )
+            here = "only partly here" if presence is Presence.PARTIAL else "not here yet"
+            raise ModelNotFound(f"Model {entry.name} is {here}: run `memos models pull {entry.name}`.")
         folder, stamp_file = self.folder(entry), self.stamp_file(entry)
         if presence is Presence.VERIFIED and not full:
             return self.location(entry)

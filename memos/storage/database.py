@@ -33,7 +33,7 @@ from memos.storage.archival import Archival
 from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
 from memos.storage.lock import AgentLock, check_name
 from memos.storage.recall import Recall
-from memos.storage.schema import AgentRow, MessageRow, as_utc
+from memos.storage.schema import AgentRow, MessageRow, UTCDateTime, as_utc
 from memos.storage.sql import Sql, meaning, private_file, private_folder
 from memos.storage.state import State
 from memos.storage.text import FtsSearch, LikeSearch, TextSearch
@@ -167,14 +167,10 @@ class Database:
 
     def agents(self) -> list[AgentInfo]:
         """Every agent, by name; also those that are open elsewhere."""
-        count = func.count(MessageRow.id)
-        last = func.max(MessageRow.created_at, type_=MessageRow.created_at.type)
-        statement = (
-            select(AgentRow, count, last)
-            .outerjoin(MessageRow, MessageRow.agent_id == AgentRow.id)
-            .group_by(AgentRow.id)
-            .order_by(AgentRow.key)
-        )
+        mine = MessageRow.agent_id == AgentRow.id
+        count = select(func.count(MessageRow.id)).where(mine).scalar_subquery()
+        last = select(func.max(MessageRow.created_at, type_=UTCDateTime())).where(mine).scalar_subquery()
+        statement = select(AgentRow, count, last).order_by(AgentRow.key)
         with self._sql.read() as session:
             return [
                 AgentInfo(row.id, row.name, row.model, as_utc(row.created_at), messages, last_at)

@@ -50,6 +50,8 @@ def share_with_neighbours(
         order: ids as they follow each other, those found among them.
         share: of a neighbour's score, 0 to 1.
     """
+    if not order:
+        return {}
     lowest = min(scores.values(), default=0.0)
     gains = [scores.get(item, lowest) - lowest for item in order]
     beside = [before + after for before, after in zip([0.0, *gains], [*gains[1:], 0.0], strict=False)]

@@ -170,7 +170,7 @@ class Recall:
         return Found(tuple(messages[i] for i in ids), tuple(scores[i] for i in ids), len(scores))
 
     def _newest(self, where: Sequence[ColumnElement[bool]], limit: int, offset: int) -> Found[Message]:
-        newest = select(MessageRow).where(*where).order_by(MessageRow.created_at.desc(), MessageRow.id.desc())
+        newest = select(MessageRow).where(*where).order_by(MessageRow.id.desc())
         with self._sql.read() as session:
             total = session.scalar(select(func.count(MessageRow.id)).where(*where)) or 0
             messages = [_message(row) for row in session.scalars(newest.limit(limit).offset(offset))]
@@ -192,8 +192,8 @@ class Recall:
             {i: score for i, score in meaning.items() if i in turns},
         )
         near = {turn + step for turn in turns.values() for step in (-1, 0, 1)}
-        around = select(MessageRow.id).where(MessageRow.turn.in_(near), *where).order_by(MessageRow.id)
-        return share_with_neighbours(scores, list(session.scalars(around)))
+        around = select(MessageRow.id).where(MessageRow.turn.in_(near), *where)
+        return share_with_neighbours(scores, sorted(session.scalars(around)))
 
     def _conditions(
         self,

@@ -94,14 +94,19 @@ class FtsSearch:
             return LikeSearch().top(session, rows, query, where, limit)
         name = f"{rows.__tablename__}_fts"
         index = table(name, column("rowid"), column("rank"))
-        score = (-index.c.rank).label("score")
+        # MATCH compares with the table itself, which SQLAlchemy has no word for. Materialised, or else the
+        # planner may walk all rows that satisfy `where` and look each one up in the full-text index.
+        matching = (
+            select(index.c.rowid.label("id"), (-index.c.rank).label("score"))
+            .where(literal_column(name, String).op("MATCH")(_fts_expression(words)))
+            .cte("matching")
+            .prefix_with("MATERIALIZED")
+        )
         statement = (
-            select(rows.id, score, func.count().over())
-            .select_from(index)
-            .join(rows, rows.id == index.c.rowid)
-            # MATCH compares with the table itself, which SQLAlchemy has no word for.
-            .where(literal_column(name, String).op("MATCH")(_fts_expression(words)), *where)
-            .order_by(score.desc(), rows.id.desc())
+            select(rows.id, matching.c.score, func.count().over())
+            .join(matching, rows.id == matching.c.id)
+            .where(*where)
+            .order_by(matching.c.score.desc(), rows.id.desc())
         )
         return _fetch(session, statement, limit)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import HUB, WHOLE, Hub, file_of, tiny_entry
+from tiny_models import HUB, WHOLE, Hub, file_of, tiny_entry
 
 from memos.cli.models import _plain_lines, models
 from memos.errors import ModelError, ModelNotFound

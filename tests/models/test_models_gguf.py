@@ -60,7 +60,7 @@ def test_kv_heads_that_differ_by_layer_are_summed(tmp_path: Path) -> None:
 def test_truncated_data_is_refused_with_both_sizes(gguf_file: Path) -> None:
     whole = gguf_file.read_bytes()
     gguf_file.write_bytes(whole[:-1000])
-    with pytest.raises(ModelCorrupt, match="at least .* bytes") as caught:
+    with pytest.raises(ModelCorrupt, match=r"at least .* bytes") as caught:
         read_gguf(gguf_file)
     assert f"{len(whole) - 1000:,} bytes" in str(caught.value)
 
@@ -98,7 +98,10 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
 )
 @given(at=st.integers(0, 60_000), byte=st.integers(0, 255), cut=st.integers(0, 2000))
 def test_damaged_headers_never_raise_anything_else(gguf_file: Path, at: int, byte: int, cut: int) -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import WHEELS, WHOLE, file_of, tiny_entry
+from tiny_models import WHEELS, WHOLE, file_of, tiny_entry
 
 from memos.errors import InputError, ModelCorrupt, ModelNotFound
 from memos.models import verification

@@ -1,0 +1,100 @@
+"""What the tests of ingest share: an indexer in memory, a tiny tokenizer, and PDFs written by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from memos.ingest import PassageSplitter
+
+
+class MemoryIndexer:
+    """An `Indexer` that keeps documents in a dictionary and "embeds" by counting."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+        self.pending = 0
+        self.stored = 0
+        self.fail_at: int | None = None
+
+    def document_hash(self, source: str) -> str | None:
+        found = self.documents.get(source)
+        return found[0] if found else None
+
+    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+        if self.fail_at == self.stored:
+            raise KeyboardInterrupt
+        self.documents[source] = (sha256, list(passages))
+        self.pending += len(passages)
+        self.stored += 1
+        return len(passages)
+
+    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
+        total = self.pending
+        while self.pending:
+            self.pending -= 1
+            if progress:
+                progress(total - self.pending, total)
+        return total
+
+    def text(self, path: Path) -> str:
+        return "\n".join(text for text, _ in self.documents[str(path)][1])
+
+
+@pytest.fixture
+def indexer() -> MemoryIndexer:
+    return MemoryIndexer()
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with nothing but a tokenizer for which one word is one token."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.enable_truncation(8)  # as in real folders: the splitter must switch it off
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 74}), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def splitter(tokenizer_folder: Path) -> PassageSplitter:
+    return PassageSplitter(tokenizer_folder)  # 74 - 2 special - 32 for the location = 40 words
+
+
+def write_pdf(pages: Sequence[str]) -> bytes:
+    """A small valid PDF with one line of text a page; a page of "" has none."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for number, text in enumerate(pages):
+        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
+        objects.append(
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F1 3 0 R>>>>"
+            f"/Contents {5 + 2 * number} 0 R>>"
+        )
+        objects.append(f"<</Length {len(stream)}>>\nstream\n{stream}\nendstream")
+    out, offsets = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    size, start = len(objects) + 1, len(out)
+    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer<</Size {size}/Root 1 0 R>>\n"
+    return out + f"{tail}startxref\n{start}\n%%EOF\n".encode("latin-1")
+
+
+@pytest.fixture
+def make_pdf() -> Callable[[Sequence[str]], bytes]:
+    return write_pdf

@@ -1,0 +1,144 @@
+"""The embedding model: offline, silent, unit vectors; and what is said where its folder is damaged."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from memos.errors import MemosError, ModelError, ModelNotFound
+from memos.inference.embedding import SentenceEmbedder
+from memos.ingest import PassageSplitter
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    from memos.models import store
+
+    try:
+        return store.resolve("all-minilm-l6-v2")
+    except MemosError as error:
+        pytest.skip(f"the embedding model is not on this machine: {error}")
+
+
+@pytest.fixture(scope="module")
+def embedder(folder: Path) -> SentenceEmbedder:
+    return SentenceEmbedder(folder)
+
+
+def fake_model(folder: Path, weights: bytes) -> Path:
+    for name in ("modules.json", "tokenizer.json"):
+        (folder / name).write_text("[]", "utf-8")
+    (folder / "config.json").write_text(json.dumps({"hidden_size": 4}), "utf-8")
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def weights(missing: int = 0) -> bytes:
+    header = json.dumps({"w": {"dtype": "U8", "shape": [8], "data_offsets": [0, 8]}}).encode()
+    return len(header).to_bytes(8, "little") + header + b"\0" * (8 - missing)
+
+
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=r"model\.safetensors missing"):
+        SentenceEmbedder(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not weights at all", weights(missing=1)])
+def test_damaged_weights_are_refused_before_torch_is_imported(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ModelError, match="damaged"):
+        SentenceEmbedder(fake_model(tmp_path, data))
+
+
+def test_making_an_embedder_is_cheap(tmp_path: Path) -> None:
+    fake_model(tmp_path, weights())
+    code = (
+        "import sys; from pathlib import Path; from memos.inference.embedding import SentenceEmbedder as E\n"
+        "import memos.ingest\n"
+        f"e = E(Path({str(tmp_path)!r})); assert e.dimension == 4 and e.embed([]) == []\n"
+        "heavy = {'torch', 'sentence_transformers', 'markitdown', 'semantic_text_splitter'}\n"
+        "assert not heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.embedding
+def test_vectors_have_unit_length_and_meaning(embedder: SentenceEmbedder) -> None:
+    texts = ["The cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose.", ""]
+    vectors = embedder.embed([*texts, "\ud800 lone surrogate", "long " * 50_000])
+    assert {len(vector) for vector in vectors} == {embedder.dimension} == {384}
+    assert all(math.isclose(math.hypot(*vector), 1, abs_tol=1e-5) for vector in vectors)
+    near, far = (sum(a * b for a, b in zip(vectors[0], vectors[n], strict=True)) for n in (1, 2))
+    assert near > 0.5 > 0.2 > far
+
+
+@pytest.mark.embedding
+def test_order_and_batches_change_nothing(embedder: SentenceEmbedder) -> None:
+    texts = [f"note {number} " + "and more " * (number % 7) for number in range(40)]
+    together = embedder.embed(texts)
+    alone = embedder.embed([texts[17]])[0]
+    assert together[17] == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.embedding
+def test_threads_may_share_it(embedder: SentenceEmbedder) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: embedder.embed([f"text {n % 3}"])[0], range(12)))
+    assert all(found[n] == pytest.approx(found[n % 3], abs=1e-5) for n in range(12))
+
+
+@pytest.mark.embedding
+def test_it_is_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **_: object) -> None:
+        raise AssertionError(f"the network was asked for {args}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert len(SentenceEmbedder(folder).embed(["hello"])) == 1
+
+
+@pytest.mark.embedding
+def test_it_is_silent(folder: Path) -> None:
+    code = (
+        "from pathlib import Path; from memos.inference.embedding import SentenceEmbedder\n"
+        f"SentenceEmbedder(Path({str(folder)!r})).embed(['hello'] * 100)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.embedding
+def test_its_name_is_that_of_its_weights(embedder: SentenceEmbedder, folder: Path) -> None:
+    assert embedder.name == f"{folder.name}@53aa51172d14"
+
+
+@pytest.mark.embedding
+def test_a_damaged_folder_is_a_model_error_at_load(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(folder, copy)
+    (copy / "config.json").write_text("{", "utf-8")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        SentenceEmbedder(copy).load()
+
+
+@pytest.mark.embedding
+def test_passages_fit_the_real_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    from memos.ingest.readers import Document, Section
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    splitter = PassageSplitter(folder)
+    assert splitter.limit == 256
+    text = "# Títle\n\n" + "The ferry to Kråkholmen leaves at 06:15. 渡船六点开。 " * 300
+    passages = splitter.split(Document((Section(text, "Títle", markdown=True),)))
+    assert max(len(tokenizer.encode(passage).ids) for passage, _ in passages) <= 256 - 32

@@ -1,0 +1,117 @@
+"""Formats become sections with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from memos.errors import IngestError
+from memos.ingest.decoding import NothingToRead
+from memos.ingest.markdown import heading_sections
+from memos.ingest.readers import read_document
+
+MakePdf = Callable[[Sequence[str]], bytes]
+
+
+def test_markdown_sections_carry_their_heading_path() -> None:
+    text = "Intro.\n\n# Setup\n\n## Linux\n\nUse apt.\n\n## *macOS* [brew](http://x) {#mac}\n\nUse brew.\n\n"
+    text += "# Use\nRun."
+    assert list(heading_sections(text)) == [
+        ("", "Intro.\n"),
+        ("Setup > Linux", "## Linux\n\nUse apt.\n"),
+        ("Setup > macOS brew", "## *macOS* [brew](http://x) {#mac}\n\nUse brew.\n"),
+        ("Use", "# Use\nRun."),
+    ]
+
+
+def test_what_only_looks_like_a_heading_is_none() -> None:
+    text = (
+        "---\ntitle: x\n---\n```\n# a comment\n```\n#hashtag\n    # code\n- item\n---\ntwo\nlines\n---\nend"
+    )
+    assert list(heading_sections(text)) == [("", text)]
+
+
+def test_underlined_titles_are_headings() -> None:
+    found = list(heading_sections("Setup\n=====\n\nLinux\n-----\n\nUse apt.\n"))
+    assert found == [("Setup > Linux", "## Linux\n\n\nUse apt.\n")]
+
+
+def test_a_heading_with_nothing_under_it_is_kept_where_no_path_has_it() -> None:
+    assert [path for path, _ in heading_sections("# A\n# B\n\n## C\n")] == ["A", "B > C"]
+
+
+def test_markdown_headings_are_scanned_in_linear_time() -> None:
+    hostile = "\n".join(["# " + "[" * 5000, "# " + "<" * 5000, "# " + "*_" * 5000] * 20)
+    assert len(list(heading_sections(hostile))) == 60
+
+
+def test_pdf_sections_are_pages(make_pdf: MakePdf) -> None:
+    document = read_document(make_pdf(["The spare key", "", "Blue tin"]), "a.pdf")
+    assert [(s.text.strip(), s.location) for s in document.sections] == [
+        ("The spare key", "page 1"),
+        ("Blue tin", "page 3"),
+    ]
+
+
+def test_a_pdf_is_known_by_its_content(make_pdf: MakePdf) -> None:
+    assert read_document(make_pdf(["Key"]), "no ending").sections[0].location == "page 1"
+
+
+def test_a_damaged_page_does_not_cost_the_others(make_pdf: MakePdf, monkeypatch: pytest.MonkeyPatch) -> None:
+    from memos.ingest import readers
+
+    real = readers._read_page
+    monkeypatch.setattr(readers, "_read_page", lambda pdf, index: None if index == 1 else real(pdf, index))
+    document = read_document(make_pdf(["One", "Two", "Three"]), "a.pdf")
+    assert [section.location for section in document.sections] == ["page 1", "page 3"]
+    assert document.note == "Pages that could not be read: 2."
+
+
+def test_a_pdf_without_text_is_skipped(make_pdf: MakePdf) -> None:
+    with pytest.raises(NothingToRead, match="no text in the PDF's 2 pages"):
+        read_document(make_pdf(["", ""]), "scan.pdf")
+
+
+def test_a_truncated_pdf_is_damaged(make_pdf: MakePdf) -> None:
+    with pytest.raises(IngestError, match="damaged") as caught:
+        read_document(make_pdf(["One"])[:60], "a.pdf")
+    assert not isinstance(caught.value, NothingToRead)
+
+
+def test_text_named_pdf_is_no_pdf() -> None:
+    with pytest.raises(IngestError, match="not a PDF"):
+        read_document(b"hello", "a.pdf")
+
+
+def test_html_becomes_headed_text_in_its_own_encoding() -> None:
+    html = (
+        '<html><head><meta charset="windows-1252"><title>x</title><script>var secret=1</script></head>'
+        '<body><h1>Menú</h1><p>Comí <a href="http://x/y">ñoquis</a>.</p></body></html>'
+    ).encode("cp1252")
+    (section,) = read_document(html, "menu.HTML").sections
+    assert section.location == "Menú"
+    assert "Comí ñoquis." in section.text
+    assert "secret" not in section.text and "http" not in section.text
+
+
+def test_html_nested_beyond_reason_is_still_text() -> None:
+    document = read_document(b"<div>" * 3000 + b"the lamp" + b"</div>" * 3000, "deep.html")
+    assert "the lamp" in document.sections[0].text
+
+
+def test_html_without_text_is_skipped() -> None:
+    with pytest.raises(NothingToRead, match="no text in the HTML"):
+        read_document(b"<html><body><script>1</script></body></html>", "a.html")
+
+
+def test_archives_and_images_are_named_in_the_reason() -> None:
+    with pytest.raises(NothingToRead, match="ZIP"):
+        read_document(b"PK\x03\x04" + b"\x00" * 50, "a.docx")
+    with pytest.raises(NothingToRead, match="PNG"):
+        read_document(b"\x89PNG\r\n\x1a\n", "a.txt")
+
+
+def test_other_text_is_one_section_with_lines() -> None:
+    (section,) = read_document(b"a,b\n1,2\n", "table.csv").sections
+    assert (section.text, section.location, section.line) == ("a,b\n1,2\n", "", 1)

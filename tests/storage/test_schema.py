@@ -1,0 +1,165 @@
+"""The migrations lead to the models, on SQLite and elsewhere, and only this program's databases are opened."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from memos.errors import StorageError
+from memos.messages import Kind
+from memos.storage import AgentStorage, Database
+from memos.storage.database import FILE, alembic_config
+from memos.storage.schema import Base
+
+from .helpers import open_database
+
+
+def _has_model(name: str | None, kind: str, parents: Any) -> bool:
+    return kind != "table" or "_fts" not in (name or "")
+
+
+def test_the_migrated_schema_is_the_models(home: Path) -> None:
+    open_database(home).close()
+    engine = create_engine(f"sqlite:///{home / FILE}")
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(
+                connection, opts={"include_name": _has_model, "compare_type": True}
+            )
+            assert compare_metadata(context, Base.metadata) == []
+    finally:
+        engine.dispose()
+
+
+def test_other_databases_get_the_tables_without_sqlites_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = alembic_config()
+    config.output_buffer = io.StringIO()
+    config.attributes["dialect"] = "postgresql"
+    command.upgrade(config, "head", sql=True)
+    printed = config.output_buffer.getvalue()
+    assert "CREATE TABLE messages" in printed
+    assert "fts5" not in printed
+    assert "ANALYZE" not in printed
+
+
+def test_a_newer_schema_is_refused_with_a_sentence(home: Path) -> None:
+    open_database(home).close()
+    with sqlite3.connect(home / FILE) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StorageError, match="newer memos .schema 9999.*upgrade memos"):
+        open_database(home)
+
+
+def test_another_programs_database_is_refused_and_left_alone(home: Path) -> None:
+    home.mkdir()
+    with sqlite3.connect(home / FILE) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StorageError, match="another program's database"):
+        open_database(home)
+    with sqlite3.connect(home / FILE) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    connection.close()
+    assert tables == [("theirs",)]
+
+
+def test_a_file_that_is_no_database_is_refused(home: Path) -> None:
+    home.mkdir()
+    (home / FILE).write_bytes(b"not a database at all, but long enough to have a header" * 50)
+    with pytest.raises(StorageError, match="is not a memos database"):
+        open_database(home)
+
+
+def test_a_damaged_database_is_told_in_a_sentence(home: Path) -> None:
+    with open_database(home) as database, database.agent("sam") as agent:
+        for turn in range(200):
+            agent.recall.append(Kind.USER, f"word{turn} " * 50, turn=turn)
+    content = bytearray((home / FILE).read_bytes())
+    content[4096 * 3 :] = b"\xff" * (len(content) - 4096 * 3)
+    (home / FILE).write_bytes(bytes(content))
+    with pytest.raises(StorageError, match="damaged"), open_database(home) as database:
+        database.agent("sam").recall.since(0)
+
+
+def test_a_migration_that_was_killed_leaves_nothing_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.operations.Operations.create_index", killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_database(home)
+    open_database(home).close()
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(StorageError, match="is a file"):
+        open_database(tmp_path / "home")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuchdb://x/y"])
+def test_a_url_that_means_nothing_is_told(home: Path, url: str) -> None:
+    with pytest.raises(StorageError, match="database URL"):
+        open_database(home, url=url)
+
+
+def test_a_database_that_stays_locked_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memos.storage.sql.PRAGMAS", ("PRAGMA busy_timeout = 50",))
+    with open_database(home) as database, database.agent("sam") as agent:
+        other = sqlite3.connect(home / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="in use by another program"):
+            agent.recall.append(Kind.USER, "hello", turn=1)
+        other.execute("ROLLBACK")
+        other.close()
+        assert agent.recall.count() == 0
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(home: Path) -> None:
+    with open_database(home) as database, database.agent("sam") as agent:
+        agent.recall.append(Kind.USER, "before", turn=1)
+        with database._sql.engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        database._sql.engine.dispose()
+        _limit_pages(database, int(pages or 0))
+        with pytest.raises(StorageError, match="disk is full"):
+            agent.recall.append(Kind.USER, "x" * 1_000_000, turn=2)
+        assert [message.content for message in agent.recall.since(0)] == ["before"]
+
+
+def _limit_pages(database: Database, pages: int) -> None:
+    from sqlalchemy import event
+
+    @event.listens_for(database._sql.engine, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_files_are_private(home: Path) -> None:
+    with open_database(home) as database, database.agent("sam") as agent:
+        agent.recall.append(Kind.USER, "secret", turn=1)
+        modes = {path: path.stat().st_mode & 0o777 for path in [home, *home.rglob("*")]}
+        assert len(modes) >= 5
+        for path, mode in modes.items():
+            assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_pragmas(agent: AgentStorage, database: Database) -> None:
+    with database._sql.engine.connect() as connection:
+        values = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert values == ["wal", 1, 1, 10_000]
