@@ -108,9 +108,7 @@ class Agent:
             probe=wanted.probe,
             probe_threshold=wanted.probe_threshold,
         )
-        sampling = Sampling(
-            wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p, wanted.seed
-        )
+        sampling = Sampling(wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p, wanted.seed)
         storage = Storage(stored.recall, stored.archival, stored.state)
         *events, kernel = boot(
             self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling
@@ -270,5 +268,3 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-

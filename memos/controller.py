@@ -165,7 +165,9 @@ class Controller:
         yes, _ = self._model.choose(prompt, ("yes", "no"))
         save = yes >= self._policy.probe_threshold
         yield events.Probed("lasting fact?", round(yes, 4), "save" if save else "nothing to save")
-        yield events.Step("probe", len(question), len(prompt) - len(question), 0, 0, time.perf_counter() - started)
+        yield events.Step(
+            "probe", len(question), len(prompt) - len(question), 0, 0, time.perf_counter() - started
+        )
         return save
 
     # --------------------------------------------------------------------------------------- one step
@@ -241,9 +243,7 @@ class Controller:
         turn.made.append(call)
         outcome = self._executor.run(call)
         yield from self._drain()
-        result = self._queue.append(
-            Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=turn.number
-        )
+        result = self._queue.append(Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=turn.number)
         self._recall.record_call(message.id, result.id, call, ok=outcome.ok, seconds=outcome.seconds)
         yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)
 
@@ -287,9 +287,7 @@ class _Speech:
         if self.message is None:
             self.message = self._recall.append(Kind.SPEECH, words, turn=self._turn, state=State.DRAFT)
         else:
-            self.message = self._recall.amend(
-                self.message.id, content=self._reader.said, state=State.DRAFT
-            )
+            self.message = self._recall.amend(self.message.id, content=self._reader.said, state=State.DRAFT)
         yield events.SpeechDelta(self.message.id, words)
 
     def finish(self, state: State, tokens: Sequence[int], model: str) -> Message:

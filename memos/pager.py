@@ -28,9 +28,7 @@ class Pager:
         count: tokens of a text, by the loaded model.
     """
 
-    def __init__(
-        self, recall: RecallStorage, archival: ArchivalStorage, count: Callable[[str], int]
-    ) -> None:
+    def __init__(self, recall: RecallStorage, archival: ArchivalStorage, count: Callable[[str], int]) -> None:
         self._recall, self._archival, self._count = recall, archival, count
 
     # ----------------------------------------------------------------------------------- page faults

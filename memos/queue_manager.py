@@ -107,9 +107,7 @@ class QueueManager:
     ) -> Message:
         """Store a message, then put it into the main context."""
         model = self._model.fingerprint if token_ids else ""
-        message = self._recall.append(
-            kind, content, turn=turn, state=state, token_ids=token_ids, model=model
-        )
+        message = self._recall.append(kind, content, turn=turn, state=state, token_ids=token_ids, model=model)
         self.admit(message)
         return message
 
@@ -196,9 +194,7 @@ class QueueManager:
         self._state.record_eviction(eviction, queue_start=start)
         kept = self.context.rewrite(head, remaining)
         self._warned = False
-        yield Evicted(
-            eviction.first_id, eviction.last_id, len(leaving), freed, summary, source, reason
-        )
+        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, summary, source, reason)
         yield PrefixMoved("eviction", kept)
 
     def _cut(self, needed: int, keep_turn: int | None) -> int:
@@ -208,9 +204,7 @@ class QueueManager:
         fixed = self.context.size_of(head, ()) + self._policy.summary
         target = fixed + self._policy.evict_to * (self.context.usable - fixed)
         starts = [
-            index
-            for index, entry in enumerate(entries)
-            if index and entry.turn != entries[index - 1].turn
+            index for index, entry in enumerate(entries) if index and entry.turn != entries[index - 1].turn
         ]
         last = next((i for i, entry in enumerate(entries) if entry.turn == keep_turn), len(entries))
         candidates = [index for index in starts if index <= last]
@@ -303,7 +297,9 @@ class QueueManager:
             self._recall.discard(message.id)
             return None, None
         cut = self._recall.amend(message.id, content=message.content, state=State.CUT)
-        return cut, Repaired(f"recall:{message.id}: the reply was cut off and is kept as far as it was shown.")
+        return cut, Repaired(
+            f"recall:{message.id}: the reply was cut off and is kept as far as it was shown."
+        )
 
     def _complete(self, messages: list[Message]) -> Iterator[Event]:
         """Answer what was left open: a call without its result, a message without a reply."""

@@ -145,7 +145,9 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             printer.all(agent.edit_block(label, content))
         elif name == "/search":
             for message in agent.recall.search(rest, limit=5).items:
-                click.echo(f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}")
+                click.echo(
+                    f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}"
+                )
         elif name == "/evict":
             printer.all(agent.evict())
         else:

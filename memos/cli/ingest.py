@@ -53,10 +53,14 @@ class _Report:
         if name == "FilesFound":
             self._total = event.total  # type: ignore[union-attr]
         elif name == "Embedded":
-            self._status.show(f"embedding {event.done:,} of {event.total:,} passages", event.done / max(1, event.total))  # type: ignore[union-attr]
+            self._status.show(
+                f"embedding {event.done:,} of {event.total:,} passages", event.done / max(1, event.total)
+            )  # type: ignore[union-attr]
         elif name != "IngestFinished":
             self._files += 1
-            self._status.show(f"reading {self._files:,} of {self._total:,} files", self._files / max(1, self._total))
+            self._status.show(
+                f"reading {self._files:,} of {self._total:,} files", self._files / max(1, self._total)
+            )
             reason = getattr(event, "reason", "")
             if reason:
                 self._status.clear()

@@ -92,4 +92,3 @@ def _dumps(value: Any) -> str:
 
 def _escape(text: str) -> str:
     return re.sub(r"([\\.+*?()|\[\]{}^$/&~#\-])", r"\\\1", text)
-

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 
-KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
+KV_TYPES = {
+    "f16": 1,
+    "q8_0": 8,
+}  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
 
 
 @dataclass(frozen=True, slots=True)

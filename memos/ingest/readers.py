@@ -123,7 +123,7 @@ def _read_html(data: bytes) -> Document:
 def _read_pdf(data: bytes) -> Document:
     """One section a page that has text. markitdown forgets where pages end, so it gets one page at a time."""
     with _third_party("The PDF is damaged"):
-        import pypdfium2  # type: ignore[import-untyped]
+        import pypdfium2
 
         try:
             pdf = pypdfium2.PdfDocument(data)

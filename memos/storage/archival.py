@@ -19,7 +19,7 @@ from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
 from memos.storage.ranking import POOL, best_first, fuse
 from memos.storage.schema import DocumentRow, JobRow, PassageRow, as_utc, clean, now
 from memos.storage.sql import Sql
-from memos.storage.text import TextSearch, search_text
+from memos.storage.text import TextSearch, best_by_words, search_text
 from memos.storage.vectors import PASSAGES, Scope
 
 SHARED = 0  # the index's word for "no agent": vectors have no NULL
@@ -113,7 +113,7 @@ class Archival:
         if not query.strip():
             return self._newest(where, limit, offset)
         with self._sql.read() as session:
-            words, _ = self._text.top(session, PassageRow, clean(query), where, POOL)
+            words = best_by_words(self._text, session, PassageRow, clean(query), where, POOL)
         owners = (SHARED,) if self._agent_id is None else (SHARED, self._agent_id)
         meaning = self._index.nearest(PASSAGES, query, Scope(owners), POOL)
         found = words.keys() | meaning.keys()

@@ -130,11 +130,16 @@ class SearchIndex:
         try:
             self.index_pending(limit=MOST_ON_SEARCH, wait=False)
             vector = self._embed([query])[0]
-            try:
-                return self._read(table, vector, scope, limit)
-            except IndexDamaged:
-                self._forget()
-                self.index_pending(limit=MOST_ON_SEARCH, wait=False)
+            for _ in range(2):  # a second look: another process may have made the index anew
+                try:
+                    return self._read(table, vector, scope, limit)
+                except IndexDamaged:
+                    self._forget()
+            with self._alone(wait=False) as mine:
+                if not mine:
+                    return {}
+                self._remake()
+                self._drain(None, MOST_ON_SEARCH)
                 return self._read(table, vector, scope, limit)
         except MemosError as error:
             self._notice(f"Searching by words only. {error}")
@@ -253,15 +258,19 @@ class SearchIndex:
         self._vectors.create(embedder.name, embedder.dimension)
 
     def _repairing(self, work: Callable[[], int]) -> int:
-        try:
-            return work()
-        except IndexDamaged:
-            # Once: if a new index cannot be written either, the disk is to blame and the user must know.
-            self._forget()
-            self._start_over()
-            self._checked = True
-            self._notice("The search index is damaged; it is made anew from the database.")
-            return work()
+        for _ in range(2):  # a second look: another process may have made the index anew
+            try:
+                return work()
+            except IndexDamaged:
+                self._forget()
+        # Once: if a new index cannot be written either, the disk is to blame and the user must know.
+        self._remake()
+        return work()
+
+    def _remake(self) -> None:
+        self._start_over()
+        self._checked = True
+        self._notice("The search index is damaged; it is made anew from the database.")
 
     def _read(self, table: str, vector: Sequence[float], scope: Scope, limit: int) -> dict[int, float]:
         if not self._vectors.is_open:

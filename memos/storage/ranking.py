@@ -10,9 +10,11 @@ from statistics import fmean, pstdev
 
 # How many of the best by words, and as many by meaning, are ranked together. Pages end here.
 POOL = 200
+# Recall@10 of turns on LoCoMo's development part, n=626, all-MiniLM-L6-v2: words alone .561, with a share
+# of .5 of the neighbours .597; with meaning at 1.0, .648, at 0.7, .656. Shares of .3 to .7 are within .03.
+MEANING_WEIGHT = 0.7
 # What a message gains from the one before and the one after: an answer is found by its question's words.
-NEIGHBOUR_SHARE = 0.3
-MEANING_WEIGHT = 1.0
+NEIGHBOUR_SHARE = 0.5
 
 
 def fuse(words: Mapping[int, float], meaning: Mapping[int, float]) -> dict[int, float]:

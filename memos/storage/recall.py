@@ -18,7 +18,7 @@ from memos.storage.index import DELETE, MESSAGE, UPSERT, SearchIndex, enqueue, m
 from memos.storage.ranking import POOL, best_first, fuse, share_with_neighbours
 from memos.storage.schema import CallRow, MessageRow, as_utc, clean
 from memos.storage.sql import Sql
-from memos.storage.text import TextSearch, search_text
+from memos.storage.text import TextSearch, best_by_words, search_text
 from memos.storage.vectors import MESSAGES, Scope
 
 
@@ -153,7 +153,7 @@ class Recall:
         if not query.strip():
             return self._newest(where, limit, offset)
         with self._sql.read() as session:
-            words, _ = self._text.top(session, MessageRow, clean(query), where, POOL)
+            words = best_by_words(self._text, session, MessageRow, clean(query), where, POOL)
         scope = Scope(
             (self._agent_id,),
             tuple(str(kind) for kind in kinds),

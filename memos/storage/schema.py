@@ -6,6 +6,7 @@ It does not know how anything is searched, nor the full-text tables that SQLite 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 # Constraints have names of our choosing, so that a later migration can drop them on any database.
 NAMING = {
@@ -78,7 +81,7 @@ def as_utc(moment: datetime) -> datetime:
 
 def clean(text: str) -> str:
     """Text that every database can hold: NUL and lone surrogates become U+FFFD."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\0", "\ufffd")
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 class Base(DeclarativeBase):

@@ -2,7 +2,8 @@
 
 Owns tokenising for search, stop words, and the two ways to match: SQLite's FTS5 (BM25, English stems) and
 a portable LIKE. What a user types is only ever bound as data: every word is quoted for FTS5, so that
-`AND`, `NEAR(` or `*` are words or nothing. It does not know vectors, nor how scores are combined.
+`AND`, `NEAR(` or `*` are words or nothing. It does not know vectors, nor how their scores
+are combined with these.
 
 Chinese, Japanese, Korean, Thai and their neighbours write without spaces, which FTS5's tokenizer takes
 for one long word. So their characters are indexed one by one, and a query asks for each pair of adjacent
@@ -14,9 +15,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, Protocol
+from heapq import nlargest
+from math import log
+from typing import Protocol
 
-from sqlalchemy import ColumnElement, Select, String, case, column, func, literal_column, select, table
+from sqlalchemy import ColumnElement, String, column, func, literal_column, select, table
 from sqlalchemy.orm import Session
 
 from memos.storage.schema import MessageRow, PassageRow
@@ -32,7 +35,7 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 _RUN = re.compile(f"[{UNSPACED}]+|[^\\W{UNSPACED}]+")
 
 # A whole pasted page may be a query; beyond this many different words more of them change nothing.
-MOST_WORDS = 64
+MOST_WORDS = 32
 
 _STOP_WORDS = """
     a about after again all also am an and any anything are as at be because been before being but by can
@@ -59,86 +62,88 @@ def query_words(query: str) -> list[str]:
 
     Stop words are left out unless there is nothing else. A run of an unspaced script becomes its pairs.
     """
-    words: dict[str, None] = {}
-    for run in _RUN.findall(unicodedata.normalize("NFKC", query).lower()):
-        if _UNSPACED.match(run):
-            pairs = [run[at : at + 2] for at in range(len(run) - 1)] or [run]
-            words.update(dict.fromkeys(pairs))
-        else:
-            words[run] = None
-    telling = [word for word in words if word not in STOP_WORDS]
-    return (telling or list(words))[:MOST_WORDS]
+    words: dict[str, str] = {}  # by their lower case; as written, because lowering splits some (İ)
+    for run in _RUN.findall(unicodedata.normalize("NFKC", query)):
+        pairs = [run[at : at + 2] for at in range(len(run) - 1)] if _UNSPACED.match(run) else []
+        for word in pairs or [run]:
+            words.setdefault(word.lower(), word)
+    telling = [word for lower, word in words.items() if lower not in STOP_WORDS]
+    return (telling or list(words.values()))[:MOST_WORDS]
 
 
 class TextSearch(Protocol):
-    """How one database matches words."""
+    """How one database matches one word."""
 
-    def top(
-        self, session: Session, rows: Searched, query: str, where: Sequence[ColumnElement[bool]], limit: int
-    ) -> tuple[dict[int, float], int]:
-        """Ids of the rows that match any word of the query and all of `where`.
+    def hits(
+        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
+    ) -> dict[int, float]:
+        """Ids of the rows that have the word and satisfy `where`, with how much of it each has (above 0)."""
 
-        Returns:
-            The `limit` best with their scores (higher is better), best first; and how many match in all.
-        """
+
+def best_by_words(
+    search: TextSearch,
+    session: Session,
+    rows: Searched,
+    query: str,
+    where: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> dict[int, float]:
+    """BM25 of the rows that have any word of the query, the `limit` best.
+
+    How rare a word is, is counted among the rows that `where` admits. Counting among all rows, as FTS5
+    does, lets other agents and the kernel's own traffic decide what is rare for this one.
+    """
+    total = session.scalar(select(func.count(rows.id)).where(*where)) or 0
+    scores: dict[int, float] = {}
+    # Without a word (an emoji, "???") the query is looked for as it stands.
+    words = query_words(query)
+    for word in words or [query.strip()]:
+        found = (search if words else LikeSearch()).hits(session, rows, word, where)
+        rarity = log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
+        for item, amount in found.items():
+            scores[item] = scores.get(item, 0.0) + rarity * amount
+    best = nlargest(limit, scores.items(), key=lambda pair: (pair[1], pair[0]))
+    return dict(best)
 
 
 class FtsSearch:
-    """SQLite: BM25 over the FTS5 tables that the migrations made."""
+    """SQLite: the FTS5 tables that the migrations made; stems, and BM25's share of frequency and length."""
 
-    def top(
-        self, session: Session, rows: Searched, query: str, where: Sequence[ColumnElement[bool]], limit: int
-    ) -> tuple[dict[int, float], int]:
-        words = query_words(query)
-        if not words:
-            return LikeSearch().top(session, rows, query, where, limit)
+    def hits(
+        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
+    ) -> dict[int, float]:
         name = f"{rows.__tablename__}_fts"
         index = table(name, column("rowid"), column("rank"))
         # MATCH compares with the table itself, which SQLAlchemy has no word for. Materialised, or else the
         # planner may walk all rows that satisfy `where` and look each one up in the full-text index.
         matching = (
             select(index.c.rowid.label("id"), (-index.c.rank).label("score"))
-            .where(literal_column(name, String).op("MATCH")(_fts_expression(words)))
+            .where(literal_column(name, String).op("MATCH")(_quoted(word)))
             .cte("matching")
             .prefix_with("MATERIALIZED")
         )
-        statement = (
-            select(rows.id, matching.c.score, func.count().over())
-            .join(matching, rows.id == matching.c.id)
-            .where(*where)
-            .order_by(matching.c.score.desc(), rows.id.desc())
-        )
-        return _fetch(session, statement, limit)
+        # FTS5's score of a single word is its rarity among all rows times the rest; take the former out.
+        everywhere = select(func.count()).select_from(matching).scalar_subquery()
+        statement = select(rows.id, matching.c.score, everywhere).join(matching, rows.id == matching.c.id)
+        found = session.execute(statement.where(*where)).all()
+        if not found:
+            return {}
+        everything = session.scalar(select(func.count()).select_from(rows)) or 0
+        rarity = log((everything - found[0][2] + 0.5) / (found[0][2] + 0.5))
+        rarity = rarity if rarity > 0 else 1e-6  # as FTS5 does
+        return {item: score / rarity for item, score, _ in found}
 
 
 class LikeSearch:
-    """Any database: how many of the query's words occur, as parts of words too."""
+    """Any database: whether a word occurs, as a part of a word too."""
 
-    def top(
-        self, session: Session, rows: Searched, query: str, where: Sequence[ColumnElement[bool]], limit: int
-    ) -> tuple[dict[int, float], int]:
-        # Without a word (an emoji, "???") the query is looked for as it stands.
-        words = query_words(query) or [query.strip().lower()]
-        text = func.lower(rows.content)
-        hits = [case((text.contains(word, autoescape=True), 1.0), else_=0.0) for word in words]
-        score = sum(hits[1:], hits[0]).label("score")
-        matching = select(rows.id, score).where(*where).subquery()
-        statement = (
-            select(matching.c.id, matching.c.score, func.count().over())
-            .where(matching.c.score > 0)
-            .order_by(matching.c.score.desc(), matching.c.id.desc())
-        )
-        return _fetch(session, statement, limit)
+    def hits(
+        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
+    ) -> dict[int, float]:
+        has = func.lower(rows.content).contains(word.lower(), autoescape=True)
+        return dict.fromkeys(session.scalars(select(rows.id).where(has, *where)), 1.0)
 
 
-def _fetch(session: Session, statement: Select[Any], limit: int) -> tuple[dict[int, float], int]:
-    found = session.execute(statement.limit(limit)).all()
-    return {row[0]: float(row[1]) for row in found}, int(found[0][2]) if found else 0
-
-
-def _fts_expression(words: Sequence[str]) -> str:
-    quoted = []
-    for word in words:
-        phrase = " ".join(word) if _UNSPACED.match(word) else word
-        quoted.append('"' + phrase.replace('"', '""') + '"')
-    return " OR ".join(quoted)
+def _quoted(word: str) -> str:
+    phrase = " ".join(word) if _UNSPACED.match(word) else word
+    return '"' + phrase.replace('"', '""') + '"'

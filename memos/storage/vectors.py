@@ -26,7 +26,7 @@ WRITES_BETWEEN_COMPACTIONS = 64
 KEEP_VERSIONS = timedelta(minutes=10)
 
 
-class IndexDamaged(StorageError):  # noqa: N818 - named like its base's brothers
+class IndexDamaged(StorageError):
     """The index cannot be read or written as it is; it can be made anew from SQL."""
 
 
@@ -246,7 +246,8 @@ class Vectors:
         except Exception as error:  # LanceDB raises RuntimeError, ValueError, OSError and Arrow's own
             if "no space left" in str(error).lower():
                 raise meaning(error, where) from error
-            raise IndexDamaged(f"{where} cannot be used: {error}.") from error
+            said = str(error).split(", /")[0]  # without the places in LanceDB's own source
+            raise IndexDamaged(f"{where} cannot be used: {said}.") from error
 
 
 def _condition(scope: Scope) -> Any:

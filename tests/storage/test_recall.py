@@ -126,8 +126,9 @@ def test_other_scripts_without_spaces(agent: AgentStorage, text: str, query: str
 
 HOSTILE = [
     '"', '""', '"dog', "dog AND", "dog OR cat", "NOT dog", "dog NEAR cat", "NEAR(dog cat, 2)", "dog*", "*",
-    "-dog", "^dog", "content:dog", "text : dog", "dog)", "(dog", "{dog}", "dog + cat", "a:b:c", "'; DROP TABLE",
-    "%", "_", "\\", "dog\0cat", "\udc80", "🎉", "???", "the and of", "...", "AND", "OR", "NOT", "x" * 10_000,
+    "-dog", "^dog", "content:dog", "text : dog", "dog)", "(dog", "{dog}", "dog + cat", "a:b:c",
+    "'; DROP TABLE", "%", "_", "\\", "dog\0cat", "\udc80",
+   "🎉", "???", "the and of", "...", "AND", "OR", "NOT", "x" * 10_000,
 ]  # fmt: skip
 
 
@@ -138,6 +139,11 @@ def test_what_a_user_types_is_never_syntax(agent: AgentStorage, query: str) -> N
     if "dog" in query:
         assert found(agent.recall, query) == ["the dog of the neighbour"]
     agent.archival.search(query)
+
+
+def test_a_capital_with_a_dot_is_a_letter(agent: AgentStorage) -> None:
+    said(agent.recall, "We met in İstanbul", "i like it")
+    assert found(agent.recall, "İstanbul") == found(agent.recall, "istanbul") == ["We met in İstanbul"]
 
 
 def test_operators_are_words(agent: AgentStorage) -> None:
@@ -158,20 +164,21 @@ def test_only_stop_words_still_find(agent: AgentStorage) -> None:
     assert found(agent.recall, "to be") == ["to be or not to be"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.text(max_size=30))
 def test_any_text_may_be_a_query(agent: AgentStorage, query: str) -> None:
     agent.recall.search(query)
-    assert len(query_words(query)) <= 64
+    assert len(query_words(query)) <= 32
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(text=st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=40).filter(str.strip))
+WRITTEN = st.characters(max_codepoint=0x24F, categories=("Lu", "Ll", "Nd", "Zs", "Po"))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=st.text(alphabet=st.one_of(WRITTEN, st.sampled_from("上海北京")), max_size=30))
 def test_a_message_is_found_by_its_own_text(agent: AgentStorage, text: str) -> None:
     stored = agent.recall.append(Kind.USER, text, turn=1)
-    assert agent.recall.search(text, limit=1000).total >= 1
-    words = query_words(stored.content)
-    if any(word.isascii() and word.isalnum() for word in words):
+    if query_words(text):
         assert stored in agent.recall.search(text, limit=1000).items
 
 
@@ -268,7 +275,8 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(home: Path) -> None:
         "from memos.messages import Kind\n"
         "def never(): raise SystemExit('the embedder was made')\n"
         "database = Database.open(Path(sys.argv[1]), embedder=never)\n"
-        "agent = database.agent('sam'); agent.recall.append(Kind.USER, 'hi', turn=1); agent.recall.search('')\n"
+        "agent = database.agent('sam'); agent.recall.append(Kind.USER, 'hi', turn=1)\n"
+        "agent.recall.search('')\n"
         "agent.archival.insert('x'); agent.close(); database.close()\n"
         "sys.exit(' '.join({'lancedb', 'pyarrow', 'numpy', 'torch'} & set(sys.modules)))"
     )

@@ -1,4 +1,4 @@
-"""The migrations lead to the models, on SQLite and elsewhere, and only this program's databases are opened."""
+"""The migrations lead to the models, on SQLite and elsewhere, and nothing else is opened."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_newer_schema_is_refused_with_a_sentence(home: Path) -> None:
     with sqlite3.connect(home / FILE) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(StorageError, match="newer memos .schema 9999.*upgrade memos"):
+    with pytest.raises(StorageError, match=r"newer memos .schema 9999.*upgrade memos"):
         open_database(home)
 
 

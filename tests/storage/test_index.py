@@ -1,0 +1,407 @@
+"""Archival storage and the vector index: whatever happens to the index, search finds what SQL holds."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from memos.errors import ModelNotFound, StorageError
+from memos.messages import SPOKEN, Kind, State
+from memos.storage import Archival, Database
+
+from .helpers import WordHashEmbedder, open_database
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def texts(archival: Archival, query: str) -> list[str]:
+    return [passage.text for passage in archival.search(query, limit=100).items]
+
+
+# ------------------------------------------------------------------------------------- passages
+
+
+def test_a_note_comes_back_as_it_was_and_is_found_at_once(indexed: Database) -> None:
+    with indexed.agent("sam") as agent:
+        note = agent.archival.insert("The boat is blue")
+        assert agent.archival.get(note.id) == note
+        assert indexed.index.pending() == 1
+        assert texts(agent.archival, "boats") == ["The boat is blue"]
+        assert indexed.index.pending() == 0
+        assert (agent.archival.get(99), agent.archival.count()) == (None, 1)
+
+
+def test_a_document_is_replaced_as_a_whole(indexed: Database) -> None:
+    with indexed.agent("sam") as agent:
+        archival = agent.archival
+        assert archival.document_hash("/a.md") is None
+        assert archival.store_document("/a.md", "1" * 64, [("old tea", "p. 1"), ("old rice", "p. 2")]) == 2
+        assert archival.index_pending() == 2
+        assert archival.store_document("/a.md", "2" * 64, [("new tea", "p. 1")]) == 1
+        assert archival.document_hash("/a.md") == "2" * 64
+        found = archival.search("tea rice")
+        assert [(p.text, p.source, p.location) for p in found.items] == [("new tea", "/a.md", "p. 1")]
+        assert indexed.index._vectors.count("passages") == 1
+        assert archival.read_document("/a.md").items == found.items
+        assert [document.passages for document in archival.documents()] == [1]
+        assert archival.remove_document("/a.md")
+        assert not archival.remove_document("/a.md")
+        assert (archival.count(), archival.search("tea").total) == (0, 0)
+        assert archival.read_document("/a.md").total == 0
+
+
+def test_a_document_that_cannot_be_stored_leaves_the_former_one(indexed: Database) -> None:
+    archival = indexed.library()
+    archival.store_document("/a.md", "1" * 64, [("old tea", "")])
+
+    def passages() -> Any:
+        yield ("new tea", "")
+        raise Killed
+
+    with pytest.raises(Killed):
+        archival.store_document("/a.md", "2" * 64, passages())
+    assert archival.document_hash("/a.md") == "1" * 64
+    assert texts(archival, "tea") == ["old tea"]
+
+
+def test_an_agent_sees_its_own_and_what_is_shared(indexed: Database) -> None:
+    with indexed.agent("sam") as sam, indexed.agent("eve") as eve:
+        mine = sam.archival.insert("tea of sam")
+        eve.archival.insert("tea of eve")
+        eve.archival.store_document("/x", "1" * 64, [("tea in eve's document", "")])
+        indexed.library().store_document("/x", "2" * 64, [("tea for all", "")])
+        assert set(texts(sam.archival, "tea")) == {"tea of sam", "tea for all"}
+        assert set(texts(eve.archival, "tea")) == {"tea of eve", "tea in eve's document", "tea for all"}
+        assert texts(indexed.library(), "tea") == ["tea for all"]
+        assert set(texts(sam.archival, "")) == {"tea of sam", "tea for all"}
+        assert sam.archival.document_hash("/x") is None
+        assert eve.archival.get(mine.id) is None
+        assert [p.text for p in eve.archival.search("tea", source="/x").items if "eve" in p.text]
+        assert sam.archival.search("tea", source="/x").total == 1
+        assert [d.shared for d in sam.archival.documents()] == [True]
+        assert (sam.archival.count(), eve.archival.count()) == (2, 3)
+
+
+def test_jobs_are_noted(indexed: Database) -> None:
+    library = indexed.library()
+    library.note_job("/a.md", "stored", passages=3)
+    library.note_job("/b.bin", "skipped", "not text")
+    with indexed.agent("sam") as sam:
+        sam.archival.note_job("/c", "failed", "unreadable")
+        assert [(job.source, job.outcome) for job in sam.archival.jobs()] == [
+            ("/c", "failed"),
+            ("/b.bin", "skipped"),
+            ("/a.md", "stored"),
+        ]
+    assert len(library.jobs()) == 2
+
+
+# ------------------------------------------------------------------------------------- the index
+
+
+def fill(database: Database) -> None:
+    with database.agent("sam") as agent:
+        agent.archival.insert("a note on tea")
+        agent.recall.append(Kind.USER, "I drink tea", turn=1)
+    database.index.index_pending()
+
+
+def check(database: Database) -> None:
+    with database.agent("sam") as agent:
+        assert texts(agent.archival, "tea") == ["a note on tea"]
+        assert [message.content for message in agent.recall.search("tea").items] == ["I drink tea"]
+    database.index.index_pending()
+    vectors = database.index._vectors
+    assert (vectors.count("messages"), vectors.count("passages")) == (1, 1)
+
+
+def damage_data(index: Path) -> None:
+    for file in index.glob("*/data/*"):
+        file.unlink()
+
+
+def damage_versions(index: Path) -> None:
+    for file in index.glob("*/_versions/*"):
+        file.write_bytes(b"nonsense")
+
+
+def damage_one_table(index: Path) -> None:
+    shutil.rmtree(index / "messages.lance")
+
+
+def damage_all(index: Path) -> None:
+    shutil.rmtree(index)
+
+
+def damage_folder(index: Path) -> None:
+    shutil.rmtree(index)
+    index.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_data, damage_versions, damage_one_table, damage_all, damage_folder]
+)
+@pytest.mark.parametrize("while_open", [True, False])
+def test_a_damaged_index_is_noticed_and_made_anew(home: Path, damage: Any, while_open: bool) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database:
+        fill(database)
+        if while_open:
+            damage(home / "index")
+            check(database)
+            assert "made anew from the database" in "".join(database.take_notices())
+    if not while_open:
+        damage(home / "index")
+        with open_database(home, embedder) as database:
+            check(database)
+            (notice,) = database.take_notices()
+            assert "made anew from the database" in notice
+            assert database.take_notices() == []
+
+
+def test_a_new_index_says_nothing(indexed: Database) -> None:
+    fill(indexed)
+    check(indexed)
+    assert indexed.take_notices() == []
+
+
+def test_another_embedder_makes_the_index_anew(home: Path) -> None:
+    with open_database(home, WordHashEmbedder("one", 64)) as database:
+        fill(database)
+    other = WordHashEmbedder("two", 32)
+    with open_database(home, other) as database:
+        check(database)
+        (notice,) = database.take_notices()
+        assert notice == (
+            "The search index was made by the embedding model one, and now it is two; "
+            "it is made anew from the database (2 texts)."
+        )
+        assert other.embedded >= 2
+
+
+def test_an_index_that_lags_behind_an_older_database_is_noticed(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database:
+        fill(database)
+    backup = home / "memos.sqlite.bak"
+    shutil.copy(home / "memos.sqlite", backup)
+    with open_database(home, embedder) as database:
+        with database.agent("sam") as agent:
+            agent.archival.insert("more tea")
+        database.index.index_pending()
+    backup.replace(home / "memos.sqlite")
+    with open_database(home, embedder) as database:
+        check(database)
+        assert "does not match the database" in "".join(database.take_notices())
+
+
+def test_reindex_starts_from_sql_and_tells_its_progress(indexed: Database) -> None:
+    fill(indexed)
+    told: list[tuple[int, int]] = []
+    assert indexed.reindex(lambda done, of: told.append((done, of))) == 2
+    assert told == [(2, 2)]
+    check(indexed)
+
+
+def test_without_an_embedder_there_is_no_index(database: Database, home: Path) -> None:
+    with database.agent("sam") as agent:
+        agent.archival.insert("tea")
+        assert texts(agent.archival, "tea") == ["tea"]
+    assert database.index.index_pending() == 0
+    assert not (home / "index").exists()
+    with pytest.raises(StorageError, match="no embedding model"):
+        database.reindex()
+
+
+def test_an_embedder_that_cannot_be_made_leaves_search_by_words(home: Path) -> None:
+    def missing() -> WordHashEmbedder:
+        raise ModelNotFound("There is no model all-minilm here: run `memos pull`.")
+
+    with Database.open(home, embedder=missing) as database, database.agent("sam") as agent:
+        agent.archival.insert("tea")
+        assert texts(agent.archival, "tea") == ["tea"]
+        assert texts(agent.archival, "tea") == ["tea"]
+        (notice,) = database.take_notices()
+        assert notice.startswith("Searching by words only. There is no model")
+        with pytest.raises(ModelNotFound):
+            database.index.index_pending()
+
+
+def test_a_search_does_not_wait_for_a_long_queue(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database:
+        library = database.library()
+        library.store_document("/x", "1" * 64, [(f"tea {number}", "") for number in range(300)])
+        assert library.search("tea 299", limit=1).items[0].text == "tea 299"
+        assert 200 <= database.index.pending() < 300
+        assert library.index_pending() == database.library().count() - 64
+        assert library.search("tea", limit=1).total >= 200
+
+
+@pytest.mark.parametrize("step", ["embed", "upsert", "upsert done", "acknowledge", "clear", "create"])
+def test_a_kill_between_any_two_steps_loses_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with open_database(home, WordHashEmbedder()) as database:
+        fill(database)
+        with database.agent("sam") as agent:
+            agent.archival.insert("second note")
+        kill_at(monkeypatch, database, step)
+        with pytest.raises(Killed):
+            database.reindex()
+    monkeypatch.undo()
+    with open_database(home, WordHashEmbedder()) as database:
+        assert database.index.index_pending() >= 0
+        with database.agent("sam") as agent:
+            assert texts(agent.archival, "second note")[0] == "second note"
+        vectors = database.index._vectors
+        assert (vectors.count("messages"), vectors.count("passages")) == (1, 2)
+        assert database.index.pending() == 0
+
+
+def kill_at(patch: pytest.MonkeyPatch, database: Database, step: str) -> None:
+    """From now on, die at this step of indexing."""
+    index, vectors = database.index, database.index._vectors
+
+    def killed(*args: Any) -> Any:
+        raise Killed
+
+    def upsert_and_die(name: str, rows: Sequence[Any]) -> None:
+        type(vectors).upsert(vectors, name, rows)
+        raise Killed
+
+    owner, name = {
+        "embed": (index, "_embed"),
+        "upsert": (vectors, "upsert"),
+        "upsert done": (vectors, "upsert"),
+        "acknowledge": (index, "_acknowledge"),
+        "clear": (vectors, "clear"),
+        "create": (vectors, "create"),
+    }[step]
+    patch.setattr(owner, name, upsert_and_die if step == "upsert done" else killed)
+
+
+def test_an_outgrown_table_gets_an_index_and_small_files_are_gathered(
+    indexed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memos.storage.vectors.FLAT_UP_TO", 256)
+    monkeypatch.setattr("memos.storage.vectors.WRITES_BETWEEN_COMPACTIONS", 2)
+    library = indexed.library()
+    library.store_document(
+        "/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(400)]
+    )
+    assert library.index_pending() == 400
+    assert indexed.index._vectors._table("passages").list_indices()
+    assert library.search("tea number 399", limit=1).items[0].text.startswith("tea number 399")
+    library.insert("a thing apart")
+    assert texts(library, "thing apart")[0] == "a thing apart"
+
+
+# ------------------------------------------------------------------------------------- any order
+
+WORDS = ("tea", "boat", "上海", "rice")
+STEPS = ("embed", "upsert", "upsert done", "acknowledge", "clear", "create")
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """After any interleaving of writing, indexing, kills and damage, search finds what SQL holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.home = Path(self.folder.name) / "home"
+        self.embedder = WordHashEmbedder()
+        self.notes: dict[int, str] = {}
+        self.messages: dict[int, str] = {}
+        self.document: list[str] = []
+        self.turn = 0
+        self._open()
+
+    def _open(self) -> None:
+        self.database = open_database(self.home, self.embedder)
+        self.agent = self.database.agent("sam")
+
+    def _close(self) -> None:
+        self.agent.close()
+        self.database.close()
+
+    @rule(word=st.sampled_from(WORDS))
+    def insert(self, word: str) -> None:
+        note = self.agent.archival.insert(f"note {len(self.notes)} on {word}")
+        self.notes[note.id] = note.text
+
+    @rule(word=st.sampled_from(WORDS), size=st.integers(0, 3))
+    def store(self, word: str, size: int) -> None:
+        self.document = [f"{word} page {page}" for page in range(size)]
+        self.database.library().store_document("/x", "0" * 64, [(text, "") for text in self.document])
+
+    @rule(word=st.sampled_from(WORDS), draft=st.sampled_from(["no", "done", "discarded"]))
+    def say(self, word: str, draft: str) -> None:
+        self.turn += 1
+        state = State.DONE if draft == "no" else State.DRAFT
+        message = self.agent.recall.append(Kind.USER, f"saying {word}", turn=self.turn, state=state)
+        if draft == "discarded":
+            self.agent.recall.discard(message.id)
+            return
+        if draft == "done":
+            self.agent.recall.amend(message.id, content=f"saying {word} indeed", state=State.DONE)
+        self.messages[message.id] = word
+
+    @rule()
+    def index(self) -> None:
+        self.database.index.index_pending()
+
+    @rule()
+    def reindex(self) -> None:
+        self.database.reindex()
+
+    @rule(step=st.sampled_from(STEPS), again=st.booleans())
+    def die(self, step: str, again: bool) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, self.database, step)
+            with contextlib.suppress(Killed):
+                self.database.reindex() if again else self.database.index.index_pending()
+        self._close()
+        self._open()
+
+    @precondition(lambda self: (self.home / "index").exists())
+    @rule(damage=st.sampled_from([damage_data, damage_versions, damage_all]))
+    def damage(self, damage: Any) -> None:
+        damage(self.home / "index")
+
+    @invariant()
+    def search_finds_what_sql_holds(self) -> None:
+        archival, recall = self.agent.archival, self.agent.recall
+        everything = sorted([*self.notes.values(), *self.document])
+        assert sorted(p.text for p in archival.search("", limit=1000).items) == everything
+        for word in WORDS[:2]:
+            found = {p.text for p in archival.search(word, limit=1000).items}
+            assert {text for text in everything if word in text} <= found <= set(everything)
+            ids = {m.id for m in recall.search(word, limit=1000).items}
+            assert {i for i, said in self.messages.items() if said == word} <= ids <= set(self.messages)
+        assert {m.id for m in recall.search("", kinds=SPOKEN, limit=1000).items} == set(self.messages)
+
+    def teardown(self) -> None:
+        self.database.index.index_pending()
+        vectors = self.database.index._vectors
+        counts = (vectors.count("messages"), vectors.count("passages"))
+        self._close()
+        self.folder.cleanup()
+        assert counts == (len(self.messages), len(self.notes) + len(self.document))
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(
+    max_examples=8, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+)
