@@ -16,7 +16,6 @@ from memos.speech import FUNCTION as SPEECH
 from memos.tool import Tool
 from memos.working_context import WorkingContext
 
-SAVES = ("core_memory_append", "archival_memory_insert")
 LEAST_SPACE = 10  # tokens; a block with less is full
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 

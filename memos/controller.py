@@ -15,14 +15,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import SAVES, admit
-from memos.errors import ModelError
+from memos.admission import admit
+from memos.errors import BlockError, ModelError
 from memos.events import Event
+from memos.fact_probe import FactProbe
 from memos.function_executor import FunctionExecutor
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.protocols import CallGrammar, Generated, LanguageModel, Reading, RecallStorage, Sampling
+from memos.protocols import (
+    ArchivalStorage,
+    CallGrammar,
+    Generated,
+    LanguageModel,
+    Reading,
+    RecallStorage,
+    Sampling,
+)
 from memos.queue_manager import QueueManager
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
@@ -52,6 +61,8 @@ class Controller:
         working: the blocks.
         pager: pages of memory.
         recall: message history.
+        archival: where facts go when the block is full.
+        facts: finds what the user told in passing.
         executor: runs calls.
         tools: what may be called.
         policy: bounds and marks.
@@ -68,6 +79,8 @@ class Controller:
         working: WorkingContext,
         pager: Pager,
         recall: RecallStorage,
+        archival: ArchivalStorage,
+        facts: FactProbe,
         executor: FunctionExecutor,
         tools: Sequence[Tool],
         policy: KernelSettings,
@@ -77,6 +90,7 @@ class Controller:
     ) -> None:
         self._model, self._queue, self._working = model, queue, working
         self._pager, self._recall, self._executor = pager, recall, executor
+        self._archival, self._facts = archival, facts
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
         self._pending, self._now = pending, now
         self._cancel = threading.Event()
@@ -96,9 +110,10 @@ class Controller:
         started = time.perf_counter()
         turn = _Turn(self._recall.last_turn() + 1)
         yield from self._take(text, turn)
-        save = yield from self._probe(turn)
         while not turn.reason:
-            yield from self._step(turn, save=save and turn.steps == 0)
+            yield from self._step(turn)
+        if self._policy.probe and turn.reason == "spoke":
+            yield from self._keep_facts(text, turn)
         context = self._queue.context
         yield events.TurnFinished(
             turn=turn.number,
@@ -150,25 +165,31 @@ class Controller:
         )
         if text:
             page = self._queue.append(Kind.PAGE, text, turn=turn.number)
-            yield events.PagedIn(page.id, sources, self._queue.context.entries[-1].tokens.__len__())
+            yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))
 
-    def _probe(self, turn: _Turn) -> Iterator[Event]:
-        """Ask on a fork of the context whether the message tells a fact to keep; True requires a save."""
-        context = self._queue.context
-        if not self._policy.probe:
-            return False
-        question = self._model.tokenize(prompts.PROBE)
-        prompt = context.ready(question)
-        if len(prompt) >= context.window:
-            return False
-        started = time.perf_counter()
-        yes, _ = self._model.choose(prompt, ("yes", "no"))
-        save = yes >= self._policy.probe_threshold
-        yield events.Probed("lasting fact?", round(yes, 4), "save" if save else "nothing to save")
-        yield events.Step(
-            "probe", len(question), len(prompt) - len(question), 0, 0, time.perf_counter() - started
-        )
-        return save
+    # ------------------------------------------------------------------------------ after the answer
+
+    def _keep_facts(self, text: str, turn: _Turn) -> Iterator[Event]:
+        """Keep what the user told and the model did not save: in block `user`, or as a note where that is full.
+
+        Runs when the answer is out and the user reads. Sentences are kept word for word.
+        """
+        saved = " ".join(str(value) for call in turn.made for value in call.arguments.values())
+        for probe in self._facts.ask(text):
+            if self._cancel.is_set():
+                return
+            keep = probe.probability >= self._policy.probe_threshold and probe.sentence not in saved
+            where = self._note(probe.sentence) if keep else ""
+            yield events.Probed(probe.sentence, round(probe.probability, 4), probe.evaluated, where)
+            yield from self._drain()
+
+    def _note(self, sentence: str) -> str:
+        """Keep one sentence; returns where."""
+        try:
+            self._working.append("user", sentence, by="kernel")
+            return "block user"
+        except BlockError:  # full, or the user has taken the block away
+            return f"archival:{self._archival.insert(sentence).id}"
 
     # --------------------------------------------------------------------------------------- one step
 
@@ -177,13 +198,12 @@ class Controller:
         then holds its result and the speech that ends the turn."""
         return self._queue.context.reserve * 5 // 8
 
-    def _step(self, turn: _Turn, *, save: bool) -> Iterator[Event]:
+    def _step(self, turn: _Turn) -> Iterator[Event]:
         last = turn.steps + 1 >= self._policy.max_steps
         if not last:
             yield from self._queue.make_room(self._step_room(), keep_turn=turn.number)
             last = self._queue.context.free < self._step_room()
-        only = (SPEECH,) if last else SAVES if save else ()
-        grammar = admit(self._tools, self._working, turn.made, only=only)
+        grammar = admit(self._tools, self._working, turn.made, only=(SPEECH,) if last else ())
         turn.steps += 1
         yield from self._generate(turn, grammar)
 

@@ -62,11 +62,19 @@ class PagedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class Probed(Event):
-    """The kernel asked the model a yes/no question on a fork of the context."""
+    """The kernel asked the model whether a sentence of the user tells a lasting fact.
 
-    question: str
+    Args:
+        sentence: the sentence.
+        probability: of yes.
+        evaluated: tokens that the question cost, beside the resident context.
+        kept: where the sentence was kept, or empty.
+    """
+
+    sentence: str
     probability: float
-    decision: str
+    evaluated: int
+    kept: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +169,10 @@ class PrefixMoved(Event):
 
 @dataclass(frozen=True, slots=True)
 class Step(Event):
-    """One pass through the model ended: the cost of a call, a probe or a summary, in tokens.
+    """One pass through the model ended: the cost of a call or a summary, in tokens.
 
     Args:
-        purpose: `call`, `probe` or `summary`.
+        purpose: `call` or `summary`.
         evaluated: prompt tokens that were evaluated.
         reused: prompt tokens that were resident.
         generated: tokens that were generated.

@@ -13,6 +13,7 @@ from memos import prompts
 from memos.controller import Controller, local_now
 from memos.errors import InputError
 from memos.events import Event
+from memos.fact_probe import FactProbe
 from memos.function_executor import FunctionExecutor
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
@@ -101,6 +102,8 @@ def boot(
         working=working,
         pager=pager,
         recall=storage.recall,
+        archival=storage.archival,
+        facts=FactProbe(model),
         executor=FunctionExecutor(tools, memory),
         tools=tools,
         policy=policy,

@@ -11,11 +11,25 @@ from datetime import datetime
 from memos.messages import Block, Kind, Message
 from memos.tool import Tool
 
+# The fact probe: one sentence at a time, apart from the conversation. In the agent's own context the same model
+# separates facts from talk far worse (AUC .59 to .70 against .89); see docs/prompts.md.
 PROBE = (
-    "[system] Question about the last message only: does it tell a new lasting fact about the user's own life, "
-    "such as a name, a person, a pet, a place, a date, a plan, a job, a taste or a health matter? "
-    "Answer yes or no."
+    "You keep a file about a person. Decide for each sentence they say whether it tells a lasting fact about "
+    "their own life (name, family, friends, pets, home, work, health, dates, plans, tastes, hobbies, belongings). "
+    "Small talk, feelings of the moment and general knowledge are not facts. Answer Yes or No."
 )
+PROBE_EXAMPLES = (
+    ("My cousin Tom keeps bees.", "Yes"),
+    ("That makes sense, thanks!", "No"),
+    ("The bus was late again and it rained.", "No"),
+    ("By the way, I have been vegetarian since school.", "Yes"),
+    ("I cleaned the kitchen and made some soup.", "No"),
+    ("We went home early because our son Leo starts school on Monday.", "Yes"),
+    ("People always underestimate how heavy snow is.", "No"),
+    ("I read a book about volcanoes yesterday.", "No"),
+    ("I usually cycle to the clinic where I work as a nurse.", "Yes"),
+)
+PROBE_OPTIONS = ("Yes", "No")
 
 SUMMARY = (
     "[system] The conversation above will leave your view. Sum it up for yourself in one paragraph of plain "
@@ -81,6 +95,11 @@ def memory(lines: Iterable[str]) -> str:
 def edited(label: str, text: str) -> str:
     """The user changed a block by hand."""
     return f"[system] The user edited block {label}. It now says: {text or '(empty)'}"
+
+
+def noted(where: str, sentence: str) -> str:
+    """The kernel kept a sentence of the user's."""
+    return f'[system] Noted in {where}: "{sentence}"'
 
 
 def cut_off() -> str:

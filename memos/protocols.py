@@ -148,6 +148,10 @@ class LanguageModel(Protocol):
         """Tokens that prompt and reply together may have."""
 
     @property
+    def probe_room(self) -> int:
+        """Tokens that a prompt of `choose` may have."""
+
+    @property
     def scaffold(self) -> Scaffold:
         """The chat template's own tokens."""
 
@@ -173,7 +177,15 @@ class LanguageModel(Protocol):
         """
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
-        """Probabilities of `options` as the next token after `prompt`, normalised among themselves."""
+        """Probabilities of `options` as the next token after `prompt`, normalised among themselves.
+
+        Evaluated beside the resident context, which stays as it is. What a prompt shares with the last one
+        given here is not read again, so a question asked of many sentences costs only the sentences.
+
+        Args:
+            prompt: a whole prompt of its own, at most `probe_room` tokens.
+            options: texts that begin with different tokens.
+        """
 
     def close(self) -> None:
         """Free the model. It cannot be used afterwards."""

@@ -87,6 +87,11 @@ class ScriptedModel:
         """Tokens of the context."""
         return self._window
 
+    @property
+    def probe_room(self) -> int:
+        """Tokens that a probe may have."""
+        return 512
+
     def _intern(self, word: str) -> int:
         if word not in self._ids:
             self._ids[word] = len(self._words)
@@ -103,7 +108,6 @@ class ScriptedModel:
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
         """The scripted probability for the first option; the others share the rest."""
-        self._read(prompt)
         yes = self._yes(self.text(prompt)) if callable(self._yes) else self._yes
         rest = (1 - yes) / max(1, len(options) - 1)
         return (yes, *(rest for _ in options[1:]))

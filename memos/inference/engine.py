@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 from memos.inference.grammar import lark
-from memos.inference.llama import Llama, LlamaOptions
+from memos.inference.llama import MAIN, SIDE, SIDE_ROOM, Llama, LlamaOptions
 from memos.inference.sampler import Sampler
 from memos.inference.template import scaffold_text
 from memos.protocols import Generated, Grammar, Piece, Reading, Sampling, Scaffold
@@ -55,6 +55,7 @@ class LlamaModel:
         self._name = name
         self._window = options.window
         self._resident: list[int] = []
+        self._beside: list[int] = []
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
         self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
@@ -74,6 +75,11 @@ class LlamaModel:
     def window(self) -> int:
         """Tokens that prompt and reply together may have."""
         return self._window
+
+    @property
+    def probe_room(self) -> int:
+        """Tokens that a prompt of `choose` may have."""
+        return SIDE_ROOM
 
     @property
     def trained_window(self) -> int:
@@ -97,9 +103,14 @@ class LlamaModel:
         opening = llama.tokenize(text.open, special=True)
         if opening[: len(begin)] != begin:  # some templates print begin-of-text themselves
             opening = begin + opening
-        cut = (text.system_to_user, text.user_to_model, text.model_to_user)
-        middle = (llama.tokenize(part, special=True) for part in cut)
-        return Scaffold(opening, *middle, join=llama.tokenize("\n\n", special=False)), note
+        scaffold = Scaffold(
+            open=opening,
+            system_to_user=llama.tokenize(text.system_to_user, special=True),
+            user_to_model=llama.tokenize(text.user_to_model, special=True),
+            model_to_user=llama.tokenize(text.model_to_user, special=True),
+            join=llama.tokenize("\n\n", special=False),
+        )
+        return scaffold, note
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Token ids of content; the names of control tokens stay text."""
@@ -108,20 +119,14 @@ class LlamaModel:
     def close(self) -> None:
         """Free the model."""
         self._resident.clear()
+        self._beside.clear()
         self._llama.close()
 
     # ---------------------------------------------------------------------------------------- prompts
 
     def _read(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
         """Make `prompt` resident; yields progress, and at the end how many tokens were evaluated."""
-        if not prompt:
-            raise ModelError("A prompt has at least one token.")
-        keep = shared_prefix(self._resident, prompt)
-        keep = min(keep, len(prompt) - 1)  # the last token is evaluated again, for its logits
-        if keep < len(self._resident):
-            if not self._llama.truncate(keep):
-                keep = 0
-            del self._resident[keep:]
+        keep = self._keep(self._resident, prompt, MAIN)
         total = len(prompt) - keep
         step = self._llama.options.batch
         for start in range(keep, len(prompt), step):
@@ -132,19 +137,36 @@ class LlamaModel:
             self._decode(prompt[start : start + step])
         yield len(self._resident) - keep
 
-    def _decode(self, tokens: Sequence[int]) -> None:
+    def _keep(self, resident: list[int], prompt: Sequence[int], sequence: int) -> int:
+        """Roll a sequence back to what it shares with `prompt`; returns how many tokens that is."""
+        if not prompt:
+            raise ModelError("A prompt has at least one token.")
+        # The last token is evaluated again in any case, for its logits.
+        keep = min(shared_prefix(resident, prompt), len(prompt) - 1)
+        if keep < len(resident):
+            if not self._llama.truncate(keep, sequence):
+                keep = 0
+            del resident[keep:]
+        return keep
+
+    def _decode(self, tokens: Sequence[int], sequence: int = MAIN) -> None:
+        resident = self._beside if sequence == SIDE else self._resident
         try:
-            self._llama.decode(tokens, len(self._resident))
-        except BaseException:  # an interrupt, too: the cache may hold what `_resident` does not name
-            if not self._llama.truncate(len(self._resident)):
-                self._resident.clear()
+            self._llama.decode(tokens, len(resident), sequence)
+        except BaseException:  # an interrupt, too: the cache may hold what `resident` does not name
+            if not self._llama.truncate(len(resident), sequence):
+                resident.clear()
             raise
-        self._resident.extend(tokens)
+        resident.extend(tokens)
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
-        """Probabilities of `options` (each by its first token) to follow `prompt`, normalised to 1."""
-        for _ in self._read(prompt, lambda: False):
-            pass
+        """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
+        if len(prompt) > SIDE_ROOM:
+            raise WindowError(f"A probe has at most {SIDE_ROOM} tokens, not {len(prompt):,}.")
+        keep = self._keep(self._beside, prompt, SIDE)
+        step = self._llama.options.batch
+        for start in range(keep, len(prompt), step):
+            self._decode(prompt[start : start + step], SIDE)
         logits = self._llama.logits()
         first = [self._llama.tokenize(option, special=False)[0] for option in options]
         scores = np.array([logits[token] for token in first], dtype=np.float64)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 
+MAIN, SIDE = 0, 1  # sequences of the context: what the agent sees, and room for probes beside it
+SIDE_ROOM = 512  # cells of the cache that the side sequence may take
 KV_TYPES = {
     "f16": 1,
     "q8_0": 8,
@@ -113,7 +115,7 @@ class Llama:
                 f"A window of {window:,} tokens is beyond the {self.trained_window:,} that this model was "
                 f"trained for; ask for --context {self.trained_window} or less."
             )
-        needed = self.kv_bytes(window)
+        needed = self.kv_bytes(window + SIDE_ROOM)
         free = psutil.virtual_memory().available
         on_gpu = lib.llama_supports_gpu_offload() and self.options.gpu_layers != 0
         if not on_gpu and needed > free:
@@ -134,9 +136,9 @@ class Llama:
     def _open_context(self) -> object:
         options = self.options
         parameters = lib.llama_context_default_params()
-        parameters.n_ctx = options.window
+        parameters.n_ctx = options.window + SIDE_ROOM
         parameters.n_batch = parameters.n_ubatch = options.batch
-        parameters.n_seq_max = 2  # the second sequence is room for parked spans and work ahead of time
+        parameters.n_seq_max = 2  # MAIN and SIDE
         parameters.kv_unified = True
         parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
         parameters.no_perf = True
@@ -220,7 +222,7 @@ class Llama:
 
     # --------------------------------------------------------------------------------------- context
 
-    def decode(self, tokens: Sequence[int], position: int) -> None:
+    def decode(self, tokens: Sequence[int], position: int, sequence: int = MAIN) -> None:
         """Evaluate at most `options.batch` tokens at `position`…; logits are kept for the last one.
 
         Raises:
@@ -233,7 +235,7 @@ class Llama:
             batch.token[index] = token
             batch.pos[index] = position + index
             batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = 0
+            batch.seq_id[index][0] = sequence
             batch.logits[index] = index == len(tokens) - 1
         code = lib.llama_decode(self._context, batch)
         if code == 1:
@@ -246,14 +248,14 @@ class Llama:
         pointer = lib.llama_get_logits_ith(self._context, -1)
         return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
 
-    def truncate(self, length: int) -> bool:
-        """Keep the first `length` tokens of the cache.
+    def truncate(self, length: int, sequence: int = MAIN) -> bool:
+        """Keep the first `length` tokens of a sequence.
 
         Returns:
-            False where the architecture cannot (recurrent state): everything is gone then, and the
+            False where the architecture cannot (recurrent state): the sequence is empty then, and the
             caller starts from nothing.
         """
-        if lib.llama_memory_seq_rm(self.memory, 0, length, -1):
+        if lib.llama_memory_seq_rm(self.memory, sequence, length, -1):
             return True
-        lib.llama_memory_clear(self.memory, True)
+        lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return False
