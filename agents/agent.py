@@ -105,8 +105,9 @@ class Agent:
             evict_to=wanted.evict_to,
             max_steps=wanted.max_steps,
             prefetch=wanted.prefetch,
-            probe=wanted.probe,
-            probe_threshold=wanted.probe_threshold,
+            request_threshold=wanted.request_threshold,
+            note_facts=wanted.note_facts,
+            fact_threshold=wanted.fact_threshold,
         )
         sampling = Sampling(wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p, wanted.seed)
         storage = Storage(stored.recall, stored.archival, stored.state)

@@ -18,11 +18,11 @@ from memos import events, prompts
 from memos.admission import admit
 from memos.errors import BlockError, ModelError
 from memos.events import Event
-from memos.fact_probe import FactProbe
 from memos.function_executor import FunctionExecutor
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
+from memos.probes import Answer, Prober
 from memos.protocols import (
     ArchivalStorage,
     CallGrammar,
@@ -62,7 +62,7 @@ class Controller:
         pager: pages of memory.
         recall: message history.
         archival: where facts go when the block is full.
-        facts: finds what the user told in passing.
+        prober: asks the model about single sentences.
         executor: runs calls.
         tools: what may be called.
         policy: bounds and marks.
@@ -80,7 +80,7 @@ class Controller:
         pager: Pager,
         recall: RecallStorage,
         archival: ArchivalStorage,
-        facts: FactProbe,
+        prober: Prober,
         executor: FunctionExecutor,
         tools: Sequence[Tool],
         policy: KernelSettings,
@@ -90,7 +90,7 @@ class Controller:
     ) -> None:
         self._model, self._queue, self._working = model, queue, working
         self._pager, self._recall, self._executor = pager, recall, executor
-        self._archival, self._facts = archival, facts
+        self._archival, self._prober = archival, prober
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
         self._pending, self._now = pending, now
         self._cancel = threading.Event()
@@ -112,7 +112,7 @@ class Controller:
         yield from self._take(text, turn)
         while not turn.reason:
             yield from self._step(turn)
-        if self._policy.probe and turn.reason == "spoke":
+        if self._policy.note_facts and turn.reason == "spoke":
             yield from self._keep_facts(text, turn)
         context = self._queue.context
         yield events.TurnFinished(
@@ -149,23 +149,29 @@ class Controller:
         return prompts.clock(now)
 
     def _page_in(self, message: Message, turn: _Turn) -> Iterator[Event]:
+        """Prefetch for what the message asks about the past, if it asks."""
         if not self._policy.prefetch:
             return
+        asked = []
+        for answer in self._prober.requests(message.content):
+            wanted = answer.probability >= self._policy.request_threshold
+            yield _probed(answer, "prefetch" if wanted else "")
+            if wanted:
+                asked.append(answer.sentence)
         room = min(self._policy.page, self._queue.context.free - self._step_room())
-        if room < 32:
+        if not asked or room < 32:
             return
-        pages = (Kind.PAGE, Kind.RESULT)
-        in_view = [
-            found.content
-            for entry in self._queue.context.entries
-            if entry.kind in pages and (found := self._recall.get(entry.message_id))
-        ]
         text, sources = self._pager.prefetch(
-            message.content, before_id=self._queue.first_id, in_view=in_view, room=room
+            " ".join(asked), before_id=self._queue.first_id, in_view=self._in_view(), room=room
         )
         if text:
             page = self._queue.append(Kind.PAGE, text, turn=turn.number)
             yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))
+
+    def _in_view(self) -> list[str]:
+        """Texts of pages and results that are still in the queue."""
+        ids = [e.message_id for e in self._queue.context.entries if e.kind in (Kind.PAGE, Kind.RESULT)]
+        return [found.content for number in ids if (found := self._recall.get(number))]
 
     # ------------------------------------------------------------------------------ after the answer
 
@@ -175,12 +181,11 @@ class Controller:
         Runs when the answer is out and the user reads. Sentences are kept word for word.
         """
         saved = " ".join(str(value) for call in turn.made for value in call.arguments.values())
-        for probe in self._facts.ask(text):
+        for answer in self._prober.facts(text):
             if self._cancel.is_set():
                 return
-            keep = probe.probability >= self._policy.probe_threshold and probe.sentence not in saved
-            where = self._note(probe.sentence) if keep else ""
-            yield events.Probed(probe.sentence, round(probe.probability, 4), probe.evaluated, where)
+            keep = answer.probability >= self._policy.fact_threshold and answer.sentence not in saved
+            yield _probed(answer, self._note(answer.sentence) if keep else "")
             yield from self._drain()
 
     def _note(self, sentence: str) -> str:
@@ -290,6 +295,11 @@ class Controller:
         alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
         yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
         self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
+
+
+def _probed(answer: Answer, led_to: str) -> events.Probed:
+    probability = round(answer.probability, 4)
+    return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)
 
 
 class _Speech:

@@ -62,19 +62,21 @@ class PagedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class Probed(Event):
-    """The kernel asked the model whether a sentence of the user tells a lasting fact.
+    """The kernel asked the model about one sentence of the user, beside the resident context.
 
     Args:
+        question: `fact` (a lasting fact about the user?) or `request` (does it ask for what was told?).
         sentence: the sentence.
         probability: of yes.
-        evaluated: tokens that the question cost, beside the resident context.
-        kept: where the sentence was kept, or empty.
+        evaluated: tokens that the question cost.
+        led_to: where a fact was kept, `prefetch`, or empty.
     """
 
+    question: str
     sentence: str
     probability: float
     evaluated: int
-    kept: str
+    led_to: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from memos import prompts
 from memos.controller import Controller, local_now
 from memos.errors import InputError
 from memos.events import Event
-from memos.fact_probe import FactProbe
 from memos.function_executor import FunctionExecutor
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
 from memos.messages import Block
 from memos.pager import Pager
 from memos.policy import KernelSettings
+from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
 from memos.speech import FUNCTION as SPEECH
@@ -103,7 +103,7 @@ def boot(
         pager=pager,
         recall=storage.recall,
         archival=storage.archival,
-        facts=FactProbe(model),
+        prober=Prober(model),
         executor=FunctionExecutor(tools, memory),
         tools=tools,
         policy=policy,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from memos import prompts
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage
+from memos.probes import sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
@@ -124,10 +126,13 @@ class Pager:
             The page's text and the pointers it shows; empty where nothing matches or nothing fits.
         """
         seen = {pointer for view in in_view for pointer in POINTER.findall(view)}
+        passages = self._archival.search(text, limit=3)
         messages = self._recall.search(text, limit=4, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
-        passages = self._archival.search(text, limit=2)
-        candidates = [(f"recall:{m.id}", prompts.line(m)) for m in messages.items]
-        candidates += [(f"archival:{p.id}", passage_line(p)) for p in passages.items]
+        candidates = [(f"archival:{p.id}", passage_line(p)) for p in passages.items]
+        candidates += [
+            (f"recall:{m.id}", prompts.line(replace(m, content=excerpt(m.content, text))))
+            for m in messages.items
+        ]
         lines = [line for pointer, line in candidates if pointer not in seen]
         head = self._count(prompts.memory(())) + 2
         shown = self.fit(lines, room - head)
@@ -135,6 +140,25 @@ class Pager:
             return "", ()
         page = prompts.memory(shown)
         return page, tuple(POINTER.findall(page))
+
+
+def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:
+    """The part of a message that a query is about: its best sentence by shared words, and the next.
+
+    Words are compared by their first letters, which is stemming enough to choose between sentences.
+    """
+    parts = sentences(text)
+    if len(parts) <= sentences_shown:
+        return " ".join(text.split())
+    wanted = _stems(query)
+    shared = [len(wanted & _stems(part)) for part in parts]
+    best = max(range(len(parts)), key=lambda index: (shared[index], -index))
+    shown = " ".join(parts[best : best + sentences_shown])
+    return ("… " if best else "") + shown + (" …" if best + sentences_shown < len(parts) else "")
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:5] for word in re.findall(r"\w{3,}", text.casefold())}
 
 
 def passage_line(passage: Passage) -> str:

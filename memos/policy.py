@@ -26,9 +26,10 @@ class KernelSettings:
         warning: pressure at which the model is told that the queue is filling up.
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
         max_steps: calls in one turn, the closing speech included.
-        prefetch: page in what a message is likely to need.
-        probe: ask the model whether a message tells a fact to keep.
-        probe_threshold: probability from which a save is required.
+        prefetch: page in what a message asks about the past.
+        request_threshold: probability of asking from which the kernel prefetches.
+        note_facts: keep what the user tells in passing and the model does not save.
+        fact_threshold: probability of a fact from which a sentence is kept.
     """
 
     reserve: int
@@ -40,8 +41,9 @@ class KernelSettings:
     evict_to: float = 0.50
     max_steps: int = 6
     prefetch: bool = True
-    probe: bool = True
-    probe_threshold: float = 0.5
+    request_threshold: float = 0.4
+    note_facts: bool = True
+    fact_threshold: float = 0.5
 
     @classmethod
     def for_window(cls, window: int, **given: Any) -> KernelSettings:

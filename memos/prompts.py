@@ -11,14 +11,14 @@ from datetime import datetime
 from memos.messages import Block, Kind, Message
 from memos.tool import Tool
 
-# The fact probe: one sentence at a time, apart from the conversation. In the agent's own context the same model
+# The probes: one sentence at a time, apart from the conversation. In the agent's own context the same model
 # separates facts from talk far worse (AUC .59 to .70 against .89); see docs/prompts.md.
-PROBE = (
+FACT_PROBE = (
     "You keep a file about a person. Decide for each sentence they say whether it tells a lasting fact about "
     "their own life (name, family, friends, pets, home, work, health, dates, plans, tastes, hobbies, belongings). "
     "Small talk, feelings of the moment and general knowledge are not facts. Answer Yes or No."
 )
-PROBE_EXAMPLES = (
+FACT_EXAMPLES = (
     ("My cousin Tom keeps bees.", "Yes"),
     ("That makes sense, thanks!", "No"),
     ("The bus was late again and it rained.", "No"),
@@ -29,7 +29,31 @@ PROBE_EXAMPLES = (
     ("I read a book about volcanoes yesterday.", "No"),
     ("I usually cycle to the clinic where I work as a nurse.", "Yes"),
 )
-PROBE_OPTIONS = ("Yes", "No")
+FACT_OPTIONS = ("Yes", "No")
+
+REQUEST_PROBE = """You sort the sentences that a person says to their assistant. Answer with one word:
+Fact: it tells a lasting fact about the person's own life (name, family, friends, pets, home, work, health, dates, \
+plans, tastes, hobbies, belongings).
+Ask: it asks for something about the person's own life or about what was said earlier.
+Talk: anything else, such as small talk, moods, passing events, general questions and general knowledge."""
+REQUEST_EXAMPLES = (
+    ("My cousin Tom keeps bees.", "Fact"),
+    ("That makes sense, thanks!", "Talk"),
+    ("Where did I grow up?", "Ask"),
+    ("The bus was late again and it rained.", "Talk"),
+    ("By the way, I have been vegetarian since school.", "Fact"),
+    ("Why is the sky blue?", "Talk"),
+    ("Do you remember which book I liked?", "Ask"),
+    ("I cleaned the kitchen and made some soup.", "Talk"),
+    ("We went home early because our son Leo starts school on Monday.", "Fact"),
+    ("How do bees find their way home?", "Talk"),
+    ("Remind me what we said about the garden.", "Ask"),
+    ("I read a book about volcanoes yesterday.", "Talk"),
+    ("Who is my doctor?", "Ask"),
+    ("I usually cycle to the clinic where I work as a nurse.", "Fact"),
+    ("What would you cook for six people?", "Talk"),
+)
+REQUEST_OPTIONS = ("Ask", "Fact", "Talk")
 
 SUMMARY = (
     "[system] The conversation above will leave your view. Sum it up for yourself in one paragraph of plain "

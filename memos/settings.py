@@ -53,9 +53,10 @@ class Settings(BaseSettings):
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
-    prefetch: bool = Field(True, description="page in what a message is likely to need")
-    probe: bool = Field(True, description="ask the model whether a message tells a fact to keep")
-    probe_threshold: float = Field(0.5, ge=0, le=1)
+    prefetch: bool = Field(True, description="page in what a message asks about the past")
+    request_threshold: float = Field(0.4, ge=0, le=1, description="probability of asking that prefetches")
+    note_facts: bool = Field(True, description="keep facts that the user tells in passing")
+    fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
 
     @classmethod
     def settings_customise_sources(

@@ -244,8 +244,8 @@ def describe(event: events.Event) -> str:
             return f"{name} {result}"
         case events.CallFinished(name=name, result=result) if "search" in name:
             return result.split("\n")[0]
-        case events.Probed(kept=kept, sentence=sentence) if kept:
-            return f"noted in {kept}: {sentence}"
+        case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
+            return f"noted in {where}: {sentence}"
         case events.PagedIn(sources=sources):
             return f"paged in {', '.join(sources)}"
         case events.Evicted(messages=count, first_id=first, last_id=last):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 from memos.inference.grammar import lark
-from memos.inference.llama import MAIN, SIDE, SIDE_ROOM, Llama, LlamaOptions
+from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
 from memos.inference.sampler import Sampler
 from memos.inference.template import scaffold_text
 from memos.protocols import Generated, Grammar, Piece, Reading, Sampling, Scaffold
@@ -54,8 +54,8 @@ class LlamaModel:
         self._llama = Llama(path, options, progress)
         self._name = name
         self._window = options.window
-        self._resident: list[int] = []
-        self._beside: list[int] = []
+        # The tokens whose keys and values are in the cache, by sequence.
+        self._sequences: dict[int, list[int]] = {MAIN: [], **{side: [] for side in SIDES}}
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
         self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
@@ -94,7 +94,7 @@ class LlamaModel:
     @property
     def resident(self) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return tuple(self._resident)
+        return tuple(self._sequences[MAIN])
 
     def _read_template(self) -> tuple[Scaffold, str]:
         llama = self._llama
@@ -118,15 +118,17 @@ class LlamaModel:
 
     def close(self) -> None:
         """Free the model."""
-        self._resident.clear()
-        self._beside.clear()
+        for resident in self._sequences.values():
+            resident.clear()
         self._llama.close()
 
     # ---------------------------------------------------------------------------------------- prompts
 
-    def _read(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+    def _read(
+        self, prompt: Sequence[int], cancelled: Callable[[], bool], sequence: int = MAIN
+    ) -> Iterator[Reading | int]:
         """Make `prompt` resident; yields progress, and at the end how many tokens were evaluated."""
-        keep = self._keep(self._resident, prompt, MAIN)
+        keep = self._keep(prompt, sequence)
         total = len(prompt) - keep
         step = self._llama.options.batch
         for start in range(keep, len(prompt), step):
@@ -134,13 +136,14 @@ class LlamaModel:
                 yield Reading(start - keep, total)
             if cancelled():
                 break
-            self._decode(prompt[start : start + step])
-        yield len(self._resident) - keep
+            self._decode(prompt[start : start + step], sequence)
+        yield len(self._sequences[sequence]) - keep
 
-    def _keep(self, resident: list[int], prompt: Sequence[int], sequence: int) -> int:
+    def _keep(self, prompt: Sequence[int], sequence: int) -> int:
         """Roll a sequence back to what it shares with `prompt`; returns how many tokens that is."""
         if not prompt:
             raise ModelError("A prompt has at least one token.")
+        resident = self._sequences[sequence]
         # The last token is evaluated again in any case, for its logits.
         keep = min(shared_prefix(resident, prompt), len(prompt) - 1)
         if keep < len(resident):
@@ -150,7 +153,7 @@ class LlamaModel:
         return keep
 
     def _decode(self, tokens: Sequence[int], sequence: int = MAIN) -> None:
-        resident = self._beside if sequence == SIDE else self._resident
+        resident = self._sequences[sequence]
         try:
             self._llama.decode(tokens, len(resident), sequence)
         except BaseException:  # an interrupt, too: the cache may hold what `resident` does not name
@@ -163,15 +166,19 @@ class LlamaModel:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
         if len(prompt) > SIDE_ROOM:
             raise WindowError(f"A probe has at most {SIDE_ROOM} tokens, not {len(prompt):,}.")
-        keep = self._keep(self._beside, prompt, SIDE)
-        step = self._llama.options.batch
-        for start in range(keep, len(prompt), step):
-            self._decode(prompt[start : start + step], SIDE)
+        side = max(SIDES, key=lambda one: self._worth(one, prompt))
+        for _ in self._read(prompt, lambda: False, side):
+            pass
         logits = self._llama.logits()
         first = [self._llama.tokenize(option, special=False)[0] for option in options]
         scores = np.array([logits[token] for token in first], dtype=np.float64)
         likelihood = np.exp(scores - scores.max())
         return tuple(float(share) for share in likelihood / likelihood.sum())
+
+    def _worth(self, side: int, prompt: Sequence[int]) -> tuple[int, int]:
+        """A side sequence is worth what it shares with a prompt; of two equals, the emptier is taken."""
+        resident = self._sequences[side]
+        return shared_prefix(resident, prompt), -len(resident)
 
     # ------------------------------------------------------------------------------------- generation
 
@@ -198,7 +205,7 @@ class LlamaModel:
             else:
                 evaluated = item
         run = _Run(self, matcher, Sampler(sampling), limit, cancelled)
-        if len(self._resident) == len(prompt):
+        if len(self.resident) == len(prompt):
             yield from run.pieces()
         else:
             run.finish = "cancelled"

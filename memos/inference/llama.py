@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 
-MAIN, SIDE = 0, 1  # sequences of the context: what the agent sees, and room for probes beside it
-SIDE_ROOM = 512  # cells of the cache that the side sequence may take
+MAIN = 0  # the sequence that the agent sees
+SIDES = (1, 2)  # sequences beside it; two, so that two kinds of probes keep their prefixes
+SIDE_ROOM = 512  # cells of the cache that each of these may take
 KV_TYPES = {
     "f16": 1,
     "q8_0": 8,
@@ -115,7 +116,7 @@ class Llama:
                 f"A window of {window:,} tokens is beyond the {self.trained_window:,} that this model was "
                 f"trained for; ask for --context {self.trained_window} or less."
             )
-        needed = self.kv_bytes(window + SIDE_ROOM)
+        needed = self.kv_bytes(window + len(SIDES) * SIDE_ROOM)
         free = psutil.virtual_memory().available
         on_gpu = lib.llama_supports_gpu_offload() and self.options.gpu_layers != 0
         if not on_gpu and needed > free:
@@ -136,9 +137,9 @@ class Llama:
     def _open_context(self) -> object:
         options = self.options
         parameters = lib.llama_context_default_params()
-        parameters.n_ctx = options.window + SIDE_ROOM
+        parameters.n_ctx = options.window + len(SIDES) * SIDE_ROOM
         parameters.n_batch = parameters.n_ubatch = options.batch
-        parameters.n_seq_max = 2  # MAIN and SIDE
+        parameters.n_seq_max = 1 + len(SIDES)
         parameters.kv_unified = True
         parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
         parameters.no_perf = True
