@@ -109,12 +109,17 @@ class Agent:
             note_facts=wanted.note_facts,
             fact_threshold=wanted.fact_threshold,
         )
-        sampling = Sampling(wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p, wanted.seed)
-        storage = Storage(stored.recall, stored.archival, stored.state)
-        *events, kernel = boot(
-            self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling
+        sampling = Sampling(
+            wanted.temperature,
+            wanted.top_k,
+            wanted.top_p,
+            wanted.min_p,
+            wanted.seed,
+            wanted.longest_repeat,
         )
-        assert isinstance(kernel, Kernel)  # noqa: S101 - boot ends with it
+        storage = Storage(stored.recall, stored.archival, stored.state)
+        *events, kernel = boot(self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling)
+        assert isinstance(kernel, Kernel)
         notices = [Notice(text) for text in self._database.take_notices()]
         return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
 
@@ -164,9 +169,7 @@ class Agent:
             if language_model is None:
                 language_model = load_model(wanted, progress)
                 undo.callback(language_model.close)
-            agent = cls(
-                storage.name, wanted, database, storage, language_model, tools, owns_model=ready is None
-            )
+            agent = cls(storage.name, wanted, database, storage, language_model, tools, owns_model=ready is None)
             undo.pop_all()
             return agent
 
@@ -226,9 +229,7 @@ class Agent:
         """Notes and passages: `agent.archival.insert("…")`, `agent.archival.search("…")`."""
         return self._storage.archival
 
-    def ingest(
-        self, *paths: str | Path, observe: Callable[[IngestEvent], None] | None = None
-    ) -> IngestFinished:
+    def ingest(self, *paths: str | Path, observe: Callable[[IngestEvent], None] | None = None) -> IngestFinished:
         """Read files and folders into this agent's archival memory.
 
         Args:

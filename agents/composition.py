@@ -134,5 +134,5 @@ def ingest_into(
             observe(event)
         if isinstance(event, IngestFinished):
             finished = event
-    assert finished is not None  # noqa: S101 - the pipeline ends with it
+    assert finished is not None
     return finished

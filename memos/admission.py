@@ -16,6 +16,8 @@ from memos.speech import FUNCTION as SPEECH
 from memos.tool import Tool
 from memos.working_context import WorkingContext
 
+RECALL_SEARCHES = ("conversation_search", "conversation_search_date")
+ARCHIVAL_SEARCH = "archival_memory_search"
 LEAST_SPACE = 10  # tokens; a block with less is full
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 
@@ -26,6 +28,7 @@ def admit(
     made: Sequence[Call],
     *,
     only: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> CallGrammar:
     """The grammar of one step.
 
@@ -34,13 +37,14 @@ def admit(
         working: its blocks.
         made: calls that were made in this turn.
         only: admit these functions alone, as far as the state admits them; empty: all.
+        without: do not admit these.
 
     Returns:
         A grammar that always admits at least speech.
     """
     functions = []
     for tool in tools:
-        if only and tool.name not in only:
+        if tool.name in without or (only and tool.name not in only):
             continue
         if tool.budget is not None and sum(call.name == tool.name for call in made) >= tool.budget:
             continue

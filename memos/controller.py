@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import admit
+from memos.admission import ARCHIVAL_SEARCH, RECALL_SEARCHES, admit
 from memos.errors import BlockError, ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
@@ -47,6 +47,7 @@ class _Turn:
 
     number: int
     made: list[Call] = field(default_factory=list)
+    without: tuple[str, ...] = ()
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -143,8 +144,9 @@ class Controller:
 
     def _clock_text(self, newest: Message | None) -> str:
         now = self._now()
-        if newest and now - newest.created_at < CLOCK_PAUSE:
-            if newest.created_at.astimezone(now.tzinfo).date() == now.date():
+        if newest is not None:
+            same_day = newest.created_at.astimezone(now.tzinfo).date() == now.date()
+            if same_day and now - newest.created_at < CLOCK_PAUSE:
                 return ""
         return prompts.clock(now)
 
@@ -158,8 +160,13 @@ class Controller:
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
+        if not asked:
+            # A small model searches for anything; what asks for nothing earlier needs no search of it.
+            documents = self._archival.document_count()
+            turn.without = RECALL_SEARCHES if documents else (*RECALL_SEARCHES, ARCHIVAL_SEARCH)
+            return
         room = min(self._policy.page, self._queue.context.free - self._step_room())
-        if not asked or room < 32:
+        if room < 32:
             return
         text, sources = self._pager.prefetch(
             " ".join(asked), before_id=self._queue.first_id, in_view=self._in_view(), room=room
@@ -208,7 +215,8 @@ class Controller:
         if not last:
             yield from self._queue.make_room(self._step_room(), keep_turn=turn.number)
             last = self._queue.context.free < self._step_room()
-        grammar = admit(self._tools, self._working, turn.made, only=(SPEECH,) if last else ())
+        only = (SPEECH,) if last else ()
+        grammar = admit(self._tools, self._working, turn.made, only=only, without=turn.without)
         turn.steps += 1
         yield from self._generate(turn, grammar)
 
@@ -321,7 +329,7 @@ class _Speech:
         yield events.SpeechDelta(self.message.id, words)
 
     def finish(self, state: State, tokens: Sequence[int], model: str) -> Message:
-        assert self.message is not None  # noqa: S101 - only asked for after words were fed
+        assert self.message is not None
         return self._recall.amend(
             self.message.id, content=self._reader.said, state=state, token_ids=tokens, model=model
         )

@@ -92,7 +92,7 @@ def boot(
 
     _create_blocks(storage.state, policy)
     working = WorkingContext(storage.state, count, pending.append)
-    text = prompts.instructions(tools)
+    text = prompts.instructions(tools, facts_are_noted=policy.note_facts)
     queue = QueueManager(model, storage.recall, storage.state, working, policy, text)
     pager = Pager(storage.recall, storage.archival, count)
     memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)

@@ -59,9 +59,7 @@ class Pager:
         first, last = _day(start), _day(end)
         if last < first:
             first, last = last, first
-        found = self._recall.search(
-            limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1)
-        )
+        found = self._recall.search(limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1))
         if not found.total:
             return f"No messages from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
         return self._page(found, page, map(prompts.line, found.items), room)
@@ -73,9 +71,7 @@ class Pager:
             return f"Archival memory has nothing for {query!r}. Try other words, or conversation_search."
         return self._page(found, page, map(passage_line, found.items), room)
 
-    def _page(
-        self, found: Found[Message] | Found[Passage], page: int, lines: Iterable[str], room: int
-    ) -> str:
+    def _page(self, found: Found[Message] | Found[Passage], page: int, lines: Iterable[str], room: int) -> str:
         pages = -(-found.total // PAGE_SIZE)
         if not found.items:
             return f"There is no page {page}; the last is page {pages - 1} of {pages}."
@@ -111,9 +107,7 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def prefetch(
-        self, text: str, *, before_id: int, in_view: Sequence[str], room: int
-    ) -> tuple[str, tuple[str, ...]]:
+    def prefetch(self, text: str, *, before_id: int, in_view: Sequence[str], room: int) -> tuple[str, tuple[str, ...]]:
         """What a message is likely to need, from out of view, as one page.
 
         Args:
@@ -130,8 +124,7 @@ class Pager:
         messages = self._recall.search(text, limit=4, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
         candidates = [(f"archival:{p.id}", passage_line(p)) for p in passages.items]
         candidates += [
-            (f"recall:{m.id}", prompts.line(replace(m, content=excerpt(m.content, text))))
-            for m in messages.items
+            (f"recall:{m.id}", prompts.line(replace(m, content=excerpt(m.content, text)))) for m in messages.items
         ]
         lines = [line for pointer, line in candidates if pointer not in seen]
         head = self._count(prompts.memory(())) + 2

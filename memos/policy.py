@@ -57,9 +57,7 @@ class KernelSettings:
             WindowError: the window is too small to hold instructions, blocks and a conversation.
         """
         if window < SMALLEST_WINDOW:
-            raise WindowError(
-                f"A window of {window:,} tokens is too small; memos needs at least {SMALLEST_WINDOW:,}."
-            )
+            raise WindowError(f"A window of {window:,} tokens is too small; memos needs at least {SMALLEST_WINDOW:,}.")
         share = min(window, 16384)
         derived = {
             "reserve": min(share // 8, 1024),

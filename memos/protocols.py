@@ -26,6 +26,8 @@ class Sampling:
         top_p: keep the likeliest tokens that together have this probability (nucleus sampling).
         min_p: drop tokens less likely than this share of the likeliest.
         seed: of the random generator; the same seed, prompt and model give the same words.
+        longest_repeat: no run of more tokens than this is copied from the prompt, where the grammar leaves a
+            choice; 0 allows any. Small models otherwise answer by echoing the question.
     """
 
     temperature: float = 0.0
@@ -33,6 +35,7 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.05
     seed: int = 0
+    longest_repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +273,9 @@ class ArchivalStorage(Protocol):
 
     def count(self) -> int:
         """How many passages there are."""
+
+    def document_count(self) -> int:
+        """How many documents there are, notes apart."""
 
 
 class AgentState(Protocol):

@@ -174,9 +174,7 @@ class QueueManager:
             summary = self._plain_summary(messages)
         yield from self._page_out(cut, leaving, summary, source, reason)
 
-    def _page_out(
-        self, cut: int, leaving: Sequence[Entry], summary: str, source: str, reason: str
-    ) -> Iterator[Event]:
+    def _page_out(self, cut: int, leaving: Sequence[Entry], summary: str, source: str, reason: str) -> Iterator[Event]:
         remaining = self.context.entries[cut:]
         before = self.context.used
         head = self.head(summary)
@@ -203,9 +201,7 @@ class QueueManager:
         head = self.head("")
         fixed = self.context.size_of(head, ()) + self._policy.summary
         target = fixed + self._policy.evict_to * (self.context.usable - fixed)
-        starts = [
-            index for index, entry in enumerate(entries) if index and entry.turn != entries[index - 1].turn
-        ]
+        starts = [index for index, entry in enumerate(entries) if index and entry.turn != entries[index - 1].turn]
         last = next((i for i, entry in enumerate(entries) if entry.turn == keep_turn), len(entries))
         candidates = [index for index in starts if index <= last]
         if last not in candidates and last > 0:
@@ -244,9 +240,7 @@ class QueueManager:
             if isinstance(item, Reading):
                 yield Progress("summing up", item.done, item.total)
             elif isinstance(item, Generated):
-                yield Step(
-                    "summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds
-                )
+                yield Step("summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds)
                 text = whole_sentences(item.text, cut=item.finish == "length")
                 if text:
                     yield text
@@ -297,9 +291,7 @@ class QueueManager:
             self._recall.discard(message.id)
             return None, None
         cut = self._recall.amend(message.id, content=message.content, state=State.CUT)
-        return cut, Repaired(
-            f"recall:{message.id}: the reply was cut off and is kept as far as it was shown."
-        )
+        return cut, Repaired(f"recall:{message.id}: the reply was cut off and is kept as far as it was shown.")
 
     def _complete(self, messages: list[Message]) -> Iterator[Event]:
         """Answer what was left open: a call without its result, a message without a reply."""
@@ -331,9 +323,7 @@ class QueueManager:
             self.context.rewrite(head, ())
             yield from self._page_out_at_start(leaving, entries[index:], summary)
 
-    def _page_out_at_start(
-        self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str
-    ) -> Iterator[Event]:
+    def _page_out_at_start(self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str) -> Iterator[Event]:
         size = sum(len(entry.tokens) for entry in leaving)
         eviction = Eviction(
             leaving[0].message_id,
@@ -347,9 +337,7 @@ class QueueManager:
         start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
         self._state.record_eviction(eviction, queue_start=start)
         self.context.rewrite(self.head(summary), remaining)
-        yield Evicted(
-            eviction.first_id, eviction.last_id, len(leaving), size, summary, "deterministic", "start"
-        )
+        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), size, summary, "deterministic", "start")
 
     def _stored(self, entries: Sequence[Entry]) -> list[Message]:
         found = (self._recall.get(entry.message_id) for entry in entries)

@@ -29,16 +29,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MEMOS_", extra="ignore", frozen=True)
 
-    model: str = Field(
-        "qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file"
-    )
+    model: str = Field("qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file")
     embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, or a folder")
     context: int = Field(4096, description="window in tokens")
     database: str = Field("", description="SQLAlchemy URL; empty: memos.db in the data folder")
 
-    gpu_layers: int = Field(
-        -1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend"
-    )
+    gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")
     threads: int = Field(0, ge=0, description="CPU threads; 0: one a physical core")
     batch: int = Field(256, ge=16, le=4096, description="tokens evaluated at once")
     kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
@@ -49,6 +45,7 @@ class Settings(BaseSettings):
     top_p: float = Field(0.95, gt=0, le=1)
     min_p: float = Field(0.05, ge=0, le=1)
     seed: int = Field(0, ge=0)
+    longest_repeat: int = Field(10, ge=0, description="most tokens copied from the window in a row; 0: any")
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")

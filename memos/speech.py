@@ -33,7 +33,7 @@ class SpeechReader:
         if not self._text.startswith(_OPENING):
             return ""
         body = self._text[len(_OPENING) :]
-        words = json.loads(f'"{body[: _decodable(body)]}"')
+        words: str = json.loads(f'"{body[: _decodable(body)]}"')
         # Half of a surrogate pair waits for its other half.
         if words and "\ud800" <= words[-1] <= "\udbff":
             words = words[:-1]

@@ -25,9 +25,7 @@ class WorkingContext:
         observe: called with every edit.
     """
 
-    def __init__(
-        self, state: AgentState, count: Callable[[str], int], observe: Callable[[BlockEdited], None]
-    ) -> None:
+    def __init__(self, state: AgentState, count: Callable[[str], int], observe: Callable[[BlockEdited], None]) -> None:
         self._state = state
         self._count = count
         self._observe = observe

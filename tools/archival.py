@@ -9,9 +9,7 @@ from memos.tools.conversation import Page, Words
 
 
 @tool(budget=3)
-def archival_memory_insert(
-    memory: Memory, content: Annotated[str, Field(min_length=2, max_length=600)]
-) -> str:
+def archival_memory_insert(memory: Memory, content: Annotated[str, Field(min_length=2, max_length=600)]) -> str:
     """keep a longer note."""
     return memory.insert_archival(content)
 

@@ -6,16 +6,16 @@ from pydantic import Field
 
 from memos.tool import Memory, tool
 
-Fact = Annotated[str, Field(min_length=2, max_length=200)]
+Fact = Annotated[str, Field(min_length=2, max_length=100)]
 
 
-@tool(budget=3)
+@tool(budget=1)
 def core_memory_append(memory: Memory, label: str, content: Fact) -> str:
     """save a short fact in a block that is always in view."""
     return memory.append_block(label, content)
 
 
-@tool(budget=3)
+@tool(budget=1)
 def core_memory_replace(memory: Memory, label: str, old_content: str, new_content: Fact) -> str:
     """correct a line of a block."""
     return memory.replace_block(label, old_content, new_content)

@@ -1,7 +1,7 @@
 """The plain shell: lines in, lines out; for pipes, screen readers and `--json`.
 
-Owns how events look as text. The assistant's words go to standard output as they are generated, everything else
-(what the memory does, progress, errors) to standard error. It sees `Agent` and events, nothing deeper.
+Owns how events look as text. The assistant's words go to standard output as they are generated, everything
+else (what the memory does, progress, errors) to standard error. It sees `Agent` and events, nothing deeper.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -79,10 +79,8 @@ def _turn(agent: Agent, text: str, printer: Printer) -> bool:
 
 
 def _prompted() -> Iterator[str]:
-    try:
+    with suppress(ImportError):
         import readline  # noqa: F401 - gives input() a history and editing
-    except ImportError:
-        pass
     while True:
         try:
             text = input(click.style("you> ", bold=True)).strip()
@@ -145,9 +143,7 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             printer.all(agent.edit_block(label, content))
         elif name == "/search":
             for message in agent.recall.search(rest, limit=5).items:
-                click.echo(
-                    f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}"
-                )
+                click.echo(f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}")
         elif name == "/evict":
             printer.all(agent.evict())
         else:

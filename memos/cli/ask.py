@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from memos.cli.options import json_option, model_options, open_agent
@@ -18,7 +20,7 @@ Examples:
 @click.argument("message")
 @model_options
 @json_option
-def command(agent: str, message: str, as_json: bool, **settings: object) -> None:
+def command(agent: str, message: str, as_json: bool, **settings: Any) -> None:
     """Send MESSAGE to AGENT (made if new) and print the answer. The conversation is kept."""
     from memos.tui.plain import answer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from memos.cli.options import json_option, model_options, open_agent
@@ -20,7 +22,7 @@ Examples:
 @model_options
 @json_option
 @click.option("--plain", is_flag=True, help="The line interface (the only one for now).")
-def command(agent: str, as_json: bool, plain: bool, **settings: object) -> None:
+def command(agent: str, as_json: bool, plain: bool, **settings: Any) -> None:
     """Talk with AGENT, who is made if new. One line is one message; Ctrl-C stops a reply, Ctrl-D leaves."""
     from memos.tui.plain import converse
 

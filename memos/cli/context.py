@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -19,7 +20,7 @@ Examples:
 @click.argument("agent")
 @model_options
 @json_option
-def command(agent: str, as_json: bool, **settings: object) -> None:
+def command(agent: str, as_json: bool, **settings: Any) -> None:
     """Show what fills AGENT's window: tokens by segment, used, reserved, free, and the pressure."""
     with open_agent(agent, create=False, quiet=as_json, **settings) as opened:
         ledger = opened.context()

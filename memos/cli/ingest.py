@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -46,26 +47,33 @@ class _Report:
         self._files, self._total = 0, 0
 
     def show(self, event: IngestEvent) -> None:
-        name = type(event).__name__
+        """Show one event of the pipeline."""
+        from memos.ingest import pipeline
+
         if self._json:
-            click.echo(json.dumps({"event": name, **asdict(event)}, default=str))
+            click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}, default=str))
             return
-        if name == "FilesFound":
-            self._total = event.total  # type: ignore[union-attr]
-        elif name == "Embedded":
-            self._status.show(
-                f"embedding {event.done:,} of {event.total:,} passages", event.done / max(1, event.total)
-            )  # type: ignore[union-attr]
-        elif name != "IngestFinished":
-            self._files += 1
-            self._status.show(
-                f"reading {self._files:,} of {self._total:,} files", self._files / max(1, self._total)
-            )
-            reason = getattr(event, "reason", "")
-            if reason:
-                self._status.clear()
-                verb = "failed" if name == "FileFailed" else "skipped"
-                click.echo(f"{verb} {event.path}: {reason}", err=True)  # type: ignore[union-attr]
+        match event:
+            case pipeline.FilesFound(total=total):
+                self._total = total
+            case pipeline.Embedded(done=done, total=total):
+                self._status.show(f"embedding {done:,} of {total:,} passages", done / max(1, total))
+            case pipeline.FileSkipped(path=path, reason=reason):
+                self._problem("skipped", path, reason)
+            case pipeline.FileFailed(path=path, reason=reason):
+                self._problem("failed", path, reason)
+            case pipeline.FileRead() | pipeline.FileUnchanged():
+                self._next_file()
+
+    def _next_file(self) -> None:
+        self._files += 1
+        share = self._files / max(1, self._total)
+        self._status.show(f"reading {self._files:,} of {self._total:,} files", share)
+
+    def _problem(self, verb: str, path: Path, reason: str) -> None:
+        self._status.clear()
+        click.echo(f"{verb} {path}: {reason}", err=True)
+        self._next_file()
 
     def close(self, read: int, unchanged: int, skipped: int, failed: int, passages: int) -> None:
         self._status.clear()

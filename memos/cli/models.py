@@ -203,9 +203,7 @@ def _plain_lines(entry: Entry) -> Callable[[Progress], None]:
             return
         last = now
         share = 100 * event.done // max(event.total, 1)
-        click.echo(
-            f"{entry.name}: {share}%, {_size(event.done)} of {_size(event.total)}, {event.label}", err=True
-        )
+        click.echo(f"{entry.name}: {share}%, {_size(event.done)} of {_size(event.total)}, {event.label}", err=True)
 
     return line
 

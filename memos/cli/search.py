@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from memos.cli.options import json_option
+from memos.messages import Message, Passage
 
 
 @click.command(
@@ -29,11 +30,10 @@ def command(agent: str, query: str, limit: int, as_json: bool) -> None:
         messages = storage.recall.search(query, limit=limit)
         passages = storage.archival.search(query, limit=limit)
         if as_json:
-            found = [("message", messages), ("passage", passages)]
-            for kind, page in found:
-                for item, score in zip(page.items, page.scores, strict=True):
-                    row = {"kind": kind, "score": round(score, 4), **asdict(item)}
-                    click.echo(json.dumps(row, default=str, ensure_ascii=False))
+            for message, score in zip(messages.items, messages.scores, strict=True):
+                _print_json("message", message, score)
+            for passage, score in zip(passages.items, passages.scores, strict=True):
+                _print_json("passage", passage, score)
             return
         for message in messages.items:
             who = f"{message.created_at.astimezone():%Y-%m-%d %H:%M} {message.kind}"
@@ -44,3 +44,8 @@ def command(agent: str, query: str, limit: int, as_json: bool) -> None:
             click.echo(f"{click.style(f'archival:{passage.id}', bold=True)} {where}: {text}")
         if not messages.items and not passages.items:
             click.echo("Nothing found; try other words.", err=True)
+
+
+def _print_json(kind: str, item: Message | Passage, score: float) -> None:
+    row = {"kind": kind, "score": round(score, 4), **asdict(item)}
+    click.echo(json.dumps(row, default=str, ensure_ascii=False))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from memos.errors import ModelError, WindowError
 from memos.inference.grammar import lark
 from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
-from memos.inference.sampler import Sampler
+from memos.inference.sampler import Repeats, Sampler
 from memos.inference.template import scaffold_text
 from memos.protocols import Generated, Grammar, Piece, Reading, Sampling, Scaffold
 
@@ -193,9 +193,7 @@ class LlamaModel:
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
-            raise WindowError(
-                f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}."
-            )
+            raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
         started = time.perf_counter()
         matcher = self._matcher(grammar)
         evaluated = 0
@@ -204,7 +202,8 @@ class LlamaModel:
                 yield item
             else:
                 evaluated = item
-        run = _Run(self, matcher, Sampler(sampling), limit, cancelled)
+        repeats = Repeats(prompt, sampling.longest_repeat) if sampling.longest_repeat else None
+        run = _Run(self, matcher, Sampler(sampling), repeats, limit, cancelled)
         if len(self.resident) == len(prompt):
             yield from run.pieces()
         else:
@@ -240,10 +239,11 @@ class _Run:
         model: LlamaModel,
         matcher: llguidance.LLMatcher,
         sampler: Sampler,
+        repeats: Repeats | None,
         limit: int,
         cancelled: Callable[[], bool],
     ) -> None:
-        self._model, self._matcher, self._sampler = model, matcher, sampler
+        self._model, self._matcher, self._sampler, self._repeats = model, matcher, sampler, repeats
         self._limit, self._cancelled = limit, cancelled
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.tokens: list[int] = []
@@ -276,6 +276,8 @@ class _Run:
         allowed = self._model._allowed(self._matcher)
         if self._matcher.is_error():
             raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
+        if self._repeats is not None:
+            allowed = self._repeats.forbid(self.tokens, allowed)
         token = self._sampler.sample(self._model._llama.logits(), allowed)
         if self._model._llama.is_end(token):
             return []

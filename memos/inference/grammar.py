@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memos.messages import Call
-from memos.protocols import CallGrammar, FunctionSpec, Grammar, TextGrammar
+from memos.protocols import FunctionSpec, Grammar, TextGrammar
 
 _SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
 _CHARACTER = r'([^"\\\x00-\x1f\x7f]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})'
@@ -76,7 +76,7 @@ def _leaf_pattern(value: Mapping[str, Any]) -> str | None:
 
 def _spellings(schema: Mapping[str, Any], call: Call) -> str:
     """Regular expression of a call's arguments, with and without those that have their default."""
-    parts = []
+    parts: list[str] = []
     for name, value in schema.get("properties", {}).items():
         if name not in call.arguments:
             continue

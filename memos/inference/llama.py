@@ -67,9 +67,7 @@ class Llama:
         WindowError: the key-value cache does not fit into memory, or the window is beyond the training.
     """
 
-    def __init__(
-        self, path: Path, options: LlamaOptions, progress: Callable[[float], None] | None = None
-    ) -> None:
+    def __init__(self, path: Path, options: LlamaOptions, progress: Callable[[float], None] | None = None) -> None:
         if options.kv_type not in KV_TYPES:
             raise ModelError(f"kv_type is one of {', '.join(KV_TYPES)}, not {options.kv_type!r}.")
         if options.kv_type != "f16" and not options.flash_attention:
@@ -106,7 +104,7 @@ class Llama:
         if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
             lib.llama_model_free(model)
             raise ModelError(f"{path} is not a text generation model (it has an encoder).")
-        return model  # type: ignore[no-any-return]
+        return model
 
     def _check_window(self) -> None:
         window = self.options.window
@@ -154,7 +152,7 @@ class Llama:
                 f"llama.cpp cannot open a window of {options.window:,} tokens for this model; "
                 "ask for a smaller --context."
             )
-        return context  # type: ignore[no-any-return]
+        return context
 
     def close(self) -> None:
         """Free context and weights; harmless when called again."""

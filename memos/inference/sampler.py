@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from memos.protocols import Sampling
+
+
+class Repeats:
+    """The runs of a prompt that may not be copied any further.
+
+    Args:
+        prompt: the tokens that count as said already.
+        longest: a run of this many tokens may be copied, not one more.
+    """
+
+    def __init__(self, prompt: Sequence[int], longest: int) -> None:
+        self._longest = longest
+        self._after: dict[tuple[int, ...], set[int]] = {}
+        for end in range(longest, len(prompt)):
+            self._after.setdefault(tuple(prompt[end - longest : end]), set()).add(prompt[end])
+
+    def forbid(self, generated: Sequence[int], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`allowed` without the tokens that would make a copied run too long, if any other is left."""
+        banned = self._after.get(tuple(generated[-self._longest :]))
+        if not banned:
+            return allowed
+        rest = allowed.copy()
+        rest[list(banned)] = False
+        return rest if rest.any() else allowed
 
 
 class Sampler:
@@ -26,10 +52,7 @@ class Sampler:
             logits: one a token of the vocabulary; not changed.
             allowed: which tokens the grammar admits; None admits all. At least one must be admitted.
         """
-        if allowed is None:
-            candidates = np.arange(logits.size)
-        else:
-            candidates = np.flatnonzero(allowed[: logits.size])
+        candidates = np.arange(logits.size) if allowed is None else np.flatnonzero(allowed[: logits.size])
         scores = logits[candidates]
         if self.sampling.temperature <= 0:
             return int(candidates[int(np.argmax(scores))])
@@ -37,8 +60,7 @@ class Sampler:
             kept = np.argpartition(scores, -self.sampling.top_k)[-self.sampling.top_k :]
             candidates, scores = candidates[kept], scores[kept]
         order = np.argsort(-scores, kind="stable")
-        candidates, scores = candidates[order], scores[order].astype(np.float64)
-        return int(candidates[self._draw(scores)])
+        return int(candidates[order][self._draw(scores[order].astype(np.float64))])
 
     def _draw(self, scores: NDArray[np.float64]) -> int:
         """Index into `scores`, which descend."""

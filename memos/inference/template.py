@@ -87,9 +87,7 @@ def _render(template: str, turns: list[tuple[str, str]], begin: str, end: str) -
     def fail(message: str) -> None:
         raise TemplateError(message)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     context: dict[str, Any] = {
         "messages": [{"role": role, "content": content} for role, content in turns],
         "add_generation_prompt": True,

@@ -175,9 +175,7 @@ def _third_party(failure: str) -> Iterator[None]:
         logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", module=r"(markitdown|markdownify|bs4|pdfminer|pdfplumber|pypdfium2)"
-            )
+            warnings.filterwarnings("ignore", module=r"(markitdown|markdownify|bs4|pdfminer|pdfplumber|pypdfium2)")
             # markitdown attributes this one to its caller; the plain text it falls back to will do.
             warnings.filterwarnings("ignore", message="HTML document is too deeply nested")
             yield

@@ -80,9 +80,7 @@ def fetch(entry: Entry, source: HubSource, folder: Path, report: Report) -> None
         before += file.size
 
 
-def _fetch_file(
-    entry: Entry, source: HubSource, file: ModelFile, target: Path, before: int, report: Report
-) -> None:
+def _fetch_file(entry: Entry, source: HubSource, file: ModelFile, target: Path, before: int, report: Report) -> None:
     from huggingface_hub import get_session
 
     have = target.stat().st_size if target.exists() else 0
@@ -116,9 +114,7 @@ def _start_of(response: Any, file: ModelFile, have: int) -> int:
         raise SourceError(f"the hub sent another range of {file.path} than was asked for")
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and start + int(length) != file.size:
-        raise SourceError(
-            f"the hub's {file.path} has {start + int(length):,} bytes and should have {file.size:,}"
-        )
+        raise SourceError(f"the hub's {file.path} has {start + int(length):,} bytes and should have {file.size:,}")
     return start
 
 

@@ -102,9 +102,7 @@ class ModelStore:
         stamped = is_stamped(entry, self.folder(entry), self.stamp_file(entry))
         return Presence.VERIFIED if stamped else Presence.UNVERIFIED
 
-    def verify(
-        self, entry: Entry, *, full: bool = False, advance: Callable[[int], None] | None = None
-    ) -> Path:
+    def verify(self, entry: Entry, *, full: bool = False, advance: Callable[[int], None] | None = None) -> Path:
         """Make sure that the entry is here and is what it claims to be.
 
         Args:

@@ -93,9 +93,7 @@ def check_file(file: ModelFile, path: Path, advance: Callable[[int], None] | Non
     return stamp
 
 
-def verify_files(
-    entry: Entry, folder: Path, stamp_file: Path, advance: Callable[[int], None] | None = None
-) -> None:
+def verify_files(entry: Entry, folder: Path, stamp_file: Path, advance: Callable[[int], None] | None = None) -> None:
     """Hash all files of an entry and leave a stamp.
 
     Raises:

@@ -95,9 +95,7 @@ class Archival:
             enqueue(session, PASSAGE, [row.id])
         return _passage(row, None)
 
-    def search(
-        self, query: str, *, limit: int = 10, offset: int = 0, source: str | None = None
-    ) -> Found[Passage]:
+    def search(self, query: str, *, limit: int = 10, offset: int = 0, source: str | None = None) -> Found[Passage]:
         """Passages by meaning and words, best first; an empty query finds the newest.
 
         Args:
@@ -140,6 +138,11 @@ class Archival:
         """How many passages the agent can see."""
         with self._sql.read() as session:
             return session.scalar(select(func.count(PassageRow.id)).where(self._visible(PassageRow))) or 0
+
+    def document_count(self) -> int:
+        """How many documents the agent can see."""
+        with self._sql.read() as session:
+            return session.scalar(select(func.count(DocumentRow.id)).where(self._visible(DocumentRow))) or 0
 
     def _newest(self, where: Sequence[ColumnElement[bool]], limit: int, offset: int) -> Found[Passage]:
         newest = _with_source().where(*where).order_by(PassageRow.id.desc()).limit(limit).offset(offset)
@@ -284,9 +287,7 @@ class Archival:
 
 
 def _with_source() -> Any:  # a Select of two columns, which SQLAlchemy 2.0 and 2.1 type differently
-    return select(PassageRow, DocumentRow.source).outerjoin(
-        DocumentRow, DocumentRow.id == PassageRow.document_id
-    )
+    return select(PassageRow, DocumentRow.source).outerjoin(DocumentRow, DocumentRow.id == PassageRow.document_id)
 
 
 def _passage_ids(session: Session, document: DocumentRow) -> list[int]:

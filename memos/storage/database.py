@@ -103,9 +103,7 @@ class Database:
         self.index = SearchIndex(sql, home / "index", embedder)
 
     @classmethod
-    def open(
-        cls, home: Path, *, url: str | None = None, embedder: Callable[[], Embedder] | None = None
-    ) -> Database:
+    def open(cls, home: Path, *, url: str | None = None, embedder: Callable[[], Embedder] | None = None) -> Database:
         """Open a data folder, creating it and bringing its database to this program's schema.
 
         Args:

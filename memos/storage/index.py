@@ -81,9 +81,7 @@ class SearchIndex:
         notices, self._notices = self._notices, []
         return notices
 
-    def index_pending(
-        self, progress: Progress | None = None, *, limit: int | None = None, wait: bool = True
-    ) -> int:
+    def index_pending(self, progress: Progress | None = None, *, limit: int | None = None, wait: bool = True) -> int:
         """Bring the index up to date with SQL. Cheap if it is.
 
         A missing or damaged index, or one by another embedder, is made anew first (see `take_notices`).
@@ -163,9 +161,7 @@ class SearchIndex:
         done = embedded = 0
         while done < total:
             with self._sql.read() as session:
-                batch = session.scalars(
-                    select(OutboxRow).order_by(OutboxRow.id).limit(min(BATCH, total - done))
-                ).all()
+                batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(min(BATCH, total - done))).all()
             if not batch:
                 break
             embedded += self._apply(batch)
@@ -186,9 +182,7 @@ class SearchIndex:
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
                 vectors = self._embed(texts)
-                self._vectors.upsert(
-                    table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)]
-                )
+                self._vectors.upsert(table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
             embedded += len(rows)
@@ -292,16 +286,12 @@ class SearchIndex:
             return
         try:
             private_folder(self._lock_file.parent)
-            lock = FileLock(
-                self._lock_file, timeout=WAIT_SECONDS if wait else 0, mode=0o600, thread_local=False
-            )
+            lock = FileLock(self._lock_file, timeout=WAIT_SECONDS if wait else 0, mode=0o600, thread_local=False)
             try:
                 lock.acquire()
             except Timeout as error:
                 if wait:
-                    raise StorageError(
-                        "Another process is writing the search index; try again later."
-                    ) from error
+                    raise StorageError("Another process is writing the search index; try again later.") from error
                 yield False
                 return
             except OSError as error:

@@ -57,9 +57,7 @@ def share_with_neighbours(
     lowest = min(scores.values(), default=0.0)
     gains = [scores.get(item, lowest) - lowest for item in order]
     beside = [before + after for before, after in zip([0.0, *gains], [*gains[1:], 0.0], strict=False)]
-    return {
-        item: scores[item] + share * gain for item, gain in zip(order, beside, strict=True) if item in scores
-    }
+    return {item: scores[item] + share * gain for item, gain in zip(order, beside, strict=True) if item in scores}
 
 
 def best_first(scores: Mapping[int, float]) -> list[int]:

@@ -32,10 +32,7 @@ class State:
         """The working context, in its order."""
         statement = select(BlockRow).where(BlockRow.agent_id == self._agent_id).order_by(BlockRow.position)
         with self._sql.read() as session:
-            return [
-                Block(row.label, row.text, row.token_limit, row.description)
-                for row in session.scalars(statement)
-            ]
+            return [Block(row.label, row.text, row.token_limit, row.description) for row in session.scalars(statement)]
 
     def save_block(self, block: Block, *, by: str) -> None:
         """Create or change a block and keep its former text in the history. `by`: who did it."""
@@ -111,9 +108,7 @@ class State:
         statement = select(EvictionRow).where(EvictionRow.agent_id == self._agent_id).order_by(EvictionRow.id)
         with self._sql.read() as session:
             return [
-                Eviction(
-                    row.first_id, row.last_id, row.messages, row.tokens, row.summary, row.source, row.reason
-                )
+                Eviction(row.first_id, row.last_id, row.messages, row.tokens, row.summary, row.source, row.reason)
                 for row in session.scalars(statement)
             ]
 
@@ -144,9 +139,7 @@ class State:
         return row
 
     def _block(self, session: Session, label: str) -> BlockRow | None:
-        return session.scalar(
-            select(BlockRow).where(BlockRow.agent_id == self._agent_id, BlockRow.label == label)
-        )
+        return session.scalar(select(BlockRow).where(BlockRow.agent_id == self._agent_id, BlockRow.label == label))
 
     def _next_position(self, session: Session) -> int:
         last = select(func.max(BlockRow.position)).where(BlockRow.agent_id == self._agent_id)

@@ -184,9 +184,7 @@ class Vectors:
             found = search.to_arrow()
             return {
                 item: 1.0 - distance
-                for item, distance in zip(
-                    found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True
-                )
+                for item, distance in zip(found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True)
             }
 
     def maintain(self) -> None:

@@ -96,9 +96,7 @@ def _agents() -> None:
         sa.Column("former", sa.Text(), nullable=False),
         sa.Column("changed_by", sa.String(length=64), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["agent_id"], ["agents.id"], name="fk_block_history_agent_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_block_history_agent_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_block_history"),
     )
     op.create_index("ix_block_history_agent_id_label_id", "block_history", ["agent_id", "label", "id"])
@@ -114,9 +112,7 @@ def _agents() -> None:
         sa.Column("source", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["agent_id"], ["agents.id"], name="fk_evictions_agent_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_evictions_agent_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_evictions"),
     )
     op.create_index("ix_evictions_agent_id_id", "evictions", ["agent_id", "id"])
@@ -152,12 +148,8 @@ def _messages() -> None:
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("ok", sa.Boolean(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name="fk_calls_message_id", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["result_id"], ["messages.id"], name="fk_calls_result_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_calls_message_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["result_id"], ["messages.id"], name="fk_calls_result_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", name="pk_calls"),
     )
     op.create_index("ix_calls_result_id", "calls", ["result_id"])
@@ -171,9 +163,7 @@ def _passages() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["agent_id"], ["agents.id"], name="fk_documents_agent_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_documents_agent_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_documents"),
         sqlite_autoincrement=True,
     )
@@ -189,9 +179,7 @@ def _passages() -> None:
         sa.Column("location", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_passages_agent_id", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["document_id"], ["documents.id"], name="fk_passages_document_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_passages_document_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_passages"),
         sqlite_autoincrement=True,
     )
@@ -206,9 +194,7 @@ def _passages() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("passages", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["agent_id"], ["agents.id"], name="fk_ingest_jobs_agent_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_ingest_jobs_agent_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_ingest_jobs"),
     )
     op.create_index("ix_ingest_jobs_agent_id", "ingest_jobs", ["agent_id"])

@@ -31,9 +31,7 @@ def files(events: Sequence[IngestEvent]) -> dict[str, IngestEvent]:
     return {event.path.name: event for event in events if isinstance(event, kinds)}
 
 
-def test_a_folder_is_read_in_order_and_embedded(
-    tmp_path: Path, indexer: Any, splitter: PassageSplitter
-) -> None:
+def test_a_folder_is_read_in_order_and_embedded(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     (tmp_path / "b").mkdir()
     for name in ("z.txt", "b/y.txt", "a.md"):
         (tmp_path / name).write_text("the lamp is in the pantry", "utf-8")
@@ -130,9 +128,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, indexer: Any, splitte
     assert events[-1] == IngestFinished(read=2, unchanged=2, skipped=0, failed=0, passages=2, embedded=4)
 
 
-def test_closing_the_iterator_stops_the_embedding(
-    tmp_path: Path, indexer: Any, splitter: PassageSplitter
-) -> None:
+def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     (tmp_path / "a.txt").write_text("\n".join("word " * 39 for _ in range(500)), "utf-8")
     gate = threading.Semaphore(1)
     real = indexer.index_pending
@@ -236,9 +232,7 @@ def test_errors_of_opening_become_reasons(
     assert events[1] == FileFailed(tmp_path / "a.txt", "Permission denied.")
 
 
-def test_a_name_that_is_no_unicode_is_skipped(
-    tmp_path: Path, indexer: Any, splitter: PassageSplitter
-) -> None:
+def test_a_name_that_is_no_unicode_is_skipped(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     try:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("x", "utf-8")
     except OSError:

@@ -26,9 +26,7 @@ def test_markdown_sections_carry_their_heading_path() -> None:
 
 
 def test_what_only_looks_like_a_heading_is_none() -> None:
-    text = (
-        "---\ntitle: x\n---\n```\n# a comment\n```\n#hashtag\n    # code\n- item\n---\ntwo\nlines\n---\nend"
-    )
+    text = "---\ntitle: x\n---\n```\n# a comment\n```\n#hashtag\n    # code\n- item\n---\ntwo\nlines\n---\nend"
     assert list(heading_sections(text)) == [("", text)]
 
 

@@ -47,9 +47,7 @@ def test_one_endless_word_is_cut_by_characters(splitter: PassageSplitter) -> Non
     assert sum(len(text) for text, _ in passages) == 5000
 
 
-def test_text_longer_than_a_window_loses_nothing(
-    splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_longer_than_a_window_loses_nothing(splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WINDOW", 1000)
     text = "\n".join(f"line {number}" for number in range(1, 1001))
     passages = splitter.split(Document((Section(text, line=1),)))

@@ -18,9 +18,7 @@ from memos.models.catalogue import Entry, Purpose
 from memos.models.progress import Progress
 from memos.models.store import ModelStore
 
-EMBEDDING = Entry(
-    "emb", Purpose.EMBEDDING, "CC0-1.0", (file_of("x", b"x"), file_of("y", b"y")), (HUB,), "emb", True
-)
+EMBEDDING = Entry("emb", Purpose.EMBEDDING, "CC0-1.0", (file_of("x", b"x"), file_of("y", b"y")), (HUB,), "emb", True)
 CATALOGUE = (tiny_entry(HUB), EMBEDDING)
 
 

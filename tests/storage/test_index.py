@@ -149,9 +149,7 @@ def damage_folder(index: Path) -> None:
     index.mkdir()
 
 
-@pytest.mark.parametrize(
-    "damage", [damage_data, damage_versions, damage_one_table, damage_all, damage_folder]
-)
+@pytest.mark.parametrize("damage", [damage_data, damage_versions, damage_one_table, damage_all, damage_folder])
 @pytest.mark.parametrize("while_open", [True, False])
 def test_a_damaged_index_is_noticed_and_made_anew(home: Path, damage: Any, while_open: bool) -> None:
     embedder = WordHashEmbedder()
@@ -250,9 +248,7 @@ def test_a_search_does_not_wait_for_a_long_queue(home: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["embed", "upsert", "upsert done", "acknowledge", "clear", "create"])
-def test_a_kill_between_any_two_steps_loses_nothing(
-    home: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_kill_between_any_two_steps_loses_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     with open_database(home, WordHashEmbedder()) as database:
         fill(database)
         with database.agent("sam") as agent:
@@ -298,9 +294,7 @@ def test_an_outgrown_table_gets_an_index_and_small_files_are_gathered(
     monkeypatch.setattr("memos.storage.vectors.FLAT_UP_TO", 256)
     monkeypatch.setattr("memos.storage.vectors.WRITES_BETWEEN_COMPACTIONS", 2)
     library = indexed.library()
-    library.store_document(
-        "/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(400)]
-    )
+    library.store_document("/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(400)])
     assert library.index_pending() == 400
     assert indexed.index._vectors._table("passages").list_indices()
     assert library.search("tea number 399", limit=1).items[0].text.startswith("tea number 399")

@@ -250,9 +250,7 @@ def test_a_database_without_full_text_still_finds(agent: AgentStorage) -> None:
 # ------------------------------------------------------------------------------------- meaning
 
 
-def test_messages_are_found_before_and_after_they_are_indexed(
-    indexed: Database, embedder: WordHashEmbedder
-) -> None:
+def test_messages_are_found_before_and_after_they_are_indexed(indexed: Database, embedder: WordHashEmbedder) -> None:
     with indexed.agent("sam") as agent:
         said(agent.recall, "Rex is my dog", "I live in Paris")
         agent.recall.append(Kind.CALL, "{}", turn=1)
@@ -280,9 +278,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(home: Path) -> None:
         "agent.archival.insert('x'); agent.close(); database.close()\n"
         "sys.exit(' '.join({'lancedb', 'pyarrow', 'numpy', 'torch'} & set(sys.modules)))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=False)
     assert run.stderr.strip() == ""
 
 
@@ -334,6 +330,4 @@ def test_what_was_acknowledged_survives_kill_9(home: Path) -> None:
             assert present >= set(acknowledged)
             assert agent.recall.search("message", limit=1).total == min(200, len(present))
             with database._sql.write() as session:  # raises if full text and table differ
-                session.connection().exec_driver_sql(
-                    "INSERT INTO messages_fts(messages_fts) VALUES('integrity-check')"
-                )
+                session.connection().exec_driver_sql("INSERT INTO messages_fts(messages_fts) VALUES('integrity-check')")

@@ -31,9 +31,7 @@ def test_the_migrated_schema_is_the_models(home: Path) -> None:
     engine = create_engine(f"sqlite:///{home / FILE}")
     try:
         with engine.connect() as connection:
-            context = MigrationContext.configure(
-                connection, opts={"include_name": _has_model, "compare_type": True}
-            )
+            context = MigrationContext.configure(connection, opts={"include_name": _has_model, "compare_type": True})
             assert compare_metadata(context, Base.metadata) == []
     finally:
         engine.dispose()
@@ -90,9 +88,7 @@ def test_a_damaged_database_is_told_in_a_sentence(home: Path) -> None:
         database.agent("sam").recall.since(0)
 
 
-def test_a_migration_that_was_killed_leaves_nothing_behind(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_was_killed_leaves_nothing_behind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*args: Any) -> None:
         raise KeyboardInterrupt
 

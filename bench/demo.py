@@ -1,0 +1,233 @@
+"""The scripted session: twelve facts told in passing, long evicted, asked for at the end and after a restart.
+
+    python -m bench.demo [--model NAME] [--context 2048] [--seed 0] [--home DIR]
+
+Each phase is a process of its own: `talk` holds the conversation and asks every fact once; `again` opens the agent
+anew and asks every fact in other words. A fact counts as recalled if both answers are right. The judge is a list of
+words, no model: see `right` in demo_session.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench.machine import describe, write
+from memos import Agent, events
+
+SESSION = Path(__file__).parent / "demo_session.json"
+PHASES = ("talk", "again")
+
+
+def main() -> None:
+    """Run both phases and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b")
+    parser.add_argument("--context", type=int, default=2048)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--home", type=Path, help="data folder; by default a temporary one")
+    parser.add_argument("--out", default="demo", help="name of the result")
+    parser.add_argument("--phase", choices=PHASES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.phase:
+        print(json.dumps(run_phase(options)), flush=True)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        options.home = options.home or Path(temporary)
+        parts = [_in_process(phase, options) for phase in PHASES]
+    result = combine(parts, options)
+    path = write(options.out, result)
+    print_summary(result)
+    print(f"written to {path}")
+
+
+def _in_process(phase: str, options: argparse.Namespace) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.demo", "--phase", phase, "--model", options.model]
+    command += ["--context", str(options.context), "--seed", str(options.seed), "--home", str(options.home)]
+    # Standard error shows the session as it goes; the last line of standard output is the result.
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    part: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return part
+
+
+def run_phase(options: argparse.Namespace) -> dict[str, Any]:
+    """One process's share of the session."""
+    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    settings = {"context": options.context, "seed": options.seed, "folder": options.home}
+    with Agent.open("demo", model=options.model, **settings) as agent:
+        return follow(agent, session, options.phase)
+
+
+def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
+    """Hold one phase of the session with an open agent.
+
+    Returns:
+        Counts by name, and for every fact the question, the answer and whether it was right.
+    """
+    tally = Tally(agent)
+    started = time.perf_counter()
+    if phase == "talk":
+        for text in session["turns"]:
+            tally.say(text)
+    answers = []
+    for fact in session["facts"]:
+        question = fact["ask" if phase == "talk" else "ask_again"]
+        answer = tally.say(question)
+        answers.append({"told": fact["told"], "question": question, "answer": answer, "right": judge(answer, fact)})
+    return {
+        "phase": phase,
+        **tally.counts,
+        "calls": dict(tally.calls),
+        "answers": answers,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def judge(answer: str, fact: dict[str, Any]) -> bool:
+    """Whether an answer has a word of every group."""
+    folded = answer.casefold()
+    return all(any(word in folded for word in group) for group in fact["right"])
+
+
+class Tally:
+    """Says things to an agent, prints what happens to standard error, and counts."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self.calls: Counter[str] = Counter()
+        self.counts: dict[str, int] = dict.fromkeys(
+            (
+                "turns",
+                "evictions",
+                "model_summaries",
+                "invalid_calls",
+                "failed_calls",
+                "overflows",
+                "prefetches",
+                "facts_noted",
+                "queue_tokens",
+                "evaluated_tokens",
+                "reused_tokens",
+                "generated_tokens",
+                "probe_tokens",
+            ),
+            0,
+        )
+
+    def say(self, text: str) -> str:
+        """One turn; returns what the agent said."""
+        said = ""
+        self.counts["turns"] += 1
+        print(f"\n[{self.counts['turns']}] user: {text}", file=sys.stderr)
+        before = self._agent.context().used
+        for event in self._agent.stream(text):
+            self._count(event)
+            line = _shown(event)
+            if line:
+                print(f"     {line}", file=sys.stderr, flush=True)
+            if isinstance(event, events.TurnFinished):
+                said = event.text
+                grown = event.used - before
+                self.counts["queue_tokens"] += max(0, grown)
+        return said
+
+    def _count(self, event: events.Event) -> None:
+        counts = self.counts
+        window = self._agent.context().window
+        match event:
+            case events.Evicted(source=source, tokens=tokens):
+                counts["evictions"] += 1
+                counts["queue_tokens"] += tokens
+                counts["model_summaries"] += source == "model"
+            case events.CallStarted(name=name):
+                self.calls[name] += 1
+            case events.Speech():
+                self.calls["send_message"] += 1
+            case events.CallInvalid():
+                counts["invalid_calls"] += 1
+            case events.CallFinished(ok=False):
+                counts["failed_calls"] += 1
+            case events.PagedIn():
+                counts["prefetches"] += 1
+            case events.Probed(question=question, evaluated=evaluated, led_to=led_to):
+                counts["probe_tokens"] += evaluated
+                counts["facts_noted"] += question == "fact" and bool(led_to)
+            case events.Step(evaluated=evaluated, reused=reused, generated=generated):
+                counts["evaluated_tokens"] += evaluated
+                counts["reused_tokens"] += reused
+                counts["generated_tokens"] += generated
+                counts["overflows"] += evaluated + reused + generated > window
+
+
+def _shown(event: events.Event) -> str:
+    match event:
+        case events.Speech(text=text):
+            return f"assistant: {text}"
+        case events.CallStarted(name=name, arguments=arguments):
+            return f"· {name} {json.dumps(arguments, ensure_ascii=False)}"
+        case events.CallFinished(ok=ok, result=result):
+            return f"· {'' if ok else 'FAILED '}{result[:160]}"
+        case events.CallInvalid(text=text, reason=reason):
+            return f"· INVALID ({reason}) {text[:120]}"
+        case events.PagedIn(sources=sources, tokens=tokens):
+            return f"· paged in {', '.join(sources)} ({tokens} tokens)"
+        case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
+            return f"· noted in {where}: {sentence[:100]}"
+        case events.Evicted(first_id=first, last_id=last, tokens=tokens, summary=summary):
+            return f"· evicted recall:{first}-{last} ({tokens} tokens); summary: {summary}"
+        case events.Notice(text=text):
+            return f"· {text}"
+        case _:
+            return ""
+
+
+def combine(parts: list[dict[str, Any]], options: argparse.Namespace) -> dict[str, Any]:
+    """One result of both phases."""
+    talk, again = parts
+    both = [first["right"] and second["right"] for first, second in zip(talk["answers"], again["answers"], strict=True)]
+    misses = [a for part in parts for a in part["answers"] if not a["right"]]
+    summed = {key: talk[key] + again[key] for key in talk if isinstance(talk[key], int) and key != "phase"}
+    command = f"python -m bench.demo --model {options.model} --context {options.context} --seed {options.seed}"
+    return {
+        **describe(command),
+        "model": options.model,
+        "window": options.context,
+        "seed": options.seed,
+        **summed,
+        "calls": dict(Counter(talk["calls"]) + Counter(again["calls"])),
+        "window_fills": round(summed["queue_tokens"] / options.context, 1),
+        "planted": len(both),
+        "recalled": sum(both),
+        "recalled_at_the_end": sum(a["right"] for a in talk["answers"]),
+        "recalled_after_restart": sum(a["right"] for a in again["answers"]),
+        "misses": misses,
+        "answers": [*talk["answers"], *again["answers"]],
+        "seconds": round(talk["seconds"] + again["seconds"], 1),
+    }
+
+
+def print_summary(result: dict[str, Any]) -> None:
+    """The result as a person reads it."""
+    print(f"\n{result['turns']} turns in a window of {result['window']:,}, filled {result['window_fills']} times")
+    print(f"evictions {result['evictions']}, of these with the model's summary {result['model_summaries']}")
+    print("calls: " + ", ".join(f"{name} {count}" for name, count in sorted(result["calls"].items())))
+    print(f"invalid calls {result['invalid_calls']}, window overflows {result['overflows']}")
+    print(
+        f"facts recalled: {result['recalled']} of {result['planted']} both times "
+        f"({result['recalled_at_the_end']} at the end, {result['recalled_after_restart']} after a restart)"
+    )
+    for miss in result["misses"]:
+        print(f"  missed: {miss['question']} -> {miss['answer']}")
+
+
+if __name__ == "__main__":
+    main()
