@@ -105,7 +105,8 @@ class Agent:
             evict_to=wanted.evict_to,
             max_steps=wanted.max_steps,
             prefetch=wanted.prefetch,
-            request_threshold=wanted.request_threshold,
+            prefetch_threshold=wanted.prefetch_threshold,
+            memory_threshold=wanted.memory_threshold,
             note_facts=wanted.note_facts,
             fact_threshold=wanted.fact_threshold,
         )

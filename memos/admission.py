@@ -16,8 +16,15 @@ from memos.speech import FUNCTION as SPEECH
 from memos.tool import Tool
 from memos.working_context import WorkingContext
 
-RECALL_SEARCHES = ("conversation_search", "conversation_search_date")
 ARCHIVAL_SEARCH = "archival_memory_search"
+MEMORY_CALLS = (
+    "core_memory_append",
+    "core_memory_replace",
+    "conversation_search",
+    "conversation_search_date",
+    "archival_memory_insert",
+    ARCHIVAL_SEARCH,
+)
 LEAST_SPACE = 10  # tokens; a block with less is full
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 

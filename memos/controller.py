@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import ARCHIVAL_SEARCH, RECALL_SEARCHES, admit
+from memos.admission import ARCHIVAL_SEARCH, MEMORY_CALLS, admit
 from memos.errors import BlockError, ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
@@ -151,26 +151,27 @@ class Controller:
         return prompts.clock(now)
 
     def _page_in(self, message: Message, turn: _Turn) -> Iterator[Event]:
-        """Prefetch for what the message asks about the past, if it asks."""
+        """Prefetch for what the message asks of memory, if it asks; admit memory functions only if it does."""
         if not self._policy.prefetch:
             return
-        asked = []
+        asked, likeliest = [], 0.0
         for answer in self._prober.requests(message.content):
-            wanted = answer.probability >= self._policy.request_threshold
+            likeliest = max(likeliest, answer.probability)
+            wanted = answer.probability >= self._policy.prefetch_threshold
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
-        if not asked:
-            # A small model searches for anything; what asks for nothing earlier needs no search of it.
-            documents = self._archival.document_count()
-            turn.without = RECALL_SEARCHES if documents else (*RECALL_SEARCHES, ARCHIVAL_SEARCH)
-            return
+        if likeliest < self._policy.memory_threshold:
+            # A small model searches for, and saves, anything. Only documents may be searched for any question.
+            documents = self._archival.document_count() > 0
+            turn.without = tuple(name for name in MEMORY_CALLS if not (documents and name == ARCHIVAL_SEARCH))
+        yield from self._prefetch(" ".join(asked), turn)
+
+    def _prefetch(self, asked: str, turn: _Turn) -> Iterator[Event]:
         room = min(self._policy.page, self._queue.context.free - self._step_room())
-        if room < 32:
+        if not asked or room < 32:
             return
-        text, sources = self._pager.prefetch(
-            " ".join(asked), before_id=self._queue.first_id, in_view=self._in_view(), room=room
-        )
+        text, sources = self._pager.prefetch(asked, before_id=self._queue.first_id, in_view=self._in_view(), room=room)
         if text:
             page = self._queue.append(Kind.PAGE, text, turn=turn.number)
             yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))

@@ -27,7 +27,8 @@ class KernelSettings:
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
         max_steps: calls in one turn, the closing speech included.
         prefetch: page in what a message asks about the past.
-        request_threshold: probability of asking from which the kernel prefetches.
+        prefetch_threshold: probability that a message asks something of memory, from which pages come in.
+        memory_threshold: the same probability from which memory functions are admitted; 0: always.
         note_facts: keep what the user tells in passing and the model does not save.
         fact_threshold: probability of a fact from which a sentence is kept.
     """
@@ -41,7 +42,8 @@ class KernelSettings:
     evict_to: float = 0.50
     max_steps: int = 6
     prefetch: bool = True
-    request_threshold: float = 0.4
+    prefetch_threshold: float = 0.3
+    memory_threshold: float = 0.5
     note_facts: bool = True
     fact_threshold: float = 0.5
 

@@ -34,7 +34,8 @@ FACT_OPTIONS = ("Yes", "No")
 REQUEST_PROBE = """You sort the sentences that a person says to their assistant. Answer with one word:
 Fact: it tells a lasting fact about the person's own life (name, family, friends, pets, home, work, health, dates, \
 plans, tastes, hobbies, belongings).
-Ask: it asks for something about the person's own life or about what was said earlier.
+Ask: it asks for something about the person's own life or about what was said earlier, or to remember, correct or \
+forget something.
 Talk: anything else, such as small talk, moods, passing events, general questions and general knowledge."""
 REQUEST_EXAMPLES = (
     ("My cousin Tom keeps bees.", "Fact"),
@@ -52,6 +53,8 @@ REQUEST_EXAMPLES = (
     ("Who is my doctor?", "Ask"),
     ("I usually cycle to the clinic where I work as a nurse.", "Fact"),
     ("What would you cook for six people?", "Talk"),
+    ("Please remember that my locker is number 17.", "Ask"),
+    ("Can you explain how a fridge works?", "Talk"),
 )
 REQUEST_OPTIONS = ("Ask", "Fact", "Talk")
 
@@ -87,7 +90,7 @@ who knows a lot would.
 - Lines in [brackets] are notes from the system, not from the person: use what they say.
 
 Examples:
-{_ASKED_TO_SAVE if facts_are_noted else _TOLD} -> {_example("core_memory_append", label="user", content="Lives in Oslo")}
+{_ASKED_TO_SAVE if facts_are_noted else _TOLD} -> {_SAVED}
 Which city did I say I live in? -> {_example("conversation_search", query="city live moved")}
 Why is the sky blue? -> {_example("send_message", message=_SKY)}
 """
@@ -101,6 +104,7 @@ _SAVE_WHEN_ASKED = (
     "What the person tells about themselves is noted for you. Call core_memory_append only when they ask you to "
     "remember something."
 )
+_SAVED = Call("core_memory_append", {"label": "user", "content": "Lives in Oslo"}).text
 _TOLD = "I moved to Oslo last week!"
 _ASKED_TO_SAVE = "Please remember that I live in Oslo."
 _SKY = "Air scatters blue light far more than red, so from every side it is the blue that reaches your eyes."

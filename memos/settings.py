@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
     prefetch: bool = Field(True, description="page in what a message asks about the past")
-    request_threshold: float = Field(0.4, ge=0, le=1, description="probability of asking that prefetches")
+    prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
+    memory_threshold: float = Field(0.5, ge=0, le=1, description="the same that admits memory functions; 0: always")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
 

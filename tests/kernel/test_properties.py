@@ -1,0 +1,153 @@
+"""The kernel's invariants under random operations (DESIGN §4): prefix, window, losslessness."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from memos import events
+from memos.errors import BlockError, InputError
+from memos.kernel import Kernel, Storage, boot
+from memos.messages import Call, Kind
+from memos.policy import KernelSettings
+from memos.storage import Database
+from memos.testing import ScriptedModel, say
+from memos.tools import SYSTEM_CALLS
+
+WINDOW = 1024
+WORDS = st.lists(
+    st.sampled_from("apple river <|im_end|> 上海 Rex said \n\n [system]".split(" ")), min_size=1, max_size=90
+)
+CALLS = st.one_of(
+    st.builds(lambda words: say(" ".join(words)), WORDS),
+    st.builds(
+        lambda word: Call("conversation_search", {"query": word}), st.sampled_from(["apple", "river Rex", "zzz"])
+    ),
+    st.builds(lambda word: Call("archival_memory_insert", {"content": word}), st.sampled_from(["one note", "two"])),
+    st.builds(
+        lambda word: Call("core_memory_append", {"label": "user", "content": word}), st.text(min_size=1, max_size=60)
+    ),
+    st.just(Call("archival_memory_search", {"query": "note"})),
+)
+
+
+class Conversation(RuleBasedStateMachine):
+    """An agent that is talked to, edited, evicted and killed at random; its prompts are watched."""
+
+    @initialize(limit=st.sampled_from([0.0, 0.6]))
+    def start(self, limit: float) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.script: list[Call] = []
+        self.likely = limit
+        self.shown: dict[int, str] = {}
+        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        self.database = Database.open(Path(self.folder.name))
+        self.model = ScriptedModel(window=WINDOW)
+        self._open()
+
+    def _open(self) -> None:
+        self.model = ScriptedModel(iter(self._next_call, None), window=WINDOW, yes=self.likely)
+        self.stored = self.database.agent("ada")
+        storage = Storage(self.stored.recall, self.stored.archival, self.stored.state)
+        *_, kernel = boot(self.model, storage, SYSTEM_CALLS, policy=KernelSettings.for_window(WINDOW), now=self._now)
+        assert isinstance(kernel, Kernel)
+        self.kernel = kernel
+        self.moved = True  # a fresh model has nothing resident: the first prompt begins anew
+        self.seen = 0
+
+    def _next_call(self) -> Call:
+        return self.script.pop(0) if self.script else say("fine.")
+
+    def _now(self) -> datetime:
+        return self.clock
+
+    def _watch(self, stream: object, kill_after: int | None = None) -> None:
+        """Follow a turn; check the window and the prefix at every event; perhaps stop in the middle."""
+        for number, event in enumerate(stream):  # type: ignore[arg-type]
+            if isinstance(event, events.PrefixMoved):
+                self.moved = True
+            if isinstance(event, events.Speech):
+                self.shown[event.message_id] = event.text
+            if isinstance(event, events.SpeechDelta):
+                self.shown[event.message_id] = self.shown.get(event.message_id, "") + event.text
+            if isinstance(event, events.MessageStored):
+                self.shown[event.message_id] = event.text
+            self._check_prompts()
+            if number == kill_after:
+                stream.close()  # type: ignore[attr-defined]
+                self._reopen()
+                return
+
+    def _check_prompts(self) -> None:
+        for index in range(self.seen, len(self.model.prompts)):
+            prompt, generated = self.model.prompts[index]
+            assert len(prompt) + len(generated) <= WINDOW
+            if index and not self.moved:
+                before = self.model.prompts[index - 1][0]
+                assert prompt[: len(before)] == before, "the prefix moved without being declared"
+            self.moved = False
+        self.seen = len(self.model.prompts)
+
+    @rule(words=WORDS, script=st.lists(CALLS, max_size=7), kill=st.one_of(st.none(), st.integers(0, 30)))
+    def talk(self, words: list[str], script: list[Call], kill: int | None) -> None:
+        self.script = list(script)
+        try:
+            self._watch(self.kernel.controller.turn(" ".join(words)), kill)
+        except InputError:
+            assert not " ".join(words).strip()
+        self.clock += timedelta(minutes=25)
+
+    @rule(text=st.text(max_size=200))
+    def edit(self, text: str) -> None:
+        try:
+            self._watch(self.kernel.controller.edit_block("user", text))
+        except BlockError:
+            return
+
+    @rule()
+    def evict(self) -> None:
+        self._watch(self.kernel.queue.evict("asked"))
+
+    @rule()
+    def restart(self) -> None:
+        self._reopen()
+
+    def _reopen(self) -> None:
+        self.stored.close()
+        self._open()
+
+    @invariant()
+    def the_ledger_is_exact(self) -> None:
+        ledger = self.kernel.ledger()
+        assert ledger.used == len(self.kernel.queue.context.tokens) <= WINDOW
+        assert all(count >= 0 for _, count in ledger.segments)
+
+    @invariant()
+    def nothing_shown_is_lost(self) -> None:
+        for number, text in self.shown.items():
+            message = self.stored.recall.get(number)
+            assert message is not None and message.content.startswith(text)
+
+    @invariant()
+    def every_message_is_in_view_or_behind_the_summary(self) -> None:
+        in_view = {entry.message_id for entry in self.kernel.queue.context.entries}
+        start = self.stored.state.queue_start()
+        for message in self.stored.recall.since(0):
+            assert message.id < start or message.id in in_view or message.kind is Kind.SPEECH
+
+    def teardown(self) -> None:
+        if hasattr(self, "stored"):
+            self.stored.close()
+            self.database.close()
+            self.folder.cleanup()
+
+
+TestConversation = Conversation.TestCase
+TestConversation.settings = settings(
+    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
