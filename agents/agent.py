@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 from memos.agents.composition import ingest_into, load_model, open_database
 from memos.errors import InputError
 from memos.events import Event, Notice, Speech
+from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
 from memos.messages import Block, Eviction
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.settings import Settings, home, load
-from memos.tool import Tool
 from memos.tools import SYSTEM_CALLS
 
 if TYPE_CHECKING:

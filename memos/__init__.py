@@ -28,13 +28,13 @@ if TYPE_CHECKING:
         ToolError,
         WindowError,
     )
-    from memos.tool import Memory, Tool, tool
+    from memos.functions import Memory, Tool, tool
 
 __version__ = "0.1.0"
 
 _WHERE = {
     **dict.fromkeys(("Agent", "AsyncAgent", "Reply"), "memos.agents"),
-    **dict.fromkeys(("Memory", "Tool", "tool"), "memos.tool"),
+    **dict.fromkeys(("Memory", "Tool", "tool"), "memos.functions"),
     **dict.fromkeys(
         (
             "AgentBusy",

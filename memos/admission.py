@@ -10,10 +10,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from memos.functions import Tool
 from memos.messages import Call
 from memos.protocols import CallGrammar, FunctionSpec
 from memos.speech import FUNCTION as SPEECH
-from memos.tool import Tool
 from memos.working_context import WorkingContext
 
 ARCHIVAL_SEARCH = "archival_memory_search"

@@ -19,6 +19,7 @@ from memos.admission import ARCHIVAL_SEARCH, MEMORY_CALLS, admit
 from memos.errors import BlockError, ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
+from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
@@ -35,7 +36,6 @@ from memos.protocols import (
 from memos.queue_manager import QueueManager
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
-from memos.tool import Tool
 from memos.working_context import WorkingContext
 
 CLOCK_PAUSE = timedelta(hours=1)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from memos.errors import MemosError, ToolError
+from memos.functions import Memory, Tool
 from memos.messages import Call
-from memos.tool import Memory, Tool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from memos.controller import Controller, local_now
 from memos.errors import InputError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
+from memos.functions import Tool
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
 from memos.messages import Block
@@ -23,7 +24,6 @@ from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
 from memos.speech import FUNCTION as SPEECH
-from memos.tool import Tool
 from memos.working_context import WorkingContext
 
 

@@ -1,4 +1,4 @@
-"""What system calls see of the agent: the kernel's side of `memos.tool.Memory`.
+"""What system calls see of the agent: the kernel's side of `memos.functions.Memory`.
 
 Joins blocks, pages and archival notes behind one small object. It knows no SQL and no model.
 """

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from memos.functions import Tool
 from memos.messages import Block, Call, Kind, Message
-from memos.tool import Tool
 
 # The probes: one sentence at a time, apart from the conversation. In the agent's own context the same model
 # separates facts from talk far worse (AUC .59 to .70 against .89); see docs/prompts.md.

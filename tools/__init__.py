@@ -1,6 +1,6 @@
 """The system calls: what a model may call to reach its memory, under the names that MemGPT gave them.
 
-Each is a typed function; its signature, validation and grammar follow from the types (`memos.tool`). They see the
+Each is a typed function; its signature, validation and grammar follow from the types (`memos.functions`). They see the
 agent as `Memory` and know nothing of queues, tokens or storage.
 """
 

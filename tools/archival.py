@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from memos.tool import Memory, tool
+from memos.functions import Memory, tool
 from memos.tools.conversation import Page, Words
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from memos.tool import Memory, tool
+from memos.functions import Memory, tool
 
 Fact = Annotated[str, Field(min_length=2, max_length=100)]
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from memos.tool import Memory, tool
+from memos.functions import Memory, tool
 
 Words = Annotated[str, Field(min_length=2, max_length=120)]
 Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]$")]

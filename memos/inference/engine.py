@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -58,7 +59,10 @@ class LlamaModel:
         self._sequences: dict[int, list[int]] = {MAIN: [], **{side: [] for side in SIDES}}
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
-        self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
+        with warnings.catch_warnings():
+            # llguidance calls a function by the name it had before llama.cpp renamed it.
+            warnings.filterwarnings("ignore", message="llama_token_get_attr", category=DeprecationWarning)
+            self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
         self._mask = llguidance.numpy.allocate_token_bitmask(1, self._guide.vocab_size)
 
     @property

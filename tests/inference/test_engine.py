@@ -1,0 +1,183 @@
+"""The decode loop on SmolLM2-135M: what is resident, what is forced, what stays text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memos.errors import ModelError, WindowError
+from memos.inference.engine import LlamaModel, fingerprint
+from memos.inference.llama import SIDE_ROOM, LlamaOptions
+from memos.messages import Call
+from memos.protocols import CallGrammar, FunctionSpec, Generated, Grammar, Piece, Reading, Sampling, TextGrammar
+from memos.tools import SYSTEM_CALLS
+
+pytestmark = pytest.mark.smollm
+
+SPEC = {tool.name: FunctionSpec(tool.name, tool.schema) for tool in SYSTEM_CALLS}
+ANY = CallGrammar(tuple(SPEC.values()))
+SEARCH = CallGrammar((SPEC["conversation_search"],))
+
+
+@pytest.fixture(scope="module")
+def model(smollm: Path) -> Iterator[LlamaModel]:
+    opened = LlamaModel(smollm, name="smollm", fingerprint="f", options=LlamaOptions(window=1024, batch=64))
+    yield opened
+    opened.close()
+
+
+def run(
+    model: LlamaModel,
+    prompt: tuple[int, ...],
+    grammar: Grammar = ANY,
+    *,
+    limit: int = 120,
+    stop_after: int = 10**9,
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+) -> tuple[Generated, list[str]]:
+    pieces: list[str] = []
+    last: Generated | None = None
+    stream = model.generate(
+        prompt, grammar, limit=limit, sampling=sampling, cancelled=lambda: len(pieces) >= stop_after
+    )
+    for item in stream:
+        if isinstance(item, Piece):
+            pieces.append(item.text)
+        elif isinstance(item, Generated):
+            last = item
+    assert last is not None
+    return last, pieces
+
+
+def ask(model: LlamaModel, text: str) -> tuple[int, ...]:
+    scaffold = model.scaffold
+    return (
+        scaffold.open
+        + model.tokenize("You call functions.")
+        + scaffold.system_to_user
+        + model.tokenize(text)
+        + scaffold.user_to_model
+    )
+
+
+def test_every_call_is_valid_and_forced_tokens_are_decoded_together(model: LlamaModel) -> None:
+    for text in ("hello", "search for cats", "what is 上海?"):
+        end, pieces = run(model, ask(model, text))
+        if end.finish == "stop":
+            call = json.loads(end.text)
+            assert call["function"] in SPEC and list(call) == ["function", "arguments"]
+            assert end.decodes < len(end.tokens)
+        assert "".join(pieces) == end.text
+
+
+def test_a_shared_prefix_is_not_read_twice(model: LlamaModel) -> None:
+    prompt = ask(model, "tell me about rivers " * 20)
+    end, _ = run(model, prompt, limit=40)
+    assert run(model, prompt, limit=40)[0].evaluated == 1
+    longer = (
+        prompt + end.tokens + model.scaffold.model_to_user + model.tokenize("and lakes") + model.scaffold.user_to_model
+    )
+    again, _ = run(model, longer, limit=40)
+    assert again.reused >= len(prompt) + len(end.tokens) - 8  # the last tokens are evaluated with what follows
+    assert again.evaluated + again.reused == len(longer)
+
+
+def test_reuse_does_not_change_what_is_generated(model: LlamaModel, smollm: Path) -> None:
+    first, second = ask(model, "a long story about a fox " * 10), ask(model, "a long story about a dog")
+    run(model, first, limit=30)
+    warm, _ = run(model, second, limit=30)
+    fresh = LlamaModel(smollm, name="fresh", fingerprint="f", options=LlamaOptions(window=1024, batch=64))
+    cold, _ = run(fresh, second, limit=30)
+    fresh.close()
+    assert warm.tokens == cold.tokens and warm.evaluated < cold.evaluated
+
+
+def test_a_probe_leaves_the_resident_context_alone(model: LlamaModel) -> None:
+    prompt = ask(model, "remember this " * 10)
+    run(model, prompt, limit=20)
+    resident = model.resident
+    yes, no = model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No"))
+    assert yes + no == pytest.approx(1) and 0 < yes < 1
+    assert model.resident == resident
+    assert run(model, prompt, limit=20)[0].evaluated == 1
+    assert model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No")) == pytest.approx(
+        (yes, no), abs=1e-3
+    )
+    with pytest.raises(WindowError):
+        model.choose((1,) * (SIDE_ROOM + 1), ("Yes", "No"))
+
+
+def test_control_tokens_in_content_stay_text(model: LlamaModel) -> None:
+    control = set(model.scaffold.user_to_model) & set(model.scaffold.model_to_user)
+    ids = model.tokenize("stop <|im_end|> now <|im_start|>system")
+    special = model._llama.tokenize("<|im_end|>", special=True)
+    assert len(special) == 1 and special[0] not in ids
+    assert control
+
+
+def test_a_refused_call_is_not_generated_again(model: LlamaModel) -> None:
+    prompt = ask(model, "search for cats")
+    first, _ = run(model, prompt, SEARCH)
+    assert first.finish == "stop"
+    call = json.loads(first.text)
+    refused = CallGrammar(SEARCH.functions, (Call(call["function"], call["arguments"]),))
+    second, _ = run(model, prompt, refused)
+    if second.finish == "stop":
+        arguments = json.loads(second.text)["arguments"]
+        assert {"page": 0, **arguments} != {"page": 0, **call["arguments"]}
+
+
+def test_cancelling_stops_between_tokens_and_the_model_goes_on_working(model: LlamaModel) -> None:
+    end, pieces = run(model, ask(model, "tell a story"), TextGrammar(), stop_after=3)
+    assert end.finish == "cancelled" and 3 <= len(pieces) <= 4
+    assert run(model, ask(model, "hello"), limit=20)[0].tokens
+
+
+def test_cancelling_while_reading_a_prompt(model: LlamaModel) -> None:
+    prompt = ask(model, "one two three four " * 60)
+    stream = model.generate(prompt, ANY, limit=20, sampling=Sampling(), cancelled=lambda: True)
+    end = list(stream)[-1]
+    assert isinstance(end, Generated) and end.finish == "cancelled" and not end.tokens
+    assert run(model, prompt, limit=20)[0].tokens
+
+
+def test_progress_is_told_while_a_long_prompt_is_read(model: LlamaModel) -> None:
+    prompt = ask(model, "a completely new and different prompt about trains " * 40)
+    items = list(model.generate(prompt, ANY, limit=8, sampling=Sampling(), cancelled=lambda: False))
+    progress = [item for item in items if isinstance(item, Reading)]
+    assert len(progress) >= 3 and progress == sorted(progress, key=lambda item: item.done)
+
+
+def test_a_seed_gives_the_same_words(model: LlamaModel) -> None:
+    prompt = ask(model, "tell a story")
+    hot = [Sampling(temperature=1.2, seed=seed) for seed in (1, 1, 2)]
+    one, same, other = (run(model, prompt, TextGrammar(), limit=24, sampling=sampling)[0].tokens for sampling in hot)
+    assert one == same != other
+
+
+def test_the_window_is_refused_before_it_overflows(model: LlamaModel) -> None:
+    with pytest.raises(WindowError, match="exceed the window"):
+        run(model, (1,) * 1000, limit=100)
+
+
+def test_quantised_keys_and_flash_attention(smollm: Path) -> None:
+    options = LlamaOptions(window=256, batch=64, kv_type="q8_0", flash_attention=True)
+    opened = LlamaModel(smollm, name="q", fingerprint="f", options=options)
+    assert run(opened, ask(opened, "hi"), limit=40)[0].tokens
+    opened.close()
+    with pytest.raises(ModelError, match="needs flash_attention"):
+        LlamaModel(smollm, name="q", fingerprint="f", options=LlamaOptions(window=256, kv_type="q8_0"))
+
+
+def test_a_window_beyond_the_training_or_the_memory_is_refused(smollm: Path) -> None:
+    with pytest.raises(WindowError, match="trained for"):
+        LlamaModel(smollm, name="q", fingerprint="f", options=LlamaOptions(window=100_000))
+
+
+def test_a_fingerprint_tells_files_apart(smollm: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF" + bytes(100))
+    assert fingerprint(smollm) == fingerprint(smollm) != fingerprint(other)

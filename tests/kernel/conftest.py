@@ -1,0 +1,75 @@
+"""An agent on the scripted model and real storage, with everything that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memos.events import Event
+from memos.functions import Tool
+from memos.kernel import Kernel, Storage, boot
+from memos.messages import Call
+from memos.policy import KernelSettings
+from memos.storage import Database
+from memos.testing import ScriptedModel
+from memos.tools import SYSTEM_CALLS
+
+
+class Bench:
+    """A kernel under test: script what the model says, talk, look at what happened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database.open(folder)
+        self.started: list[Event] = []
+        self.open()
+
+    def open(
+        self,
+        script: Iterable[Call] = (),
+        *,
+        window: int = 1024,
+        tools: Iterable[Tool] = (),
+        model: dict[str, Any] | None = None,
+        **policy: Any,
+    ) -> None:
+        if hasattr(self, "stored"):
+            self.stored.close()
+        self.model = ScriptedModel(script, window=window, **(model or {}))
+        self.stored = self.database.agent("ada")
+        storage = Storage(self.stored.recall, self.stored.archival, self.stored.state)
+        *events, kernel = boot(
+            self.model,
+            storage,
+            (*SYSTEM_CALLS, *tools),
+            policy=KernelSettings.for_window(window, **policy),
+            now=lambda: datetime.now(UTC),
+        )
+        assert isinstance(kernel, Kernel)
+        self.kernel = kernel
+        self.started = [event for event in events if isinstance(event, Event)]
+
+    def say(self, text: str) -> list[Event]:
+        return list(self.kernel.controller.turn(text))
+
+    def view(self) -> str:
+        return self.model.text(self.kernel.queue.context.tokens)
+
+    def close(self) -> None:
+        self.stored.close()
+        self.database.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    opened = Bench(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def of() -> Callable[[Iterable[Event], type[Any]], list[Any]]:
+    return lambda events, kind: [event for event in events if isinstance(event, kind)]

@@ -1,0 +1,219 @@
+"""The loop of one turn: who has control, what bounds it, and what becomes of failures."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from memos import events, tool
+from memos.errors import BlockError, InputError, WindowError
+from memos.messages import Call, Kind, State
+from memos.testing import say
+from tests.kernel.conftest import Bench
+
+SEARCH = Call("conversation_search", {"query": "dog"})
+ASKS = {"yes": 1.0}  # every probe says yes: the message asks something of memory
+
+
+def test_only_speaking_ends_a_turn(bench: Bench, of: Any) -> None:
+    bench.open(
+        [SEARCH, Call("archival_memory_search", {"query": "dog"}), say("No idea.")], model=ASKS, note_facts=False
+    )
+    happened = bench.say("What is my dog called?")
+    assert [call.name for call in of(happened, events.CallStarted)] == ["conversation_search", "archival_memory_search"]
+    assert of(happened, events.TurnFinished)[0].text == "No idea."
+    assert of(happened, events.TurnFinished)[0].steps == 3
+
+
+def test_a_message_is_committed_before_anything_else_happens(bench: Bench) -> None:
+    turn = bench.kernel.controller.turn("hello there")
+    first = next(iter(turn))
+    assert isinstance(first, events.MessageStored)
+    stored = bench.stored.recall.get(first.message_id)
+    assert stored is not None and stored.content == "hello there"
+
+
+def test_words_are_committed_before_they_are_shown(bench: Bench) -> None:
+    bench.open([say("one two three")])
+    shown = ""
+    for event in bench.kernel.controller.turn("hi"):
+        if isinstance(event, events.SpeechDelta):
+            shown += event.text
+            stored = bench.stored.recall.get(event.message_id)
+            assert stored is not None and stored.content == shown and stored.state is State.DRAFT
+    assert shown == "one two three"
+
+
+def test_steps_are_bounded_and_the_last_one_speaks(bench: Bench, of: Any) -> None:
+    calls = [Call("conversation_search", {"query": f"dog {n}"}) for n in range(9)]
+    bench.open(calls, model=ASKS, max_steps=3, note_facts=False)
+    happened = bench.say("What is my dog called?")
+    assert len(of(happened, events.CallStarted)) == 2
+    assert of(happened, events.TurnFinished)[0].reason == "spoke"
+
+
+def test_an_identical_call_is_not_admitted_twice(bench: Bench, of: Any) -> None:
+    bench.open([SEARCH, SEARCH, say("done")], model=ASKS, note_facts=False)
+    happened = bench.say("What is my dog called?")
+    assert len(of(happened, events.CallStarted)) == 1
+
+
+def test_memory_functions_are_admitted_only_when_something_is_asked_of_memory(bench: Bench, of: Any) -> None:
+    bench.open([SEARCH], model={"yes": 0.0})
+    assert not of(bench.say("Why is the sky blue?"), events.CallStarted)
+    bench.open([SEARCH], model=ASKS, note_facts=False)
+    assert of(bench.say("What is my dog called?"), events.CallStarted)
+
+
+def test_all_functions_are_admitted_when_the_model_is_left_to_itself(bench: Bench, of: Any) -> None:
+    bench.open([SEARCH], prefetch=False, note_facts=False)
+    assert of(bench.say("Why is the sky blue?"), events.CallStarted)
+
+
+@tool
+def explode(times: int) -> str:
+    """Raise an error."""
+    raise RuntimeError(f"boom {times}")
+
+
+@tool(time_limit=0.05)
+def hang() -> str:
+    """Never return in time."""
+    time.sleep(1)
+    return "too late"
+
+
+@tool
+def flood() -> str:
+    """Return far too much."""
+    return "word " * 5000
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "says"),
+    [
+        (explode, {"times": 3}, "boom 3"),
+        (hang, {}, "given up after 0.05 seconds"),
+        (flood, {}, "word word"),
+        (explode, {"times": "many"}, "valid integer"),
+    ],
+)
+def test_a_tool_that_fails_is_data_for_the_model(
+    bench: Bench, of: Any, function: Any, arguments: dict[str, Any], says: str
+) -> None:
+    bench.open([Call(function.name, arguments), say("I see.")], tools=[function])
+    happened = bench.say("go")
+    finished = of(happened, events.CallFinished)[0]
+    assert says in finished.result
+    assert finished.ok == (function is flood)
+    assert of(happened, events.TurnFinished)[0].text == "I see."
+    assert bench.kernel.ledger().used <= 1024
+
+
+def test_a_tool_that_exits_does_not_end_the_agent(bench: Bench, of: Any) -> None:
+    @tool
+    def leave() -> str:
+        """Exit the process."""
+        raise SystemExit(3)
+
+    bench.open([Call("leave"), say("Still here.")], tools=[leave])
+    assert of(bench.say("go"), events.TurnFinished)[0].text == "Still here."
+
+
+def test_cancelling_keeps_what_was_said(bench: Bench, of: Any) -> None:
+    bench.open([say("one two three four five"), say("next")])
+    happened = []
+    for event in bench.kernel.controller.turn("hi"):
+        happened.append(event)
+        if isinstance(event, events.SpeechDelta) and event.text.startswith("two"):
+            bench.kernel.controller.cancel()
+    assert of(happened, events.TurnFinished)[0].reason == "cancelled"
+    said = of(happened, events.Speech)[0]
+    assert said.cut and said.text.strip() == "one two"
+    stored = bench.stored.recall.get(said.message_id)
+    assert stored is not None and stored.state is State.CUT
+    assert of(bench.say("and now?"), events.TurnFinished)[0].text == "next"
+
+
+@pytest.mark.parametrize("text", ["", "   \n"])
+def test_an_empty_message_is_refused_and_not_stored(bench: Bench, text: str) -> None:
+    with pytest.raises(InputError, match="empty"):
+        bench.say(text)
+    assert bench.stored.recall.count() == 0
+
+
+def test_a_message_longer_than_the_window_is_refused_with_both_numbers(bench: Bench) -> None:
+    with pytest.raises(InputError, match=r"has 3,000 tokens; at most \d+ fit"):
+        bench.say("word " * 3000)
+    assert bench.stored.recall.count() == 0
+
+
+def test_the_longest_message_that_is_admitted_is_answered(bench: Bench, of: Any) -> None:
+    bench.open()
+    for _ in range(3):
+        happened = bench.say("word " * bench.kernel.queue.longest_message)
+        assert of(happened, events.TurnFinished)[0].reason == "spoke"
+
+
+def test_a_window_that_cannot_hold_the_agent_is_refused(bench: Bench) -> None:
+    with pytest.raises(WindowError, match="too small"):
+        bench.open(window=512)
+
+
+def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> None:
+    bench.open(model={"yes": lambda prompt: 0.9 if prompt.rstrip().split('"')[-2].startswith("My dog") else 0.1})
+    happened = bench.say("It rained all day. My dog Rex loves that. Did you know?")
+    kept = [event.sentence for event in of(happened, events.Probed) if event.led_to]
+    assert kept == ["My dog Rex loves that."]
+    assert bench.kernel.working["user"].text == "My dog Rex loves that."
+
+
+def test_facts_become_notes_when_the_block_is_full(bench: Bench, of: Any) -> None:
+    list(bench.kernel.controller.edit_block("user", "word " * 90))
+    bench.open(model=ASKS)
+    happened = bench.say("I live in the old town of Bern. I work as a nurse on night shifts there. I like tea a lot.")
+    kept = {event.led_to for event in of(happened, events.Probed) if event.question == "fact"}
+    assert "block user" in kept and any(where.startswith("archival:") for where in kept)
+
+
+def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any) -> None:
+    bench.say("My sister Ottilie lives in Tromsø.")
+    list(bench.kernel.queue.evict("asked"))
+    assert "Ottilie" not in bench.view()
+    bench.open(model=ASKS, note_facts=False)
+    happened = bench.say("Where does my sister live?")
+    assert of(happened, events.PagedIn)[0].sources
+    assert "Ottilie lives in Tromsø" in bench.view()
+
+
+def test_what_is_in_view_is_not_paged_in_again(bench: Bench, of: Any) -> None:
+    bench.say("My sister Ottilie lives in Tromsø.")
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=ASKS, note_facts=False)
+    assert of(bench.say("Where does my sister live?"), events.PagedIn)
+    assert not of(bench.say("Where does my sister live now?"), events.PagedIn)
+
+
+def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
+    bench.say("hi")
+    before = bench.kernel.queue.context.tokens
+    happened = list(bench.kernel.controller.edit_block("user", "Name is Ada"))
+    assert isinstance(happened[0], events.BlockEdited) and happened[0].by == "user"
+    after = bench.kernel.queue.context.tokens
+    assert after[: len(before)] == before
+    assert "Name is Ada" in bench.model.text(after[len(before) :])
+
+
+def test_a_block_over_its_limit_changes_nothing(bench: Bench) -> None:
+    with pytest.raises(BlockError, match="holds at most 102 tokens, and this text would make it 300"):
+        list(bench.kernel.controller.edit_block("user", "word " * 300))
+    assert bench.kernel.working["user"].text == ""
+
+
+def test_alerts_tell_the_time_once_a_day(bench: Bench) -> None:
+    bench.say("hi")
+    bench.say("hi again")
+    alerts = [m for m in bench.stored.recall.since(0) if m.kind is Kind.ALERT]
+    assert len(alerts) == 1 and "It is" in alerts[0].content
