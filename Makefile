@@ -7,6 +7,8 @@ AGENT  ?= default
 
 # Build options for llama.cpp, e.g. make install CMAKE_ARGS="-DGGML_CUDA=on"; see README.
 export CMAKE_ARGS ?=
+# With options of its own, llama.cpp is compiled anew: pip's cache does not tell one build from another.
+OWN_BUILD := $(if $(CMAKE_ARGS),--no-cache-dir --no-binary llama-cpp-python)
 
 .PHONY: help install chat demo check format test test-slow bench clean
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "memos: making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "memos: installing (the first time compiles llama.cpp, about 5 minutes on 2 cores)"
 	$(BIN)/python -m pip install --progress-bar on --upgrade "pip>=24.1"
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt $(OWN_BUILD) --editable ".[dev]"
 	@touch $@
 
 install: $(VENV)/.installed

@@ -289,3 +289,6 @@ def _embedding_facts(folder: Path) -> dict[str, Any]:
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder} is no sentence-transformers model: {error}.") from error
+
+
+command = models

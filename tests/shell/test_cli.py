@@ -1,0 +1,206 @@
+"""The command line as a user meets it: help, pipes, JSON, and one sentence for every bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from memos.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+
+
+def memos(*arguments: str, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `memos` as a process of its own; its output as text."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from memos.cli import main; main()", *arguments],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **variables},
+        check=False,
+        timeout=110,
+    )
+    text = [stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr)]
+    return subprocess.CompletedProcess(done.args, done.returncode, *text)
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The sentence with which a command was refused: non-zero exit, one line, no traceback."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("memos: ")]
+    return line
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = memos(command, "--help")
+    assert done.returncode == 0 and "Example" in done.stdout and f"memos {command}" in done.stdout
+
+
+def test_an_unknown_command_is_named() -> None:
+    done = memos("chatt")
+    assert done.returncode == 2 and "chatt" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["chat", "ada", "--model", "nonsense-7b"], "no model 'nonsense-7b'"),
+        (["chat", "ada", "--model", "/nowhere/model.gguf"], "/nowhere/model.gguf"),
+        (["ask", "a/b", "hello"], "a/b"),
+        (["ask", "..", "hello"], ".."),
+        (["context", "nobody"], "no agent nobody"),
+        (["ingest", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["chat", "ada", "--temperature", "-1"], "temperature"),
+    ],
+)
+def test_bad_input_gets_one_sentence(arguments: list[str], says: str) -> None:
+    assert says in refused(memos(*arguments))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "letter.gguf"
+    wrong.write_text("Dear Ada, this is no model.")
+    assert "letter.gguf" in refused(memos("chat", "ada", "--model", str(wrong)))
+
+
+def test_a_settings_file_that_cannot_be_read_is_named(own_home: Path) -> None:
+    (own_home / "settings.toml").write_text("context = = 3")
+    assert "settings.toml" in refused(memos("agents", "list"))
+
+
+def test_an_empty_home_has_no_agents() -> None:
+    done = memos("agents", "list", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout) == []
+
+
+@pytest.mark.smollm
+class TestWithAModel:
+    """What needs a model that answers; what it says does not matter."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, smollm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MEMOS_MODEL", "smollm2-135m")
+        monkeypatch.setenv("MEMOS_CONTEXT", "2048")
+        monkeypatch.setenv("MEMOS_EMBEDDING", "none")
+
+    def test_a_conversation_through_a_pipe_is_kept(self) -> None:
+        done = memos("chat", "ada", stdin="Hello!\n\nMy dog is called Rex.\n".encode())
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) >= 2
+        found = memos("search", "ada", "dog")
+        assert "Rex" in found.stdout
+        ledger = json.loads(memos("context", "ada", "--json").stdout)
+        assert ledger["used"] == sum(ledger["segments"].values()) and ledger["window"] == 2048
+        assert "pressure" in memos("context", "ada").stdout
+
+    def test_events_are_lines_of_json(self) -> None:
+        done = memos("chat", "ada", "--json", stdin=b"Hello!\n")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert lines[0]["event"] == "MessageStored" and lines[-1]["event"] == "TurnFinished"
+
+    def test_invalid_utf8_is_refused_by_its_line_and_the_rest_is_answered(self) -> None:
+        done = memos("chat", "ada", stdin=b"Hello!\nbad \xff\xfe line\nBye!\n")
+        assert done.returncode == 1 and "Line 2 of standard input is not valid UTF-8" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert memos("search", "ada", "Bye").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["ask", "ada", "  "], "The message is empty"),
+            (["ask", "ada", "word " * 4000], "at most"),
+            (["chat", "ada", "--context", "100000"], "trained for"),
+            (["chat", "ada", "--context", "600"], "at least 1,024"),
+        ],
+    )
+    def test_bad_input_gets_one_sentence(self, arguments: list[str], says: str) -> None:
+        assert says in refused(memos(*arguments))
+
+    def test_a_second_process_is_told_who_has_the_agent(self) -> None:
+        first = subprocess.Popen(
+            [sys.executable, "-c", "from memos.cli import main; main()", "chat", "ada"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                done = memos("search", "ada", "x")
+                if "open" in done.stderr and done.returncode:
+                    break
+                time.sleep(0.2)
+            sentence = refused(memos("ask", "ada", "hello"))
+            assert "ada" in sentence and str(first.pid) in sentence
+        finally:
+            first.communicate()
+
+    def test_a_killed_process_loses_nothing_that_was_shown(self) -> None:
+        command = [sys.executable, "-c", "from memos.cli import main; main()", "chat", "ada", "--json"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdin and process.stdout
+        process.stdin.write(b"Tell me a long story about a fox, please.\n")
+        process.stdin.flush()
+        said = ""
+        for line in process.stdout:
+            event = json.loads(line)
+            said += event["text"] if event["event"] == "SpeechDelta" else ""
+            if len(said) > 20:
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        done = memos("context", "ada")
+        assert done.returncode == 0
+        if said:
+            assert "cut off" in done.stderr
+            rows = [json.loads(line) for line in memos("search", "ada", said, "--json").stdout.splitlines()]
+            assert any(row["content"].startswith(said) for row in rows if row["kind"] == "speech" or "content" in row)
+
+
+def readme_commands() -> list[str]:
+    """Every `memos …` line in the README's code blocks."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", text, re.S)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("memos ")]
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(readme_commands()) >= 8
+
+
+@pytest.mark.parametrize("line", readme_commands())
+def test_every_command_of_the_readme_is_understood(line: str) -> None:
+    """Its command, options and arguments parse; those that need no chat model are run, too."""
+    import click
+
+    from memos.cli import cli
+
+    words = shlex.split(line)[1:]
+    command: click.Command = cli
+    name = "memos"
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command, info_name=name), words[0])
+        assert found is not None, f"{line}: there is no {words[0]}"
+        command, name, words = found, words[0], words[1:]
+    command.make_context(name, list(words), resilient_parsing=False)
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"make ([a-z-]+)", text))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {"chat", "test", "demo", "check"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.M), target
