@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from memos.agents.composition import ingest_into, load_model, open_database
-from memos.errors import InputError
+from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Speech
 from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
@@ -29,6 +29,9 @@ from memos.tools import SYSTEM_CALLS
 if TYPE_CHECKING:
     from memos.ingest.pipeline import IngestEvent, IngestFinished
     from memos.storage.database import AgentStorage, Database
+
+
+IDLE_SECONDS = 2.0  # after a turn, before work is done that the user did not ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Agent:
         self._model = model
         self._owns_model = owns_model
         self._turn = threading.Lock()
+        self._idle = threading.Timer(0, self._index)
         self.kernel, self.start_events = self._boot(tools)
 
     def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
@@ -182,13 +186,10 @@ class Agent:
         Raises:
             InputError: the message is empty, too long, or another turn is running; nothing was stored.
         """
-        if not self._turn.acquire(blocking=False):
-            raise InputError(f"Agent {self.name} is busy with another message.")
-        try:
+        with self._alone():
             yield from self.kernel.controller.turn(text)
-            yield from self._index()
-        finally:
-            self._turn.release()
+            yield from (Notice(notice) for notice in self._database.take_notices())
+        self._index_when_idle()
 
     def ask(self, text: str) -> Reply:
         """Say something and wait for the answer."""
@@ -200,10 +201,27 @@ class Agent:
         """End the running turn between two tokens; what was said so far is kept. From any thread."""
         self.kernel.controller.cancel()
 
-    def _index(self) -> Iterator[Event]:
-        """Bring the search index up to date while the user reads."""
-        self._storage.archival.index_pending()
-        yield from (Notice(text) for text in self._database.take_notices())
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One turn or edit at a time; a second one is refused rather than queued."""
+        if not self._turn.acquire(blocking=False):
+            raise InputError(f"Agent {self.name} is busy with another message.")
+        try:
+            self._idle.cancel()
+            yield
+        finally:
+            self._turn.release()
+
+    def _index_when_idle(self) -> None:
+        """Bring the search index up to date while the user reads; a search that comes first does it itself."""
+        self._idle = threading.Timer(IDLE_SECONDS, self._index)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def _index(self) -> None:
+        # What goes wrong here comes up again at the next search, which tells the user.
+        with suppress(MemosError):
+            self._storage.archival.index_pending()
 
     # ---------------------------------------------------------------------------------------- memory
 
@@ -218,7 +236,8 @@ class Agent:
         Raises:
             BlockError: no such block, or over its limit; nothing is changed.
         """
-        return tuple(self.kernel.controller.edit_block(label, text))
+        with self._alone():
+            return tuple(self.kernel.controller.edit_block(label, text))
 
     @property
     def recall(self) -> RecallStorage:
@@ -249,7 +268,8 @@ class Agent:
 
     def evict(self) -> tuple[Event, ...]:
         """Page the oldest turns out now, rather than at the next flush."""
-        return tuple(self.kernel.queue.evict("asked"))
+        with self._alone():
+            return tuple(self.kernel.queue.evict("asked"))
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far."""
@@ -259,6 +279,9 @@ class Agent:
 
     def close(self) -> None:
         """Give agent, database and model free. Closing twice is fine."""
+        self._idle.cancel()
+        if self._idle.is_alive():
+            self._idle.join()
         self._storage.close()
         self._database.close()
         if self._owns_model:

@@ -231,13 +231,18 @@ class Controller:
             prompt, grammar, limit=limit, sampling=self._sampling, cancelled=self._cancel.is_set
         )
         end: Generated | None = None
-        for item in items:
-            if isinstance(item, Reading):
-                yield events.Progress("reading", item.done, item.total)
-            elif isinstance(item, Generated):
-                end = item
-            else:
-                yield from speech.feed(item.text)
+        try:
+            for item in items:
+                if isinstance(item, Reading):
+                    yield events.Progress("reading", item.done, item.total)
+                elif isinstance(item, Generated):
+                    end = item
+                else:
+                    yield from speech.feed(item.text)
+        except BaseException:  # whoever listens has left (GeneratorExit), or the model failed
+            if speech.message is not None:
+                self._queue.admit(speech.finish(State.CUT, (), ""))
+            raise
         if end is None:
             raise ModelError("The model ended without a result.")
         yield events.Step("call", end.evaluated, end.reused, len(end.tokens), end.decodes, end.seconds)

@@ -83,7 +83,7 @@ def _prompted() -> Iterator[str]:
         import readline  # noqa: F401 - gives input() a history and editing
     while True:
         try:
-            text = input(click.style("you> ", bold=True)).strip()
+            text = input("you> ").strip()
         except EOFError:
             click.echo(err=True)
             return

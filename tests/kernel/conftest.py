@@ -25,6 +25,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.database = Database.open(folder)
         self.started: list[Event] = []
+        self.killed: list[Iterator[Event]] = []
         self.open()
 
     def open(
@@ -54,6 +55,17 @@ class Bench:
 
     def say(self, text: str) -> list[Event]:
         return list(self.kernel.controller.turn(text))
+
+    def say_until(self, text: str, stop: Callable[[Event], bool]) -> list[Event]:
+        """Talk, and let the process be killed at the first event that `stop` names: nothing runs after it."""
+        turn = self.kernel.controller.turn(text)
+        self.killed.append(turn)  # a generator that is still referred to is never closed
+        happened = []
+        for event in turn:
+            happened.append(event)
+            if stop(event):
+                break
+        return happened
 
     def view(self) -> str:
         return self.model.text(self.kernel.queue.context.tokens)

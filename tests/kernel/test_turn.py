@@ -137,6 +137,19 @@ def test_cancelling_keeps_what_was_said(bench: Bench, of: Any) -> None:
     assert of(bench.say("and now?"), events.TurnFinished)[0].text == "next"
 
 
+def test_a_listener_who_leaves_early_leaves_a_whole_conversation(bench: Bench) -> None:
+    bench.open([say("one two three"), say("next")])
+    turn = bench.kernel.controller.turn("hi")
+    for event in turn:
+        if isinstance(event, events.SpeechDelta) and event.text.startswith("two"):
+            break
+    turn.close()  # type: ignore[attr-defined]
+    assert "one two" in bench.view()
+    bench.say("and now?")
+    bench.open()
+    assert bench.started == []
+
+
 @pytest.mark.parametrize("text", ["", "   \n"])
 def test_an_empty_message_is_refused_and_not_stored(bench: Bench, text: str) -> None:
     with pytest.raises(InputError, match="empty"):

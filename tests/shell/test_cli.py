@@ -95,7 +95,7 @@ class TestWithAModel:
         monkeypatch.setenv("MEMOS_EMBEDDING", "none")
 
     def test_a_conversation_through_a_pipe_is_kept(self) -> None:
-        done = memos("chat", "ada", stdin="Hello!\n\nMy dog is called Rex.\n".encode())
+        done = memos("chat", "ada", stdin=b"Hello!\n\nMy dog is called Rex.\n")
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) >= 2
         found = memos("search", "ada", "dog")

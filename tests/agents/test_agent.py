@@ -1,0 +1,165 @@
+"""The Python API: one agent, its memory, its lifetime; and its asynchronous twin."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
+from memos.messages import Call
+from memos.testing import ScriptedModel, say
+
+NO_EMBEDDING = {"embedding": "none"}
+
+
+def opened(script: list[Call] | None = None, **options: object) -> Agent:
+    model = options.pop("model", None) or ScriptedModel(script or [])
+    return Agent.open("ada", model=model, **NO_EMBEDDING, **options)  # type: ignore[arg-type]
+
+
+def test_ask_stream_blocks_recall_and_archival() -> None:
+    with opened([say("Hello Ada!"), say("Rex.")]) as agent:
+        assert agent.ask("Hi, I'm Ada. My dog is called Rex.").text == "Hello Ada!"
+        kinds = [type(event).__name__ for event in agent.stream("What is my dog called?")]
+        assert kinds[0] == "MessageStored" and kinds[-1] == "TurnFinished"
+        agent.blocks["user"] = "Name is Ada"  # type: ignore[index]
+        assert agent.blocks["user"].text == "Name is Ada" and list(agent.blocks) == ["user", "assistant"]
+        assert "Rex" in agent.recall.search("Rex").items[0].content
+        note = agent.archival.insert("The locker is number 17.")
+        assert agent.archival.search("locker").items[0].id == note.id
+        assert agent.context().used > 0
+    with opened() as again:
+        assert again.blocks["user"].text == "Name is Ada" and again.recall.count() > 3
+
+
+def test_a_tool_of_ones_own_is_called() -> None:
+    @tool
+    def weather(city: str) -> str:
+        """tell the weather in a city."""
+        return f"Rain in {city}."
+
+    with opened([Call("weather", {"city": "Bern"}), say("It rains.")], tools=[weather]) as agent:
+        reply = agent.ask("How is the weather in Bern?")
+        results = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
+        assert results == ["[result] Rain in Bern."] and str(reply) == "It rains."
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    @tool(name="send_message")
+    def other(text: str) -> str:
+        """something else."""
+        return text
+
+    with pytest.raises(InputError, match="different names"):
+        opened(tools=[other])
+    opened().close()  # the refusal left nothing locked
+
+
+def test_an_agent_is_open_once() -> None:
+    with opened(), pytest.raises(AgentBusy, match="ada"):
+        opened()
+    opened().close()
+
+
+def test_a_second_message_at_once_is_refused() -> None:
+    with opened() as agent:
+        turn = agent.stream("one")
+        next(turn)
+        with pytest.raises(InputError, match="busy"):
+            agent.ask("two")
+        with pytest.raises(InputError, match="busy"):
+            agent.edit_block("user", "x")
+        list(turn)
+        assert agent.ask("three").text
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "..", "-x", "x" * 65])
+def test_a_name_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        Agent.open(name, model=ScriptedModel(), **NO_EMBEDDING)
+
+
+def test_an_unknown_setting_or_block_is_named() -> None:
+    with pytest.raises(InputError, match="no setting 'temprature'"):
+        opened(temprature=1)
+    with opened() as agent, pytest.raises(BlockError, match="no block 'usr'"):
+        agent.blocks["usr"]
+
+
+def test_evicting_by_hand_keeps_everything_in_recall() -> None:
+    with opened() as agent:
+        for number in range(4):
+            agent.ask(f"message {number}")
+        happened = agent.evict()
+        assert any(isinstance(event, events.Evicted) for event in happened)
+        assert len(agent.evictions()) == 1 and agent.recall.count() >= 8
+
+
+@pytest.mark.embedding
+def test_a_folder_is_ingested_and_found(tmp_path: Path) -> None:
+    from memos.errors import ModelNotFound
+    from memos.models.store import resolve
+
+    try:
+        resolve("all-minilm-l6-v2")
+    except ModelNotFound as error:
+        pytest.skip(str(error))
+    (tmp_path / "handbook.md").write_text("# Backups\n\nBackups run every night at 2:30 on the small server.\n")
+    script = [Call("archival_memory_search", {"query": "when do backups run"}), say("At 2:30.")]
+    with Agent.open("ada", model=ScriptedModel(script)) as agent:
+        totals = agent.ingest(tmp_path)
+        assert (totals.read, totals.failed, totals.passages) == (1, 0, 1)
+        reply = agent.ask("When do the backups run?")
+        (result,) = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
+        assert "2:30" in result and "handbook.md > Backups" in result and "showing 1 of 1" in result
+
+
+class Slow(ScriptedModel):
+    """A scripted model that takes its time."""
+
+    def generate(self, *arguments: object, **options: object):  # type: ignore[no-untyped-def, override]
+        for item in super().generate(*arguments, **options):  # type: ignore[arg-type]
+            time.sleep(0.02)
+            yield item
+
+
+def test_the_asynchronous_twin_does_not_block_the_loop() -> None:
+    async def talk() -> tuple[str, int, float]:
+        model = Slow([say("word " * 20)])
+        async with await AsyncAgent.open("ada", model=model, **NO_EMBEDDING) as agent:
+            ticks, longest = 0, 0.0
+
+            async def tick() -> None:
+                nonlocal ticks, longest
+                while True:
+                    before = time.perf_counter()
+                    await asyncio.sleep(0.005)
+                    longest = max(longest, time.perf_counter() - before)
+                    ticks += 1
+
+            ticking = asyncio.create_task(tick())
+            reply = await agent.ask("hello")
+            ticking.cancel()
+            assert (await agent.search_recall("hello")).items
+            assert (await agent.context()).used
+            return reply.text, ticks, longest
+
+    text, ticks, longest = asyncio.run(talk())
+    assert text.startswith("word") and ticks > 10 and longest < 0.3
+
+
+def test_leaving_an_asynchronous_stream_cancels_the_turn() -> None:
+    async def talk() -> str:
+        async with await AsyncAgent.open("ada", model=Slow([say("word " * 200)]), **NO_EMBEDDING) as agent:
+            stream = agent.stream("hello")
+            async for event in stream:
+                if isinstance(event, events.SpeechDelta):
+                    break
+            await stream.aclose()  # type: ignore[attr-defined]
+            (said,) = [m for m in agent.agent.recall.search("word").items if m.kind == "speech"]
+            return said.content
+
+    assert 0 < len(asyncio.run(talk()).split()) < 200
