@@ -39,6 +39,7 @@ from memos.speech import SpeechReader
 from memos.working_context import WorkingContext
 
 CLOCK_PAUSE = timedelta(hours=1)
+CLOSING = 8  # tokens that close a call which was cut off, and by which tokenising it anew may differ
 
 
 @dataclass(slots=True)
@@ -225,7 +226,7 @@ class Controller:
         """Decode one call, showing its words as they come, and act on it."""
         context = self._queue.context
         prompt = context.ready()
-        limit = min(context.reserve, context.window - len(prompt))
+        limit = min(context.reserve, context.window - len(prompt) - CLOSING)
         speech = _Speech(self._recall, turn.number)
         items = self._model.generate(
             prompt, grammar, limit=limit, sampling=self._sampling, cancelled=self._cancel.is_set

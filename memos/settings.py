@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MEMOS_", extra="ignore", frozen=True)
 
     model: str = Field("qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file")
-    embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, or a folder")
+    embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, a folder, or none for words only")
     context: int = Field(4096, description="window in tokens")
     database: str = Field("", description="SQLAlchemy URL; empty: memos.db in the data folder")
 

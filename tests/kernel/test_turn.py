@@ -164,10 +164,12 @@ def test_a_message_longer_than_the_window_is_refused_with_both_numbers(bench: Be
 
 
 def test_the_longest_message_that_is_admitted_is_answered(bench: Bench, of: Any) -> None:
-    bench.open()
+    bench.open([say("word " * 900)] * 3)
     for _ in range(3):
         happened = bench.say("word " * bench.kernel.queue.longest_message)
         assert of(happened, events.TurnFinished)[0].reason == "spoke"
+        assert of(happened, events.Speech)[0].cut, "a reply that does not end is cut, and fits"
+        assert bench.kernel.ledger().used <= 1024
 
 
 def test_a_window_that_cannot_hold_the_agent_is_refused(bench: Bench) -> None:
