@@ -1,10 +1,11 @@
 """The scripted session: twelve facts told in passing, long evicted, asked for at the end and after a restart.
 
-    python -m bench.demo [--model NAME] [--context 2048] [--seed 0] [--home DIR]
+    python -m bench.demo [--model NAME] [--context 2048] [--seed 0] [--turns 36] [--home DIR]
 
 Each phase is a process of its own: `talk` holds the conversation and asks every fact once; `again` opens the agent
 anew and asks every fact in other words. A fact counts as recalled if both answers are right. The judge is a list of
-words, no model: see `right` in demo_session.json.
+words, no model: see `right` in demo_session.json. With `--home`, a session that was interrupted goes on where its
+last stored message is; what was said and called is then counted from storage, tokens from the processes that ended.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from bench.machine import describe, write
 from memos import Agent, events
+from memos.messages import Kind
 
 SESSION = Path(__file__).parent / "demo_session.json"
 PHASES = ("talk", "again")
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--turns", type=int, default=36, help="of the conversation, before the questions")
     parser.add_argument("--home", type=Path, help="data folder; by default a temporary one")
     parser.add_argument("--out", default="demo", help="name of the result")
     parser.add_argument("--phase", choices=PHASES, help=argparse.SUPPRESS)
@@ -51,6 +54,7 @@ def main() -> None:
 def _in_process(phase: str, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.demo", "--phase", phase, "--model", options.model]
     command += ["--context", str(options.context), "--seed", str(options.seed), "--home", str(options.home)]
+    command += ["--turns", str(options.turns)]
     # Standard error shows the session as it goes; the last line of standard output is the result.
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -64,11 +68,12 @@ def run_phase(options: argparse.Namespace) -> dict[str, Any]:
     session = json.loads(SESSION.read_text(encoding="utf-8"))
     settings = {"context": options.context, "seed": options.seed, "folder": options.home}
     with Agent.open("demo", model=options.model, **settings) as agent:
+        session["turns"] = session["turns"][: options.turns]
         return follow(agent, session, options.phase)
 
 
 def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
-    """Hold one phase of the session with an open agent.
+    """Hold one phase of the session with an open agent, from where it was interrupted.
 
     Returns:
         Counts by name, and for every fact the question, the answer and whether it was right.
@@ -76,19 +81,59 @@ def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
     tally = Tally(agent)
     started = time.perf_counter()
     if phase == "talk":
+        said = {message.content for message in agent.recall.since(0) if message.kind is Kind.USER}
         for text in session["turns"]:
-            tally.say(text)
+            if text not in said:
+                tally.say(text)
     answers = []
     for fact in session["facts"]:
         question = fact["ask" if phase == "talk" else "ask_again"]
+        in_view = told_in_view(agent, session["turns"][fact["told"] - 1])
         answer = tally.say(question)
-        answers.append({"told": fact["told"], "question": question, "answer": answer, "right": judge(answer, fact)})
+        answers.append(
+            {
+                "told": fact["told"],
+                "question": question,
+                "answer": answer,
+                "right": judge(answer, fact),
+                "telling_in_view": in_view,
+            }
+        )
     return {
         "phase": phase,
         **tally.counts,
-        "calls": dict(tally.calls),
+        "stored": stored_counts(agent),
         "answers": answers,
         "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def told_in_view(agent: Agent, text: str) -> bool:
+    """Whether the message that told a fact is still in the queue."""
+    entries = agent.kernel.queue.context.entries
+    first = entries[0].message_id if entries else 0
+    return any(message.content == text for message in agent.recall.since(first))
+
+
+def stored_counts(agent: Agent) -> dict[str, Any]:
+    """What the whole session came to, from storage: turns, evictions, calls by name, tokens through the queue."""
+    calls: Counter[str] = Counter()
+    tokens = 0
+    messages = agent.recall.since(0)
+    for message in messages:
+        tokens += len(agent.kernel.queue.entry(message).tokens)
+        if message.kind is Kind.SPEECH:
+            calls["send_message"] += 1
+        elif message.kind is Kind.CALL:
+            calls[json.loads(message.content)["function"]] += 1
+    evictions = agent.evictions()
+    return {
+        "turns": sum(message.kind is Kind.USER for message in messages),
+        "evictions": len(evictions),
+        "model_summaries": sum(eviction.source == "model" for eviction in evictions),
+        "prefetches": sum(message.kind is Kind.PAGE for message in messages),
+        "queue_tokens": tokens,
+        "calls": dict(calls),
     }
 
 
@@ -103,18 +148,13 @@ class Tally:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self.calls: Counter[str] = Counter()
+        self._turns = 0
         self.counts: dict[str, int] = dict.fromkeys(
             (
-                "turns",
-                "evictions",
-                "model_summaries",
                 "invalid_calls",
                 "failed_calls",
                 "overflows",
-                "prefetches",
                 "facts_noted",
-                "queue_tokens",
                 "evaluated_tokens",
                 "reused_tokens",
                 "generated_tokens",
@@ -126,9 +166,8 @@ class Tally:
     def say(self, text: str) -> str:
         """One turn; returns what the agent said."""
         said = ""
-        self.counts["turns"] += 1
-        print(f"\n[{self.counts['turns']}] user: {text}", file=sys.stderr)
-        before = self._agent.context().used
+        self._turns += 1
+        print(f"\n[{self._turns}] user: {text}", file=sys.stderr)
         for event in self._agent.stream(text):
             self._count(event)
             line = _shown(event)
@@ -136,28 +175,16 @@ class Tally:
                 print(f"     {line}", file=sys.stderr, flush=True)
             if isinstance(event, events.TurnFinished):
                 said = event.text
-                grown = event.used - before
-                self.counts["queue_tokens"] += max(0, grown)
         return said
 
     def _count(self, event: events.Event) -> None:
         counts = self.counts
         window = self._agent.context().window
         match event:
-            case events.Evicted(source=source, tokens=tokens):
-                counts["evictions"] += 1
-                counts["queue_tokens"] += tokens
-                counts["model_summaries"] += source == "model"
-            case events.CallStarted(name=name):
-                self.calls[name] += 1
-            case events.Speech():
-                self.calls["send_message"] += 1
             case events.CallInvalid():
                 counts["invalid_calls"] += 1
             case events.CallFinished(ok=False):
                 counts["failed_calls"] += 1
-            case events.PagedIn():
-                counts["prefetches"] += 1
             case events.Probed(question=question, evaluated=evaluated, led_to=led_to):
                 counts["probe_tokens"] += evaluated
                 counts["facts_noted"] += question == "fact" and bool(led_to)
@@ -196,15 +223,16 @@ def combine(parts: list[dict[str, Any]], options: argparse.Namespace) -> dict[st
     both = [first["right"] and second["right"] for first, second in zip(talk["answers"], again["answers"], strict=True)]
     misses = [a for part in parts for a in part["answers"] if not a["right"]]
     summed = {key: talk[key] + again[key] for key in talk if isinstance(talk[key], int) and key != "phase"}
-    command = f"python -m bench.demo --model {options.model} --context {options.context} --seed {options.seed}"
+    asked = f"--context {options.context} --seed {options.seed} --turns {options.turns}"
+    command = f"python -m bench.demo --model {options.model} {asked}"
     return {
         **describe(command),
         "model": options.model,
         "window": options.context,
         "seed": options.seed,
+        **again["stored"],
         **summed,
-        "calls": dict(Counter(talk["calls"]) + Counter(again["calls"])),
-        "window_fills": round(summed["queue_tokens"] / options.context, 1),
+        "window_fills": round(again["stored"]["queue_tokens"] / options.context, 1),
         "planted": len(both),
         "recalled": sum(both),
         "recalled_at_the_end": sum(a["right"] for a in talk["answers"]),
