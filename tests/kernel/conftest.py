@@ -71,6 +71,8 @@ class Bench:
         return self.model.text(self.kernel.queue.context.tokens)
 
     def close(self) -> None:
+        for turn in self.killed:
+            turn.close()  # type: ignore[attr-defined]
         self.stored.close()
         self.database.close()
 
