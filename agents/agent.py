@@ -111,6 +111,7 @@ class Agent:
             prefetch=wanted.prefetch,
             prefetch_threshold=wanted.prefetch_threshold,
             memory_threshold=wanted.memory_threshold,
+            answer_threshold=wanted.answer_threshold,
             note_facts=wanted.note_facts,
             fact_threshold=wanted.fact_threshold,
         )
@@ -120,7 +121,9 @@ class Agent:
             wanted.top_p,
             wanted.min_p,
             wanted.seed,
-            wanted.longest_repeat,
+            wanted.dry_multiplier,
+            wanted.dry_base,
+            wanted.dry_allowed_length,
         )
         storage = Storage(stored.recall, stored.archival, stored.state)
         *events, kernel = boot(self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling)

@@ -7,7 +7,7 @@ this turn that may not be repeated. It does not know how a grammar is compiled o
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from memos.functions import Tool
@@ -17,14 +17,8 @@ from memos.speech import FUNCTION as SPEECH
 from memos.working_context import WorkingContext
 
 ARCHIVAL_SEARCH = "archival_memory_search"
-MEMORY_CALLS = (
-    "core_memory_append",
-    "core_memory_replace",
-    "conversation_search",
-    "conversation_search_date",
-    "archival_memory_insert",
-    ARCHIVAL_SEARCH,
-)
+SEARCHES = frozenset({"conversation_search", "conversation_search_date", ARCHIVAL_SEARCH})
+SAVES = frozenset({"core_memory_append", "core_memory_replace", "archival_memory_insert"})
 LEAST_SPACE = 10  # tokens; a block with less is full
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 
@@ -35,7 +29,7 @@ def admit(
     made: Sequence[Call],
     *,
     only: Sequence[str] = (),
-    without: Sequence[str] = (),
+    without: Collection[str] = (),
 ) -> CallGrammar:
     """The grammar of one step.
 
@@ -57,9 +51,9 @@ def admit(
             continue
         schema = _narrow(tool, working)
         if schema is not None:
-            functions.append(FunctionSpec(tool.name, schema))
+            functions.append(FunctionSpec(tool.name, schema, prose=tool.name == SPEECH))
     if not functions:
-        functions = [FunctionSpec(t.name, t.schema) for t in tools if t.name == SPEECH]
+        functions = [FunctionSpec(t.name, t.schema, prose=True) for t in tools if t.name == SPEECH]
     return CallGrammar(tuple(functions), tuple(made))
 
 

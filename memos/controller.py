@@ -15,18 +15,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import ARCHIVAL_SEARCH, MEMORY_CALLS, admit
+from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES, admit
 from memos.errors import BlockError, ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
-from memos.pager import Pager
+from memos.pager import POINTER, Pager, matching
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import (
     ArchivalStorage,
     CallGrammar,
+    Echo,
     Generated,
     LanguageModel,
     Reading,
@@ -38,6 +39,10 @@ from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
 from memos.working_context import WorkingContext
 
+# Tokens in a row, more than of its own words, that a reply may repeat of what this turn brought.
+QUOTES = {Kind.USER: 3, Kind.PAGE: 6, Kind.RESULT: 6}
+UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
+LEAST_PAGE = 48  # tokens; less shows nothing
 CLOCK_PAUSE = timedelta(hours=1)
 CLOSING = 8  # tokens that close a call which was cut off, and by which tokenising it anew may differ
 
@@ -48,7 +53,7 @@ class _Turn:
 
     number: int
     made: list[Call] = field(default_factory=list)
-    without: tuple[str, ...] = ()
+    without: set[str] = field(default_factory=set)
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -132,14 +137,15 @@ class Controller:
     def _take(self, text: str, turn: _Turn) -> Iterator[Event]:
         """Store the message, make room, put it into view, and page in what goes with it."""
         newest = self._recall.search(limit=1)
-        message = self._recall.append(Kind.USER, text, turn=turn.number)
-        yield events.MessageStored(message.id, turn.number, text)
         clock = self._clock_text(newest.items[0] if newest.items else None)
-        needed = self._queue.cost(Kind.USER, text) + (self._queue.cost(Kind.ALERT, clock) if clock else 0)
+        stored = [self._recall.append(Kind.ALERT, clock, turn=turn.number)] if clock else []
+        message = self._recall.append(Kind.USER, text, turn=turn.number)
+        stored.append(message)
+        yield events.MessageStored(message.id, turn.number, text)
+        needed = sum(self._queue.cost(one.kind, one.content) for one in stored)
         yield from self._queue.make_room(needed + self._step_room())
-        self._queue.admit(message)
-        if clock:
-            self._queue.append(Kind.ALERT, clock, turn=turn.number)
+        for one in stored:
+            self._queue.admit(one)
         yield from self._page_in(message, turn)
         yield from self._queue.warn(turn.number)
 
@@ -152,58 +158,88 @@ class Controller:
         return prompts.clock(now)
 
     def _page_in(self, message: Message, turn: _Turn) -> Iterator[Event]:
-        """Prefetch for what the message asks of memory, if it asks; admit memory functions only if it does."""
+        """Prefetch for what the message asks of memory; admit memory functions only where it wants them.
+
+        A small model left to itself searches for, and saves, anything.
+        """
         if not self._policy.prefetch:
             return
-        asked, likeliest = [], 0.0
+        yield events.Progress("remembering", 0, 1)
+        asked, ask, keep = [], 0.0, 0.0
         for answer in self._prober.requests(message.content):
-            likeliest = max(likeliest, answer.probability)
+            if answer.question == "keep":
+                keep = max(keep, answer.probability)
+                yield _probed(answer, "saving" if answer.probability >= self._policy.memory_threshold else "")
+                continue
+            ask = max(ask, answer.probability)
             wanted = answer.probability >= self._policy.prefetch_threshold
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
-        if likeliest < self._policy.memory_threshold:
-            # A small model searches for, and saves, anything. Only documents may be searched for any question.
-            documents = self._archival.document_count() > 0
-            turn.without = tuple(name for name in MEMORY_CALLS if not (documents and name == ARCHIVAL_SEARCH))
-        yield from self._prefetch(" ".join(asked), turn)
+        turn.without = set(SAVES) if keep < self._policy.memory_threshold else set()
+        if ask < self._policy.memory_threshold:
+            # Documents may be searched for any question.
+            turn.without |= SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set())
+        if asked:
+            yield from self._prefetch(" ".join(asked), turn, sure=ask >= self._policy.memory_threshold)
+        yield events.Progress("remembering", 1, 1)
 
-    def _prefetch(self, asked: str, turn: _Turn) -> Iterator[Event]:
+    def _prefetch(self, asked: str, turn: _Turn, *, sure: bool) -> Iterator[Event]:
+        """Page in what tells, or may tell, what the message asks.
+
+        Args:
+            asked: its sentences that ask.
+            turn: searching is not admitted any more if the page tells it.
+            sure: whether it surely asks for what is in memory; if not, the page must tell it more surely.
+        """
         room = min(self._policy.page, self._queue.context.free - self._step_room())
-        if not asked or room < 32:
+        if room < LEAST_PAGE:
             return
-        text, sources = self._pager.prefetch(asked, before_id=self._queue.first_id, in_view=self._in_view(), room=room)
-        if text:
-            page = self._queue.append(Kind.PAGE, text, turn=turn.number)
+        asked = self._pager.cut(asked, room // 3)
+        lines = self._pager.prefetch(asked, before_id=self._queue.first_id, room=room)
+        answer = self._prober.answered([*matching(self._known(), asked), *lines], asked)
+        told = answer.probability >= self._policy.answer_threshold + (0 if sure else UNSURE)
+        helps = told or (sure and answer.probability >= self._policy.answer_threshold - UNSURE)
+        yield _probed(answer, "answer" if told else "page" if helps else "")
+        if told:
+            turn.without |= SEARCHES
+        if helps and lines:
+            page = self._queue.append(Kind.PAGE, prompts.memory(lines, asked), turn=turn.number)
+            sources = tuple(POINTER.findall("\n".join(lines)))
             yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))
 
-    def _in_view(self) -> list[str]:
-        """Texts of pages and results that are still in the queue."""
-        ids = [e.message_id for e in self._queue.context.entries if e.kind in (Kind.PAGE, Kind.RESULT)]
-        return [found.content for number in ids if (found := self._recall.get(number))]
+    def _known(self) -> list[str]:
+        """The lines of all blocks but the assistant's own."""
+        labels = [block.label for block in self._working.blocks if block.label != "assistant"]
+        return [line for label in labels for line in self._working.lines(label)]
 
     # ------------------------------------------------------------------------------ after the answer
 
     def _keep_facts(self, text: str, turn: _Turn) -> Iterator[Event]:
-        """Keep what the user told and the model did not save: in block `user`, or as a note where that is full.
+        """Keep what the user told and the model did not save, word for word, as notes.
 
-        Runs when the answer is out and the user reads. Sentences are kept word for word.
+        Runs when the answer is out and the user reads.
         """
+        yield events.Progress("noting facts", 0, 1)
         saved = " ".join(str(value) for call in turn.made for value in call.arguments.values())
         for answer in self._prober.facts(text):
             if self._cancel.is_set():
                 return
             keep = answer.probability >= self._policy.fact_threshold and answer.sentence not in saved
-            yield _probed(answer, self._note(answer.sentence) if keep else "")
+            yield _probed(answer, self._note(answer) if keep else "")
             yield from self._drain()
+        yield events.Progress("noting facts", 1, 1)
 
-    def _note(self, sentence: str) -> str:
-        """Keep one sentence; returns where."""
+    def _note(self, fact: Answer) -> str:
+        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
+        where = f"archival:{self._archival.insert(prompts.note(fact.sentence)).id}"
+        if len(self._model.tokenize(fact.sentence)) > self._policy.block // 12:
+            return where
         try:
-            self._working.append("user", sentence, by="kernel")
-            return "block user"
+            self._working.append("user", fact.sentence, by="kernel")
         except BlockError:  # full, or the user has taken the block away
-            return f"archival:{self._archival.insert(sentence).id}"
+            return where
+        return f"block user and {where}"
 
     # --------------------------------------------------------------------------------------- one step
 
@@ -229,7 +265,12 @@ class Controller:
         limit = min(context.reserve, context.window - len(prompt) - CLOSING)
         speech = _Speech(self._recall, turn.number)
         items = self._model.generate(
-            prompt, grammar, limit=limit, sampling=self._sampling, cancelled=self._cancel.is_set
+            prompt,
+            grammar,
+            limit=limit,
+            sampling=self._sampling,
+            cancelled=self._cancel.is_set,
+            echoes=self._echoes(turn),
         )
         end: Generated | None = None
         try:
@@ -253,6 +294,14 @@ class Controller:
             turn.reason = "cancelled"
         else:
             yield from self._call(turn, end)
+
+    def _echoes(self, turn: _Turn) -> list[Echo]:
+        """What speech should not repeat: earlier speech in view, and whole sentences of what it answers."""
+        own = self._sampling.dry_allowed_length
+        entries = self._queue.context.entries
+        said = [Echo(entry.tokens, own) for entry in entries if entry.kind is Kind.SPEECH]
+        brought = [entry for entry in entries if entry.turn == turn.number and entry.kind in QUOTES]
+        return said + [Echo(entry.tokens, own + QUOTES[entry.kind]) for entry in brought]
 
     def _speak(self, turn: _Turn, speech: _Speech, end: Generated) -> Iterator[Event]:
         whole = end.finish == "stop"

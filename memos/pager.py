@@ -7,7 +7,7 @@ It does not know how search works, who asked, or how the queue is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -107,32 +107,20 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def prefetch(self, text: str, *, before_id: int, in_view: Sequence[str], room: int) -> tuple[str, tuple[str, ...]]:
-        """What a message is likely to need, from out of view, as one page.
+    def prefetch(self, text: str, *, before_id: int, room: int) -> list[str]:
+        """The lines that a message is likely to need, best first. They may stand on an earlier page that is still in
+        view: a small model answers from what is next to the question.
 
         Args:
             text: the user's message.
             before_id: id of the first message in view.
-            in_view: texts of results and pages that are still in view; what they show is not repeated.
-            room: tokens that the page may have.
-
-        Returns:
-            The page's text and the pointers it shows; empty where nothing matches or nothing fits.
+            room: tokens that they may have on a page that says `text` again.
         """
-        seen = {pointer for view in in_view for pointer in POINTER.findall(view)}
         passages = self._archival.search(text, limit=3)
         messages = self._recall.search(text, limit=4, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
-        candidates = [(f"archival:{p.id}", passage_line(p)) for p in passages.items]
-        candidates += [
-            (f"recall:{m.id}", prompts.line(replace(m, content=excerpt(m.content, text)))) for m in messages.items
-        ]
-        lines = [line for pointer, line in candidates if pointer not in seen]
-        head = self._count(prompts.memory(())) + 2
-        shown = self.fit(lines, room - head)
-        if not shown:
-            return "", ()
-        page = prompts.memory(shown)
-        return page, tuple(POINTER.findall(page))
+        lines = [passage_line(passage) for passage in passages.items]
+        lines += [prompts.line(replace(m, content=excerpt(m.content, text))) for m in messages.items]
+        return self.fit(lines, room - self._count(prompts.memory((), text)) - 2)
 
 
 def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:
@@ -148,6 +136,12 @@ def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:
     best = max(range(len(parts)), key=lambda index: (shared[index], -index))
     shown = " ".join(parts[best : best + sentences_shown])
     return ("… " if best else "") + shown + (" …" if best + sentences_shown < len(parts) else "")
+
+
+def matching(lines: Iterable[str], query: str) -> list[str]:
+    """The lines that share a word with a query."""
+    wanted = _stems(query)
+    return [line for line in lines if wanted & _stems(line)]
 
 
 def _stems(text: str) -> set[str]:

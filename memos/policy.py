@@ -27,8 +27,10 @@ class KernelSettings:
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
         max_steps: calls in one turn, the closing speech included.
         prefetch: page in what a message asks about the past.
-        prefetch_threshold: probability that a message asks something of memory, from which pages come in.
-        memory_threshold: the same probability from which memory functions are admitted; 0: always.
+        prefetch_threshold: probability that a message asks something of memory, from which memory is searched.
+        memory_threshold: the same from which the model may search by itself, and the probability that a message
+            asks to keep something from which it may save; 0: always.
+        answer_threshold: probability that a page answers the message, from which the model is to answer from it.
         note_facts: keep what the user tells in passing and the model does not save.
         fact_threshold: probability of a fact from which a sentence is kept.
     """
@@ -43,7 +45,8 @@ class KernelSettings:
     max_steps: int = 6
     prefetch: bool = True
     prefetch_threshold: float = 0.3
-    memory_threshold: float = 0.5
+    memory_threshold: float = 0.7
+    answer_threshold: float = 0.5
     note_facts: bool = True
     fact_threshold: float = 0.5
 

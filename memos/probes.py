@@ -2,7 +2,9 @@
 
 A small model seldom saves by itself what it will need later, and seldom searches where it should. Asked about one
 sentence under a prompt of its own, the same model knows a fact, or a question about the user's own past, when it
-sees one. Owns these two questions. It does not know what becomes of the answers.
+sees one. And it
+knows whether notes answer a question, where in the conversation it would rather search once more. Owns these three
+questions. It does not know what becomes of the answers.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ class Answer:
     """What the model thinks of one sentence.
 
     Args:
-        question: `fact` or `request`.
-        sentence: the sentence.
-        probability: that it is one.
+        question: `fact`, `ask`, `keep` or `answer`.
+        sentence: the sentence that it was asked of.
+        probability: that it tells a fact, asks for one, asks to keep one, is answered.
         evaluated: tokens that asking cost.
     """
 
@@ -47,37 +49,51 @@ class Prober:
         self._model = model
         self._fact = self._prefix(prompts.FACT_PROBE, prompts.FACT_EXAMPLES)
         self._request = self._prefix(prompts.REQUEST_PROBE, prompts.REQUEST_EXAMPLES)
+        examples = [(prompts.notes(notes, question), reply) for notes, question, reply in prompts.ANSWER_EXAMPLES]
+        self._answer = self._prefix(prompts.ANSWER_PROBE, examples, quoted=False)
 
     def facts(self, text: str) -> Iterator[Answer]:
         """For every sentence that is no question: does it tell a lasting fact about the user?"""
         statements = [part for part in sentences(text) if not part.endswith(_QUESTION)]
-        yield from self._ask("fact", self._fact, statements, prompts.FACT_OPTIONS)
+        for sentence, likelihood, evaluated in self._sort(self._fact, statements, prompts.FACT_OPTIONS):
+            yield Answer("fact", sentence, likelihood[0], evaluated)
 
     def requests(self, text: str) -> Iterator[Answer]:
-        """For every question, and the last sentence: does it ask for what was told before?"""
+        """For every question, and the last sentence: does it ask for what was told before, or to keep something?"""
         parts = sentences(text)
         asking = [part for part in parts[:-1] if part.endswith(_QUESTION)] + parts[-1:]
-        yield from self._ask("request", self._request, asking, prompts.REQUEST_OPTIONS)
+        for sentence, likelihood, evaluated in self._sort(self._request, asking, prompts.REQUEST_OPTIONS):
+            yield Answer("ask", sentence, likelihood[0], evaluated)
+            yield Answer("keep", sentence, likelihood[1], 0)
 
-    def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
+    def answered(self, notes: Sequence[str], question: str) -> Answer:
+        """Do these notes tell the answer to the question? Notes beyond the room of a probe are left out."""
+        for count in range(len(notes), 0, -1):
+            asked = self._question(prompts.notes(notes[:count], question), quoted=False)
+            if len(self._answer) + len(asked) <= self._model.probe_room:
+                probability = self._model.choose(self._answer + asked, prompts.ANSWER_OPTIONS)[0]
+                return Answer("answer", question, probability, len(asked))
+        return Answer("answer", question, 0.0, 0)
+
+    def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]], *, quoted: bool = True) -> tuple[int, ...]:
         scaffold = self._model.scaffold
         tokens = scaffold.open + self._model.tokenize(instruction) + scaffold.system_to_user
         for sentence, reply in examples:
-            tokens += self._question(sentence) + self._model.tokenize(reply) + scaffold.model_to_user
+            tokens += self._question(sentence, quoted=quoted) + self._model.tokenize(reply) + scaffold.model_to_user
         return tokens
 
-    def _question(self, sentence: str) -> tuple[int, ...]:
-        return self._model.tokenize(f'"{sentence}"') + self._model.scaffold.user_to_model
+    def _question(self, text: str, *, quoted: bool = True) -> tuple[int, ...]:
+        text = f'"{text}"' if quoted else text
+        return self._model.tokenize(text) + self._model.scaffold.user_to_model
 
-    def _ask(
-        self, name: str, prefix: tuple[int, ...], asked: Sequence[str], options: Sequence[str]
-    ) -> Iterator[Answer]:
-        """The probability of the first option for each sentence."""
+    def _sort(
+        self, prefix: tuple[int, ...], asked: Sequence[str], options: Sequence[str]
+    ) -> Iterator[tuple[str, tuple[float, ...], int]]:
+        """For each sentence the probabilities of the options, and the tokens that asking cost."""
         for sentence in asked[:MOST_SENTENCES]:
             question = self._question(sentence)
             if len(prefix) + len(question) <= self._model.probe_room:
-                probability = self._model.choose(prefix + question, options)[0]
-                yield Answer(name, sentence, probability, len(question))
+                yield sentence, self._model.choose(prefix + question, options), len(question)
 
 
 def sentences(text: str) -> list[str]:

@@ -34,8 +34,8 @@ FACT_OPTIONS = ("Yes", "No")
 REQUEST_PROBE = """You sort the sentences that a person says to their assistant. Answer with one word:
 Fact: it tells a lasting fact about the person's own life (name, family, friends, pets, home, work, health, dates, \
 plans, tastes, hobbies, belongings).
-Ask: it asks for something about the person's own life or about what was said earlier, or to remember, correct or \
-forget something.
+Ask: it asks for something about the person's own life or about what was said earlier.
+Keep: it tells the assistant to remember, note, correct or forget something.
 Talk: anything else, such as small talk, moods, passing events, general questions and general knowledge."""
 REQUEST_EXAMPLES = (
     ("My cousin Tom keeps bees.", "Fact"),
@@ -53,10 +53,41 @@ REQUEST_EXAMPLES = (
     ("Who is my doctor?", "Ask"),
     ("I usually cycle to the clinic where I work as a nurse.", "Fact"),
     ("What would you cook for six people?", "Talk"),
-    ("Please remember that my locker is number 17.", "Ask"),
+    ("Please remember that my locker is number 17.", "Keep"),
     ("Can you explain how a fridge works?", "Talk"),
+    ("No, I said Lyon, not Paris; please correct that.", "Keep"),
+    ("Which colour did I want for the door?", "Ask"),
+    ("Could you make a note that I am away in May?", "Keep"),
+    ("Why do people paint doors red?", "Talk"),
+    ("Forget what I told you about the car.", "Keep"),
 )
-REQUEST_OPTIONS = ("Ask", "Fact", "Talk")
+REQUEST_OPTIONS = ("Ask", "Keep", "Fact", "Talk")
+
+ANSWER_PROBE = (
+    "You check whether notes tell the answer to a person's question. Answer Yes if the answer stands in the notes, "
+    "No if it does not, even if they speak of something similar."
+)
+ANSWER_EXAMPLES = (
+    (("My cousin Tom keeps bees.", "The bus was late again."), "What does my cousin do?", "Yes"),
+    (("I read a book about volcanoes yesterday.", "My cousin Tom keeps bees."), "Where did I grow up?", "No"),
+    (
+        ("We went home early because our son Leo starts school on Monday.", "I have been vegetarian since school."),
+        "What is the name of my son?",
+        "Yes",
+    ),
+    (
+        ("I usually cycle to the clinic where I work as a nurse.", "The bicycle needs new brakes."),
+        "What is my bicycle called?",
+        "No",
+    ),
+    (
+        ("We had soup and talked about the war in the old days.", "My aunt Vera moved to Lyon in 2019."),
+        "When did Vera move?",
+        "Yes",
+    ),
+    (("My doctor gave me a lollipop.", "The lift was out of order."), "Who is my doctor?", "No"),
+)
+ANSWER_OPTIONS = ("Yes", "No")
 
 SUMMARY = (
     "[system] The conversation above will leave your view. Sum it up for yourself in one paragraph of plain "
@@ -84,7 +115,8 @@ Functions:
 
 Rules:
 - To talk, call send_message. Answer what was asked, with real content, in two or three sentences, as a friend \
-who knows a lot would.
+who knows a lot would. When they only tell something, say what you think of it. Their life is theirs: say "you" \
+and "your".
 - {_SAVE_WHEN_ASKED if facts_are_noted else _SAVE_FACTS}
 - When they ask about something said earlier that is not in view, first call conversation_search with a few key words.
 - Lines in [brackets] are notes from the system, not from the person: use what they say.
@@ -93,6 +125,7 @@ Examples:
 {_ASKED_TO_SAVE if facts_are_noted else _TOLD} -> {_SAVED}
 Which city did I say I live in? -> {_example("conversation_search", query="city live moved")}
 Why is the sky blue? -> {_example("send_message", message=_SKY)}
+I baked bread today and it came out flat. -> {_example("send_message", message=_BREAD)}
 """
 
 
@@ -108,6 +141,8 @@ _SAVED = Call("core_memory_append", {"label": "user", "content": "Lives in Oslo"
 _TOLD = "I moved to Oslo last week!"
 _ASKED_TO_SAVE = "Please remember that I live in Oslo."
 _SKY = "Air scatters blue light far more than red, so from every side it is the blue that reaches your eyes."
+
+_BREAD = "Oh no, after all your work! Old yeast is often the reason. Did your dough rise before you baked it?"
 
 
 def _example(name: str, **arguments: str) -> str:
@@ -125,8 +160,9 @@ def summary(text: str) -> str:
 
 
 def clock(now: datetime) -> str:
-    """Tells the date and time; stands with the first message of a day or after a pause."""
-    return f"[system] It is {now:%A} {now.day} {now:%B %Y}, {now:%H:%M}."
+    """Date and time; stands before the first message of a day or after a pause. Behind it, it is what the model
+    answers; see docs/prompts.md."""
+    return f"[{now:%A} {now.day} {now:%B %Y}, {now:%H:%M}]"
 
 
 def pressure() -> str:
@@ -139,9 +175,20 @@ def result(text: str) -> str:
     return f"[result] {text}"
 
 
-def memory(lines: Iterable[str]) -> str:
-    """Pages that the kernel put into the queue."""
-    return "[memory of earlier talks; answer from it if it tells]\n" + "\n".join(lines)
+def notes(lines: Iterable[str], question: str) -> str:
+    """What is asked of the model to find out whether notes answer a question."""
+    return "Notes:\n" + "\n".join(f"- {line}" for line in lines) + f"\nQuestion: {question}"
+
+
+def memory(lines: Iterable[str], question: str) -> str:
+    """Pages that the kernel put into the queue.
+
+    Args:
+        lines: what they show.
+        question: what they are to answer; said again, or the model takes the last line for the question.
+    """
+    told = "[memory of earlier talks]\n" + "\n".join(lines)
+    return f'{told}\n[system] Answer the person from this memory, addressing them as "you": {question}'
 
 
 def edited(label: str, text: str) -> str:
@@ -149,9 +196,9 @@ def edited(label: str, text: str) -> str:
     return f"[system] The user edited block {label}. It now says: {text or '(empty)'}"
 
 
-def noted(where: str, sentence: str) -> str:
-    """The kernel kept a sentence of the user's."""
-    return f'[system] Noted in {where}: "{sentence}"'
+def note(sentence: str) -> str:
+    """A sentence of the user's as a note in archival storage, spoken by them as a message in recall is."""
+    return f"user: {sentence}"
 
 
 def cut_off() -> str:

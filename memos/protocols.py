@@ -20,14 +20,17 @@ from memos.messages import Block, Call, Eviction, Found, Kind, Message, Passage,
 class Sampling:
     """How the next token is chosen among those the grammar admits.
 
+    It holds for prose, i.e. what is said to a person; everything else in a call is decoded greedily.
+
     Args:
         temperature: 0 is greedy.
         top_k: keep the k likeliest tokens; 0 keeps all.
         top_p: keep the likeliest tokens that together have this probability (nucleus sampling).
         min_p: drop tokens less likely than this share of the likeliest.
         seed: of the random generator; the same seed, prompt and model give the same words.
-        longest_repeat: no run of more tokens than this is copied from the prompt, where the grammar leaves a
-            choice; 0 allows any. Small models otherwise answer by echoing the question.
+        dry_multiplier: how strongly prose is kept from repeating what was said (DRY sampling); 0: not at all.
+        dry_base: by what factor the penalty grows with every token of a repeated run.
+        dry_allowed_length: runs of up to this many tokens may be repeated.
     """
 
     temperature: float = 0.0
@@ -35,7 +38,22 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.05
     seed: int = 0
-    longest_repeat: int = 0
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A text in view that prose should not repeat.
+
+    Args:
+        tokens: the text.
+        allowed: runs of up to this many tokens may be repeated.
+    """
+
+    tokens: tuple[int, ...]
+    allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +82,12 @@ class FunctionSpec:
     Args:
         name: the function's name.
         parameters: JSON schema (an object) of its arguments.
+        prose: whether its arguments are said to a person rather than read by a program.
     """
 
     name: str
     parameters: Mapping[str, Any]
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +189,20 @@ class LanguageModel(Protocol):
         limit: int,
         sampling: Sampling,
         cancelled: Callable[[], bool],
+        echoes: Sequence[Echo] = (),
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; the last item is always one `Generated`.
 
         The resident context becomes `prompt` plus what was generated. A prompt that shares a prefix with
         what is resident costs only the tokens after it: rolling back is asking with a shorter prompt.
+
+        Args:
+            prompt: token ids from the start of the text.
+            grammar: what may be generated.
+            limit: tokens.
+            sampling: how prose is chosen.
+            cancelled: asked between tokens.
+            echoes: what prose should not repeat.
 
         Raises:
             WindowError: prompt and limit exceed the window.

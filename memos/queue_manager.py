@@ -136,7 +136,8 @@ class QueueManager:
     # --------------------------------------------------------------------------------------- pressure
 
     def warn(self, turn: int) -> Iterator[Event]:
-        """Once between evictions, when pressure passes the warning mark: tell the model and the observers."""
+        """Once between evictions, when pressure passes the warning mark: tell the observers, and the model if it is
+        left to save by itself. A small model would answer the warning instead of the user."""
         context = self.context
         pressure = context.used / context.usable
         if self._warned or pressure < self._policy.warning:
@@ -145,7 +146,8 @@ class QueueManager:
         if self.cost(Kind.ALERT, text) > context.free:
             return  # the flush is here already
         self._warned = True
-        self.append(Kind.ALERT, text, turn=turn)
+        if not self._policy.note_facts:
+            self.append(Kind.ALERT, text, turn=turn)
         yield PressureWarning(round(pressure, 4), context.used, context.usable)
 
     def make_room(self, needed: int, *, keep_turn: int | None = None) -> Iterator[Event]:
@@ -172,13 +174,14 @@ class QueueManager:
                 summary, source = self._with_pointers(item, messages), "model"
         if not summary:
             summary = self._plain_summary(messages)
-        yield from self._page_out(cut, leaving, summary, source, reason)
+        yield from self._page_out(leaving, self.context.entries[cut:], summary, source, reason)
 
-    def _page_out(self, cut: int, leaving: Sequence[Entry], summary: str, source: str, reason: str) -> Iterator[Event]:
-        remaining = self.context.entries[cut:]
-        before = self.context.used
-        head = self.head(summary)
-        freed = before - self.context.size_of(head, remaining)
+    def _page_out(
+        self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str, source: str, reason: str
+    ) -> Iterator[Event]:
+        """Record that entries leave, and rewrite the main context without them."""
+        before, after = (self.context.size_of(self.context.fixed, [*leaving, *remaining]), self.head(summary))
+        freed = before - self.context.size_of(after, remaining)
         eviction = Eviction(
             first_id=leaving[0].message_id,
             last_id=leaving[-1].message_id,
@@ -190,7 +193,7 @@ class QueueManager:
         )
         start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
         self._state.record_eviction(eviction, queue_start=start)
-        kept = self.context.rewrite(head, remaining)
+        kept = self.context.rewrite(after, remaining)
         self._warned = False
         yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, summary, source, reason)
         yield PrefixMoved("eviction", kept)
@@ -311,33 +314,22 @@ class QueueManager:
     def _restore(self, entries: list[Entry], messages: list[Message]) -> Iterator[Event]:
         """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
         head = self.head(self._state.summary())
+        if self.context.size_of(head, entries) <= self.context.usable:
+            self.context.rewrite(head, entries)
+            return
+        room = self.context.usable - self.context.size_of(self.head(""), ()) - self._policy.summary
         count = len(entries)
-        for index in range(count + 1):
-            starts_turn = index in (0, count) or entries[index].turn != entries[index - 1].turn
-            if starts_turn and self.context.size_of(head, entries[index:]) <= self.context.usable:
-                break
-        self.context.rewrite(head, entries if index == 0 else ())
-        if index:
-            leaving = entries[:index]
-            summary = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
-            self.context.rewrite(head, ())
-            yield from self._page_out_at_start(leaving, entries[index:], summary)
+        starts = [index for index in range(1, count) if entries[index].turn != entries[index - 1].turn]
+        index = next((start for start in starts if self._size(entries[start:]) <= room), count)
+        leaving = entries[:index]
+        summary = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
+        self.context.rewrite(head, ())
+        yield from self._page_out(leaving, entries[index:], summary, "deterministic", "start")
 
-    def _page_out_at_start(self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str) -> Iterator[Event]:
-        size = sum(len(entry.tokens) for entry in leaving)
-        eviction = Eviction(
-            leaving[0].message_id,
-            leaving[-1].message_id,
-            len(leaving),
-            size,
-            summary,
-            "deterministic",
-            "start",
-        )
-        start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
-        self._state.record_eviction(eviction, queue_start=start)
-        self.context.rewrite(self.head(summary), remaining)
-        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), size, summary, "deterministic", "start")
+    def _size(self, entries: Sequence[Entry]) -> int:
+        """Tokens of entries behind a head, scaffold included."""
+        bare = self.head("")
+        return self.context.size_of(bare, entries) - self.context.size_of(bare, ())
 
     def _stored(self, entries: Sequence[Entry]) -> list[Message]:
         found = (self._recall.get(entry.message_id) for entry in entries)

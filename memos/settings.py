@@ -40,19 +40,22 @@ class Settings(BaseSettings):
     kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
     flash_attention: bool = False
 
-    temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy")
+    temperature: float = Field(0.0, ge=0, le=5, description="of what is said; 0 is greedy, as all calls are")
     top_k: int = Field(40, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     min_p: float = Field(0.05, ge=0, le=1)
     seed: int = Field(0, ge=0)
-    longest_repeat: int = Field(10, ge=0, description="most tokens copied from the window in a row; 0: any")
+    dry_multiplier: float = Field(0.8, ge=0, description="how strongly repeating itself is avoided; 0: not at all")
+    dry_base: float = Field(1.75, ge=1, description="growth of that with every token of a repeated run")
+    dry_allowed_length: int = Field(2, ge=1, description="tokens in a row that may be repeated")
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
     prefetch: bool = Field(True, description="page in what a message asks about the past")
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
-    memory_threshold: float = Field(0.5, ge=0, le=1, description="the same that admits memory functions; 0: always")
+    memory_threshold: float = Field(0.7, ge=0, le=1, description="the same that admits memory functions; 0: always")
+    answer_threshold: float = Field(0.5, ge=0, le=1, description="probability that what was paged in answers")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
 

@@ -13,6 +13,7 @@ from memos.errors import WindowError
 from memos.messages import Call
 from memos.protocols import (
     CallGrammar,
+    Echo,
     Generated,
     Grammar,
     Piece,
@@ -38,11 +39,13 @@ class ScriptedModel:
             the script, become speech.
         window: tokens (words) of the context.
         summaries: what it generates for summaries, in order; afterwards a standard sentence.
-        yes: probability of the first option of a choice; or a function of the prompt's text.
+        yes: probability of the first option of a choice; or a function of the prompt's text, which returns that
+            or one probability an option.
         name: also the fingerprint.
 
     Attributes:
         prompts: every prompt that was read, with what was generated for it.
+        echoes: for every prompt, what its prose was not to repeat.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class ScriptedModel:
         *,
         window: int = 2048,
         summaries: Iterable[str] = (),
-        yes: float | Callable[[str], float] = 0.0,
+        yes: float | Callable[[str], float | Sequence[float]] = 0.0,
         name: str = "scripted",
     ) -> None:
         self._script = iter(script)
@@ -63,6 +66,7 @@ class ScriptedModel:
         self._ids: dict[str, int] = {}
         self._resident: list[int] = []
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        self.echoes: list[tuple[Echo, ...]] = []
         mark = self._intern
         self.scaffold = Scaffold(
             open=(mark("<s>"),),
@@ -107,8 +111,10 @@ class ScriptedModel:
         return "".join(self._words[token] for token in tokens)
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
-        """The scripted probability for the first option; the others share the rest."""
+        """The scripted probability for the first option, and the others share the rest; or those of all."""
         yes = self._yes(self.text(prompt)) if callable(self._yes) else self._yes
+        if isinstance(yes, Sequence):
+            return tuple(yes)
         rest = (1 - yes) / max(1, len(options) - 1)
         return (yes, *(rest for _ in options[1:]))
 
@@ -129,6 +135,7 @@ class ScriptedModel:
         limit: int,
         sampling: Sampling,
         cancelled: Callable[[], bool],
+        echoes: Sequence[Echo] = (),
     ) -> Iterator[Reading | Piece | Generated]:
         """The script's next item, word by word."""
         if len(prompt) + limit > self._window:
@@ -147,6 +154,7 @@ class ScriptedModel:
         tokens = tuple(self._intern(word) for word in done)
         self._resident += tokens
         self.prompts.append((tuple(prompt), tokens))
+        self.echoes.append(tuple(echoes))
         evaluated = len(prompt) - reused
         yield Generated(tokens, "".join(done), finish, evaluated, reused, len(tokens), 0.0)
 

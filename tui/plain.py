@@ -191,11 +191,7 @@ class TextPrinter(Printer):
     def show(self, event: events.Event) -> None:
         match event:
             case events.Progress(task=task, done=done, total=total):
-                if self._talks and total > 200:
-                    sys.stderr.write(f"\r\x1b[2K\x1b[2m  {task} {done:,} of {total:,} tokens\x1b[0m")
-                    sys.stderr.flush()
-                    self._status = True
-                return
+                self._progress(task, done, total)
             case events.SpeechDelta(text=text):
                 self._clear()
                 click.echo(text, nl=False)
@@ -217,6 +213,16 @@ class TextPrinter(Printer):
     def error(self, error: MemosError) -> None:
         self._clear()
         super().error(error)
+
+    def _progress(self, task: str, done: int, total: int) -> None:
+        """A line that the next one takes the place of."""
+        if done >= total:
+            self._clear()
+        elif self._talks and not self._speaking:
+            amount = f"{done:,} of {total:,} tokens" if total > 1 else "…"
+            sys.stderr.write(f"\r\x1b[2K\x1b[2m  {task} {amount}\x1b[0m")
+            sys.stderr.flush()
+            self._status = True
 
     def _note(self, text: str, *, always: bool = False) -> None:
         self._clear()

@@ -12,6 +12,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import llguidance
@@ -23,9 +24,12 @@ from numpy.typing import NDArray
 from memos.errors import ModelError, WindowError
 from memos.inference.grammar import lark
 from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
-from memos.inference.sampler import Repeats, Sampler
+from memos.inference.sampler import Repetition, Sampler, Vocabulary
 from memos.inference.template import scaffold_text
-from memos.protocols import Generated, Grammar, Piece, Reading, Sampling, Scaffold
+from memos.messages import Call
+from memos.protocols import CallGrammar, Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold
+
+LEAST_PROGRESS = 32  # tokens; fewer are read at once
 
 
 class LlamaModel:
@@ -63,6 +67,8 @@ class LlamaModel:
             # llguidance calls a function by the name it had before llama.cpp renamed it.
             warnings.filterwarnings("ignore", message="llama_token_get_attr", category=DeprecationWarning)
             self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
+        pieces = [self._llama.token_bytes(token) for token in range(self._llama.vocabulary_size)]
+        self._vocabulary = Vocabulary(pieces)
         self._mask = llguidance.numpy.allocate_token_bitmask(1, self._guide.vocab_size)
 
     @property
@@ -136,7 +142,7 @@ class LlamaModel:
         total = len(prompt) - keep
         step = self._llama.options.batch
         for start in range(keep, len(prompt), step):
-            if start > keep:
+            if total > LEAST_PROGRESS:
                 yield Reading(start - keep, total)
             if cancelled():
                 break
@@ -194,20 +200,20 @@ class LlamaModel:
         limit: int,
         sampling: Sampling,
         cancelled: Callable[[], bool],
+        echoes: Sequence[Echo] = (),
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
         started = time.perf_counter()
-        matcher = self._matcher(grammar)
+        choice = _Choice(self, grammar, sampling, echoes)
         evaluated = 0
         for item in self._read(prompt, cancelled):
             if isinstance(item, Reading):
                 yield item
             else:
                 evaluated = item
-        repeats = Repeats(prompt, sampling.longest_repeat) if sampling.longest_repeat else None
-        run = _Run(self, matcher, Sampler(sampling), repeats, limit, cancelled)
+        run = _Run(self, choice, limit, cancelled)
         if len(self.resident) == len(prompt):
             yield from run.pieces()
         else:
@@ -222,32 +228,63 @@ class LlamaModel:
             seconds=time.perf_counter() - started,
         )
 
-    def _matcher(self, grammar: Grammar) -> llguidance.LLMatcher:
-        source = lark(grammar)
-        matcher = llguidance.LLMatcher(self._guide, source)
-        if matcher.is_error():
-            raise ModelError(f"The grammar of the functions does not compile: {matcher.get_error()}")
-        return matcher
-
     def _allowed(self, matcher: llguidance.LLMatcher) -> NDArray[np.bool_]:
         llguidance.numpy.fill_next_token_bitmask(matcher, self._mask)
         bits = np.unpackbits(self._mask.view(np.uint8)[0], bitorder="little")
         return bits[: self._llama.vocabulary_size].astype(bool)
 
 
+class _Choice:
+    """Which tokens come next: those that the grammar forces, else the one that is sampled."""
+
+    def __init__(self, model: LlamaModel, grammar: Grammar, sampling: Sampling, echoes: Sequence[Echo]) -> None:
+        self._model = model
+        self._matcher = llguidance.LLMatcher(model._guide, lark(grammar))
+        if self._matcher.is_error():
+            raise ModelError(f"The grammar of the functions does not compile: {self._matcher.get_error()}")
+        self._prose, self._strict = Sampler(sampling), Sampler(replace(sampling, temperature=0.0))
+        self._repetition = Repetition(sampling, echoes, model._vocabulary)
+        self._openings = prose_openings(grammar)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the grammar is satisfied."""
+        return bool(self._matcher.is_stopped())
+
+    def next(self, generated: Sequence[int], text: str) -> list[int]:
+        """The next tokens after `generated`, whose text is `text`; empty where the model ends."""
+        forced: list[int] = self._matcher.compute_ff_tokens()
+        if forced:
+            consumed = self._matcher.try_consume_tokens(forced)
+            if consumed:
+                return forced[:consumed]
+        allowed = self._model._allowed(self._matcher)
+        if self._matcher.is_error():
+            raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
+        logits = self._model._llama.logits()
+        if text.startswith(self._openings):
+            token = self._prose.sample(self._repetition.penalise(logits, generated), allowed)
+        else:
+            token = self._strict.sample(logits, allowed)
+        if self._model._llama.is_end(token):
+            return []
+        self._matcher.consume_token(token)
+        return [token]
+
+
+def prose_openings(grammar: Grammar) -> tuple[str, ...]:
+    """How the texts begin that are prose from there on."""
+    if not isinstance(grammar, CallGrammar):
+        return ("",)
+    names = [function.name for function in grammar.functions if function.prose]
+    return tuple(Call(name).text.removesuffix("{}}") for name in names)
+
+
 class _Run:
     """One generation in progress: which tokens came, and their text so far."""
 
-    def __init__(
-        self,
-        model: LlamaModel,
-        matcher: llguidance.LLMatcher,
-        sampler: Sampler,
-        repeats: Repeats | None,
-        limit: int,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self._model, self._matcher, self._sampler, self._repeats = model, matcher, sampler, repeats
+    def __init__(self, model: LlamaModel, choice: _Choice, limit: int, cancelled: Callable[[], bool]) -> None:
+        self._model, self._choice = model, choice
         self._limit, self._cancelled = limit, cancelled
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.tokens: list[int] = []
@@ -257,11 +294,11 @@ class _Run:
 
     def pieces(self) -> Iterator[Piece]:
         """Generate until the grammar is satisfied, the limit is reached or the user cancels."""
-        while not self._matcher.is_stopped():
+        while not self._choice.ended:
             if self._cancelled():
                 self.finish = "cancelled"
                 return
-            tokens = self._next()
+            tokens = self._choice.next(self.tokens, self.text)
             if not tokens:
                 return
             room = self._limit - len(self.tokens)
@@ -270,31 +307,13 @@ class _Run:
                 return
             yield from self._take(tokens)
 
-    def _next(self) -> list[int]:
-        """The tokens that come next: all that are forced, else one that is sampled."""
-        forced: list[int] = self._matcher.compute_ff_tokens()
-        if forced:
-            consumed = self._matcher.try_consume_tokens(forced)
-            if consumed:
-                return forced[:consumed]
-        allowed = self._model._allowed(self._matcher)
-        if self._matcher.is_error():
-            raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
-        if self._repeats is not None:
-            allowed = self._repeats.forbid(self.tokens, allowed)
-        token = self._sampler.sample(self._model._llama.logits(), allowed)
-        if self._model._llama.is_end(token):
-            return []
-        self._matcher.consume_token(token)
-        return [token]
-
     def _take(self, tokens: list[int]) -> Iterator[Piece]:
         self.tokens.extend(tokens)
         data = b"".join(self._model._llama.token_bytes(token) for token in tokens)
         text = self._decoder.decode(data)
         self.text += text
         # The last tokens are evaluated with whatever comes next: a call that is complete needs no logits.
-        if not self._matcher.is_stopped() and len(self.tokens) < self._limit:
+        if not self._choice.ended and len(self.tokens) < self._limit:
             self._model._decode(tokens)
             self.decodes += 1
         if text:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from memos.errors import ModelError, WindowError
 
 MAIN = 0  # the sequence that the agent sees
-SIDES = (1, 2)  # sequences beside it; two, so that two kinds of probes keep their prefixes
-SIDE_ROOM = 512  # cells of the cache that each of these may take
+SIDES = (1, 2, 3)  # sequences beside it: as many as there are kinds of probes, so that each keeps its prefix
+SIDE_ROOM = 768  # cells of the cache that each of these may take
 KV_TYPES = {
     "f16": 1,
     "q8_0": 8,

@@ -2,36 +2,106 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.protocols import Sampling
+from memos.protocols import Echo, Sampling
 
 
-class Repeats:
-    """The runs of a prompt that may not be copied any further.
+class Repetition:
+    """DRY ("don't repeat yourself") sampling: a token that would go on with a run said before gets less likely.
+
+    A run of `n` tokens, where `allowed` may be repeated, costs its next token `multiplier * base ** (n - allowed)`
+    in its logit. Source: text-generation-webui, pull request 5677; llama.cpp has it as `llama_sampler_init_dry`.
+    Ours differs in two points. It looks at the texts it is given, each with its own allowed length, rather than at
+    the last tokens, so that names and facts in memory can be quoted. And it acts where a word begins, on all
+    spellings of that word and on whatever would glue on to the last one, so that it leads to another word and
+    never to a misspelled one.
 
     Args:
-        prompt: the tokens that count as said already.
-        longest: a run of this many tokens may be copied, not one more.
+        sampling: multiplier, base, and the length allowed within what is being generated.
+        echoes: what was said before.
+        vocabulary: the tokens as words.
     """
 
-    def __init__(self, prompt: Sequence[int], longest: int) -> None:
-        self._longest = longest
-        self._after: dict[tuple[int, ...], set[int]] = {}
-        for end in range(longest, len(prompt)):
-            self._after.setdefault(tuple(prompt[end - longest : end]), set()).add(prompt[end])
+    def __init__(self, sampling: Sampling, echoes: Sequence[Echo], vocabulary: Vocabulary) -> None:
+        self._sampling = sampling
+        self._vocabulary = vocabulary
+        self._echoes = tuple(echoes)
+        self._places: dict[int, list[tuple[Echo, int]]] = {}
+        for echo in self._echoes:
+            for place, token in enumerate(echo.tokens[:-1]):
+                self._places.setdefault(token, []).append((echo, place))
 
-    def forbid(self, generated: Sequence[int], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """`allowed` without the tokens that would make a copied run too long, if any other is left."""
-        banned = self._after.get(tuple(generated[-self._longest :]))
-        if not banned:
-            return allowed
-        rest = allowed.copy()
-        rest[list(banned)] = False
-        return rest if rest.any() else allowed
+    def penalise(self, logits: NDArray[np.float32], generated: Sequence[int]) -> NDArray[np.float32]:
+        """`logits`, lower where a run would be repeated; the argument is not changed."""
+        penalties = self.penalties(generated)
+        if not penalties:
+            return logits
+        lowered = logits.copy()
+        lowered[self._vocabulary.continues] -= max(penalties.values())
+        for token, penalty in penalties.items():
+            lowered[self._vocabulary.spellings(token)] -= penalty
+        return lowered
+
+    def penalties(self, generated: Sequence[int]) -> dict[int, float]:
+        """By how much the logit of each token is lowered after `generated`; tokens that are not are left out."""
+        sampling = self._sampling
+        if not generated or sampling.dry_multiplier <= 0:
+            return {}
+        own = Echo(tuple(generated), sampling.dry_allowed_length)
+        places = self._places.get(generated[-1], [])
+        places = places + [(own, place) for place, token in enumerate(generated[:-1]) if token == generated[-1]]
+        found: dict[int, float] = {}
+        for echo, place in places:
+            token = echo.tokens[place + 1]
+            excess = _run(echo.tokens, place, generated) - echo.allowed
+            if excess >= 0 and not self._vocabulary.continues[token]:
+                # Beyond sixty tokens the penalty forbids anyway, and the power would overflow.
+                penalty = sampling.dry_multiplier * sampling.dry_base ** min(excess, 60)
+                found[token] = max(penalty, found.get(token, 0.0))
+        return found
+
+
+def _run(said: Sequence[int], place: int, generated: Sequence[int]) -> int:
+    """How many tokens up to and with `said[place]` are the last ones of `generated`."""
+    length = 0
+    for old, new in zip(reversed(said[: place + 1]), reversed(generated), strict=False):
+        if old != new:
+            break
+        length += 1
+    return length
+
+
+class Vocabulary:
+    """The tokens as parts of words.
+
+    Args:
+        pieces: the bytes of every token, by id.
+
+    Attributes:
+        continues: whether a token goes on with the word before it, by id. In a script that puts no space
+            between words every token begins one.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        texts = [piece.decode("utf-8", "ignore") for piece in pieces]
+        self.continues = np.array([_continues(text) for text in texts], dtype=np.bool_)
+        self._words = [text.casefold() for text in texts]
+        self._spellings: dict[str, list[int]] = {}
+        for token, word in enumerate(self._words):
+            self._spellings.setdefault(word, []).append(token)
+
+    def spellings(self, token: int) -> list[int]:
+        """The tokens of the same word, in capitals or not."""
+        return self._spellings[self._words[token]]
+
+
+def _continues(text: str) -> bool:
+    return text[:1].isalpha() and unicodedata.category(text[0]) != "Lo"
 
 
 class Sampler:

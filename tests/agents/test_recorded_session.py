@@ -13,7 +13,7 @@ from memos.inference.engine import LlamaModel
 from memos.inference.llama import LlamaOptions
 from memos.protocols import CallGrammar, Generated
 
-pytestmark = [pytest.mark.smollm, pytest.mark.slow]
+pytestmark = pytest.mark.smollm
 WINDOW = 1536
 
 
@@ -37,14 +37,12 @@ def test_the_prefix_moves_only_when_declared_and_the_window_holds(smollm: Path) 
     moved = True
     evictions = 0
     for session in range(2):
-        with Agent.open("ada", model=model, embedding="none", longest_repeat=0, max_steps=2) as agent:
+        with Agent.open("ada", model=model, embedding="none", max_steps=2) as agent:
             moved = True  # a start may write blocks back
             for number in range(3):
                 seen = len(model.record)
-                text = (
-                    f"Turn {session}-{number}. My sister number {number} lives in town {number}. " + "It rained. " * 90
-                )
-                for event in agent.stream(text + " What did I tell you about my sister?"):
+                text = f"My sister number {session}{number} lives in town {number}, where it" + " rained and" * 150
+                for event in agent.stream(text + " rained. What did I tell you about my sister?"):
                     if isinstance(event, events.PrefixMoved):
                         moved = True
                         evictions += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from memos.errors import ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import SIDE_ROOM, LlamaOptions
 from memos.messages import Call
-from memos.protocols import CallGrammar, FunctionSpec, Generated, Grammar, Piece, Reading, Sampling, TextGrammar
+from memos.protocols import CallGrammar, Echo, FunctionSpec, Generated, Grammar, Piece, Reading, Sampling, TextGrammar
 from memos.tools import SYSTEM_CALLS
 
 pytestmark = pytest.mark.smollm
@@ -37,11 +38,17 @@ def run(
     limit: int = 120,
     stop_after: int = 10**9,
     sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    echoes: tuple[Echo, ...] = (),
 ) -> tuple[Generated, list[str]]:
     pieces: list[str] = []
     last: Generated | None = None
     stream = model.generate(
-        prompt, grammar, limit=limit, sampling=sampling, cancelled=lambda: len(pieces) >= stop_after
+        prompt,
+        grammar,
+        limit=limit,
+        sampling=sampling,
+        cancelled=lambda: len(pieces) >= stop_after,
+        echoes=echoes,
     )
     for item in stream:
         if isinstance(item, Piece):
@@ -108,6 +115,28 @@ def test_a_probe_leaves_the_resident_context_alone(model: LlamaModel) -> None:
     )
     with pytest.raises(WindowError):
         model.choose((1,) * (SIDE_ROOM + 1), ("Yes", "No"))
+
+
+def test_prose_is_sampled_and_kept_from_repeating_and_the_rest_is_greedy(model: LlamaModel) -> None:
+    speak = CallGrammar((dataclasses.replace(SPEC["send_message"], prose=True),))
+    prompt = ask(model, "tell me about rivers")
+    plain, _ = run(model, prompt, speak, limit=60)
+    dry = Sampling(dry_multiplier=5.0, dry_allowed_length=2)
+    other, _ = run(model, prompt, speak, limit=60, sampling=dry, echoes=(Echo(plain.tokens, 2),))
+    shared = [plain.tokens[i : i + 6] for i in range(12, len(plain.tokens) - 6)]
+    assert not any(run in [other.tokens[i : i + 6] for i in range(12, len(other.tokens))] for run in shared)
+    hot = Sampling(temperature=3.0, min_p=0.0, top_p=1.0, seed=1)
+    search = ask(model, "search for cats")
+    assert run(model, search, SEARCH, sampling=hot)[0].tokens == run(model, search, SEARCH)[0].tokens
+    assert run(model, prompt, speak, limit=60, sampling=hot)[0].tokens != plain.tokens
+
+
+def test_speech_begins_with_a_word(model: LlamaModel) -> None:
+    speak = CallGrammar((SPEC["send_message"],))
+    for text in ("[system] [Mira] [", "*** ***", "上海 上海"):
+        end, _ = run(model, ask(model, text), speak, limit=40)
+        said = end.text.partition('"message": "')[2]
+        assert said[0].isalnum(), end.text
 
 
 def test_control_tokens_in_content_stay_text(model: LlamaModel) -> None:

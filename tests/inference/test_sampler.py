@@ -1,11 +1,12 @@
-"""Sampling: seeded, masked, and without long copies."""
+"""Sampling: seeded, masked, and kept from repeating."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from memos.inference.sampler import Repeats, Sampler
-from memos.protocols import Sampling
+from memos.inference.sampler import Repetition, Sampler, Vocabulary
+from memos.protocols import Echo, Sampling
 
 LOGITS = np.array([0.0, 3.0, 2.9, -1.0, 2.0], dtype=np.float32)
 
@@ -34,11 +35,44 @@ def test_top_k_top_p_and_min_p_drop_the_unlikely() -> None:
         assert {sampler.sample(LOGITS, None) for _ in range(60)} == {1, 2}
 
 
-def test_a_copied_run_is_ended_unless_nothing_else_is_admitted() -> None:
-    repeats = Repeats([5, 6, 7, 8, 9], longest=3)
-    allowed = np.ones(10, dtype=np.bool_)
-    assert not repeats.forbid([5, 6, 7], allowed)[8]
-    assert repeats.forbid([6, 7], allowed)[8], "shorter runs may be copied"
-    only = np.zeros(10, dtype=np.bool_)
-    only[8] = True
-    assert repeats.forbid([5, 6, 7], only)[8]
+WORDS = [b" the", b" cat", b" sat", b" on", b"s", b" The", b" mat", "上".encode()]
+THE, CAT, SAT, ON, S, CAPITAL, MAT, CHINESE = range(len(WORDS))
+DRY = Sampling(dry_multiplier=0.8, dry_base=2.0, dry_allowed_length=2)
+
+
+def repetition(*echoes: Echo, sampling: Sampling = DRY) -> Repetition:
+    return Repetition(sampling, echoes, Vocabulary(WORDS))
+
+
+def test_the_next_token_of_a_run_costs_more_the_longer_the_run_is() -> None:
+    rule = repetition(Echo((THE, CAT, SAT, ON, MAT), allowed=2))
+    assert rule.penalties([CAT]) == {}, "one token may be repeated"
+    assert rule.penalties([THE, CAT]) == {SAT: pytest.approx(0.8)}
+    assert rule.penalties([THE, CAT, SAT]) == {ON: pytest.approx(1.6)}
+    assert rule.penalties([MAT, CAT, SAT]) == {ON: pytest.approx(0.8)}, "the run is what both have in common"
+    assert repetition(Echo((THE, CAT, SAT), allowed=3)).penalties([THE, CAT]) == {}
+
+
+def test_what_is_being_said_is_not_repeated_either() -> None:
+    assert repetition().penalties([THE, CAT, SAT, ON, THE, CAT]) == {SAT: pytest.approx(0.8)}
+
+
+def test_the_largest_penalty_of_several_counts_and_long_runs_do_not_overflow() -> None:
+    both = repetition(Echo((THE, CAT, SAT), allowed=2), Echo((ON, THE, CAT, SAT), allowed=2))
+    assert both.penalties([ON, THE, CAT]) == {SAT: pytest.approx(1.6)}
+    endless = repetition(Echo((CAT,) * 5000, allowed=2)).penalties([CAT] * 4000)[CAT]
+    assert np.isfinite(endless) and endless > 1e6
+
+
+def test_a_penalty_leads_to_another_word_and_never_to_a_misspelled_one() -> None:
+    rule = repetition(Echo((CAT, SAT, THE, S), allowed=2))
+    lowered = rule.penalise(np.zeros(len(WORDS), dtype=np.float32), [CAT, SAT])
+    assert lowered[THE] == lowered[CAPITAL] == lowered[S] == pytest.approx(-0.8)
+    assert lowered[MAT] == lowered[CHINESE] == 0
+    assert rule.penalties([SAT, THE]) == {}, "a word that has begun is finished"
+
+
+def test_without_a_multiplier_nothing_changes() -> None:
+    logits = np.zeros(len(WORDS), dtype=np.float32)
+    free = repetition(Echo((THE, CAT, SAT), allowed=1), sampling=Sampling())
+    assert free.penalise(logits, [THE, CAT]) is logits

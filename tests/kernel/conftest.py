@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from memos import prompts
 from memos.events import Event
 from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
@@ -17,6 +18,17 @@ from memos.policy import KernelSettings
 from memos.storage import Database
 from memos.testing import ScriptedModel
 from memos.tools import SYSTEM_CALLS
+
+
+def probed(*, ask: float = 0.0, keep: float = 0.0, answer: float = 0.0, fact: float = 0.0) -> dict[str, Any]:
+    """A model that gives these answers to the kernel's probes."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.REQUEST_PROBE in prompt:
+            return ask, keep, 0.0, 0.0
+        return (answer, 1 - answer) if prompts.ANSWER_PROBE in prompt else (fact, 1 - fact)
+
+    return {"yes": yes}
 
 
 class Bench:

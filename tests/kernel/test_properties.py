@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from memos import events
+from memos import events, prompts
 from memos.errors import BlockError, InputError
 from memos.kernel import Kernel, Storage, boot
 from memos.messages import Call
@@ -38,12 +38,12 @@ CALLS = st.one_of(
 class Conversation(RuleBasedStateMachine):
     """An agent that is talked to, edited, evicted and killed at random; its prompts are watched."""
 
-    @initialize(limit=st.sampled_from([0.0, 0.6]))
-    def start(self, limit: float) -> None:
+    @initialize(likely=st.sampled_from([0.0, 0.9]), answered=st.sampled_from([0.0, 0.4, 0.9]))
+    def start(self, likely: float, answered: float) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.script: list[Call] = []
         self.killed: list[object] = []
-        self.likely = limit
+        self.likely, self.answered = likely, answered
         self.shown: dict[int, str] = {}
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self.database = Database.open(Path(self.folder.name))
@@ -51,7 +51,7 @@ class Conversation(RuleBasedStateMachine):
         self._open()
 
     def _open(self) -> None:
-        self.model = ScriptedModel(iter(self._next_call, None), window=WINDOW, yes=self.likely)
+        self.model = ScriptedModel(iter(self._next_call, None), window=WINDOW, yes=self._probe)
         self.stored = self.database.agent("ada")
         storage = Storage(self.stored.recall, self.stored.archival, self.stored.state)
         *_, kernel = boot(self.model, storage, SYSTEM_CALLS, policy=KernelSettings.for_window(WINDOW), now=self._now)
@@ -63,6 +63,11 @@ class Conversation(RuleBasedStateMachine):
 
     def _next_call(self) -> Call:
         return self.script.pop(0) if self.script else say("fine.")
+
+    def _probe(self, prompt: str) -> tuple[float, ...]:
+        if prompts.REQUEST_PROBE in prompt:
+            return self.likely, self.likely, 0.0, 0.0
+        return (self.answered if prompts.ANSWER_PROBE in prompt else self.likely), 0.0
 
     def _now(self) -> datetime:
         return self.clock

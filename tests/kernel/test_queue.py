@@ -7,7 +7,7 @@ from typing import Any
 from memos import events
 from memos.messages import Call, Kind, State
 from memos.testing import ScriptedModel, say
-from tests.kernel.conftest import Bench
+from tests.kernel.conftest import Bench, probed
 
 LONG = "word " * 120
 
@@ -65,7 +65,7 @@ def test_an_unusable_summary_is_replaced_by_a_deterministic_one(bench: Bench, of
 
 def test_an_edit_costs_only_its_call_until_the_next_eviction(bench: Bench, of: Any) -> None:
     save = Call("core_memory_append", {"label": "user", "content": "Likes plums"})
-    bench.open([say("hi"), save, say("saved")], model={"yes": 1.0}, note_facts=False)
+    bench.open([say("hi"), save, say("saved")], model=probed(keep=1.0), note_facts=False)
     bench.say("hello")
     happened = bench.say("please remember that I like plums")
     assert not of(happened, events.PrefixMoved)
@@ -77,6 +77,11 @@ def test_an_edit_costs_only_its_call_until_the_next_eviction(bench: Bench, of: A
 
 
 def test_pressure_is_told_once_between_evictions(bench: Bench, of: Any) -> None:
+    happened = fill(bench, 3)
+    assert len(of(happened, events.PressureWarning)) == 1
+    assert "filling up" not in bench.view(), "the kernel saves, and the model would answer the warning"
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(note_facts=False)
     happened = fill(bench, 3)
     assert len(of(happened, events.PressureWarning)) == 1
     assert "filling up" in bench.view()
@@ -121,7 +126,7 @@ def test_a_reply_that_was_cut_off_by_a_crash_is_kept_as_far_as_it_was_shown(benc
 
 
 def test_a_call_without_its_result_is_answered_at_the_next_start(bench: Bench, of: Any) -> None:
-    bench.open([Call("conversation_search", {"query": "dog"})], model={"yes": 1.0}, note_facts=False)
+    bench.open([Call("conversation_search", {"query": "dog"})], model=probed(ask=1.0), note_facts=False)
     bench.say_until("my dog?", lambda event: isinstance(event, events.CallStarted))
     bench.open()
     repairs = [event.what for event in of(bench.started, events.Repaired)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from memos import events, tool
 from memos.errors import BlockError, InputError, WindowError
 from memos.messages import Call, Kind, State
 from memos.testing import say
-from tests.kernel.conftest import Bench
+from tests.kernel.conftest import Bench, probed
 
 SEARCH = Call("conversation_search", {"query": "dog"})
-ASKS = {"yes": 1.0}  # every probe says yes: the message asks something of memory
+SAVE = Call("core_memory_append", {"label": "user", "content": "The dog is called Rex"})
+ASKS = probed(ask=1.0)  # the message asks something of memory, and nothing is found that tells it
 
 
 def test_only_speaking_ends_a_turn(bench: Bench, of: Any) -> None:
@@ -60,11 +62,25 @@ def test_an_identical_call_is_not_admitted_twice(bench: Bench, of: Any) -> None:
     assert len(of(happened, events.CallStarted)) == 1
 
 
-def test_memory_functions_are_admitted_only_when_something_is_asked_of_memory(bench: Bench, of: Any) -> None:
-    bench.open([SEARCH], model={"yes": 0.0})
-    assert not of(bench.say("Why is the sky blue?"), events.CallStarted)
-    bench.open([SEARCH], model=ASKS, note_facts=False)
-    assert of(bench.say("What is my dog called?"), events.CallStarted)
+@pytest.mark.parametrize(
+    ("model", "call", "admitted"),
+    [
+        (probed(), SEARCH, False),
+        (probed(ask=1.0), SEARCH, True),
+        (probed(ask=0.5), SEARCH, False),
+        (probed(ask=1.0), SAVE, False),
+        (probed(keep=1.0), SAVE, True),
+        (probed(keep=1.0), SEARCH, False),
+        (probed(ask=1.0, answer=1.0), SEARCH, False),
+    ],
+)
+def test_memory_functions_are_admitted_only_where_the_message_wants_them(
+    bench: Bench, of: Any, model: dict[str, Any], call: Call, admitted: bool
+) -> None:
+    bench.say("My dog is called Rex.")
+    list(bench.kernel.queue.evict("asked"))
+    bench.open([call], model=model, note_facts=False)
+    assert bool(of(bench.say("What is my dog called?"), events.CallStarted)) is admitted
 
 
 def test_all_functions_are_admitted_when_the_model_is_left_to_itself(bench: Bench, of: Any) -> None:
@@ -183,32 +199,41 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
     kept = [event.sentence for event in of(happened, events.Probed) if event.led_to]
     assert kept == ["My dog Rex loves that."]
     assert bench.kernel.working["user"].text == "My dog Rex loves that."
+    assert [note.text for note in bench.stored.archival.search("dog").items] == ["user: My dog Rex loves that."]
 
 
-def test_facts_become_notes_when_the_block_is_full(bench: Bench, of: Any) -> None:
-    list(bench.kernel.controller.edit_block("user", "word " * 90))
-    bench.open(model=ASKS)
-    happened = bench.say("I live in the old town of Bern. I work as a nurse on night shifts there. I like tea a lot.")
-    kept = {event.led_to for event in of(happened, events.Probed) if event.question == "fact"}
-    assert "block user" in kept and any(where.startswith("archival:") for where in kept)
+def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, of: Any) -> None:
+    list(bench.kernel.controller.edit_block("user", "word " * 97))
+    bench.open(model=probed(fact=1.0))
+    told = "I work as a nurse on night shifts at the clinic. I like tea a lot."
+    kept = [event.led_to for event in of(bench.say(told), events.Probed) if event.question == "fact"]
+    assert [where.partition(":")[0] for where in kept] == ["archival", "block user and archival"]
+    kept = [event.led_to for event in of(bench.say("I like jam."), events.Probed) if event.question == "fact"]
+    assert kept == ["archival:3"]
 
 
-def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any) -> None:
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        (probed(ask=1.0, answer=0.6), True),
+        (probed(ask=1.0, answer=0.4), True),  # may tell it
+        (probed(ask=1.0, answer=0.2), False),
+        (probed(ask=0.5, answer=0.6), False),  # neither is sure
+        (probed(ask=0.5, answer=0.8), True),
+        (probed(ask=0.1, answer=1.0), False),  # memory is not searched
+    ],
+)
+def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any, model: dict[str, Any], shown: bool) -> None:
     bench.say("My sister Ottilie lives in Tromsø.")
     list(bench.kernel.queue.evict("asked"))
     assert "Ottilie" not in bench.view()
-    bench.open(model=ASKS, note_facts=False)
-    happened = bench.say("Where does my sister live?")
-    assert of(happened, events.PagedIn)[0].sources
-    assert "Ottilie lives in Tromsø" in bench.view()
-
-
-def test_what_is_in_view_is_not_paged_in_again(bench: Bench, of: Any) -> None:
-    bench.say("My sister Ottilie lives in Tromsø.")
-    list(bench.kernel.queue.evict("asked"))
-    bench.open(model=ASKS, note_facts=False)
-    assert of(bench.say("Where does my sister live?"), events.PagedIn)
-    assert not of(bench.say("Where does my sister live now?"), events.PagedIn)
+    bench.open(model=model, note_facts=False)
+    happened = bench.say("Hello again. Where does my sister live?")
+    assert bool(of(happened, events.PagedIn)) is shown
+    assert ("Ottilie lives in Tromsø" in bench.view()) is shown
+    if shown:
+        page = bench.stored.recall.get(of(happened, events.PagedIn)[0].message_id)
+        assert page is not None and page.content.endswith(": Where does my sister live?")
 
 
 def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
@@ -230,5 +255,16 @@ def test_a_block_over_its_limit_changes_nothing(bench: Bench) -> None:
 def test_alerts_tell_the_time_once_a_day(bench: Bench) -> None:
     bench.say("hi")
     bench.say("hi again")
-    alerts = [m for m in bench.stored.recall.since(0) if m.kind is Kind.ALERT]
-    assert len(alerts) == 1 and "It is" in alerts[0].content
+    stored = bench.stored.recall.since(0)
+    assert [message.kind for message in stored].count(Kind.ALERT) == 1
+    assert stored[0].kind is Kind.ALERT and f"{datetime.now(UTC):%Y}" in stored[0].content
+
+
+def test_speech_is_told_what_not_to_repeat(bench: Bench) -> None:
+    bench.open([say("First reply."), SEARCH, say("Second reply.")], model=ASKS, note_facts=False)
+    bench.say("hello")
+    bench.say("What is my dog called?")
+    *_, last = bench.model.echoes
+    texts = {bench.model.text(echo.tokens): echo.allowed for echo in last}
+    assert texts[say("First reply.").text] < texts["What is my dog called?"]
+    assert any(text.startswith("[result]") for text in texts) and "hello" not in texts

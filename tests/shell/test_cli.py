@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -168,41 +166,3 @@ class TestWithAModel:
         done = memos("context", "ada")
         assert done.returncode == 0
         assert ("cut off" in done.stderr) == (spoken[-1].state is State.DRAFT)
-
-
-def readme_commands() -> list[str]:
-    """Every `memos …` line in the README's code blocks."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", text, re.S)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith("memos ")]
-
-
-def test_the_readme_has_commands() -> None:
-    assert len(readme_commands()) >= 8
-
-
-@pytest.mark.parametrize("line", readme_commands())
-def test_every_command_of_the_readme_is_understood(line: str) -> None:
-    """Its command, options and arguments parse; those that need no chat model are run, too."""
-    import click
-
-    from memos.cli import cli
-
-    words = shlex.split(line)[1:]
-    command: click.Command = cli
-    name = "memos"
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(click.Context(command, info_name=name), words[0])
-        assert found is not None, f"{line}: there is no {words[0]}"
-        command, name, words = found, words[0], words[1:]
-    command.make_context(name, list(words), resilient_parsing=False)
-
-
-def test_every_make_target_of_the_readme_exists() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"make ([a-z-]+)", text))
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert {"chat", "test", "demo", "check"} <= targets
-    for target in targets:
-        assert re.search(rf"^{target}:", makefile, re.M), target

@@ -1,0 +1,122 @@
+"""How well the kernel's probes tell apart what they are asked, on the sentences of the demo.
+
+    python -m bench.probes [--model NAME]
+
+Every sentence of demo_session.json is asked whether it tells a fact (true: it has the words of a planted fact),
+every message and question whether it asks for what was told, and every question whether three notes answer it, once
+with the fact among them and once without. Reports the area under the ROC curve (the chance that a true one gets a
+higher probability than a false one) and the counts at the thresholds that the kernel uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bench.demo import SESSION
+from bench.machine import describe, write
+from memos.agents.composition import load_model
+from memos.policy import KernelSettings
+from memos.probes import Prober, sentences
+from memos.prompts import note
+from memos.settings import Settings
+
+DISTRACTORS = 2  # notes beside the one that is asked for
+
+
+def main() -> None:
+    """Ask everything and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b")
+    options = parser.parse_args()
+    model = load_model(Settings(model=options.model, context=2048))
+    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    policy = KernelSettings.for_window(2048)
+    try:
+        prober = Prober(model)
+        result = {
+            **describe(f"python -m bench.probes --model {options.model}"),
+            "model": options.model,
+            "facts": separation(*facts(prober, session), (policy.fact_threshold,)),
+            "requests": separation(*requests(prober, session), (policy.prefetch_threshold, policy.memory_threshold)),
+            "answers": separation(*answers(prober, session), (policy.answer_threshold,)),
+        }
+    finally:
+        model.close()
+    for name in ("facts", "requests", "answers"):
+        print(name, json.dumps(result[name]))
+    print(f"written to {write('probes', result)}")
+
+
+Scores = list[tuple[float, str]]
+
+
+def facts(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
+    """Sentences that tell a planted fact, and all others that are no questions."""
+    true: Scores = []
+    false: Scores = []
+    for turn, text in enumerate(session["turns"], 1):
+        planted = [telling(session, fact) for fact in session["facts"] if fact["told"] == turn]
+        for answer in prober.facts(text):
+            (true if answer.sentence in planted else false).append((answer.probability, answer.sentence))
+    return true, false
+
+
+def requests(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
+    """Questions about the user's own life, and messages of the conversation, by their likeliest sentence."""
+    asked = [fact[key] for key in ("ask", "ask_again") for fact in session["facts"]]
+    return tuple(  # type: ignore[return-value]
+        [
+            (max(answer.probability for answer in prober.requests(text) if answer.question == "ask"), text)
+            for text in texts
+        ]
+        for texts in (asked, session["turns"])
+    )
+
+
+def answers(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
+    """Each question with notes of which one tells the answer, and with notes of which none does."""
+    told = [note(telling(session, fact)) for fact in session["facts"]]
+    true: Scores = []
+    false: Scores = []
+    for key in ("ask", "ask_again"):
+        for index, fact in enumerate(session["facts"]):
+            others = [told[(index + step) % len(told)] for step in (3, 5, 7)]
+            place = index % (DISTRACTORS + 1)
+            notes = others[:DISTRACTORS]
+            notes.insert(place, told[index])
+            true.append((prober.answered(notes, fact[key]).probability, fact[key]))
+            false.append((prober.answered(others, fact[key]).probability, fact[key]))
+    return true, false
+
+
+def telling(session: dict[str, Any], fact: dict[str, Any]) -> str:
+    """The sentence of the session that tells a fact: the one with most of its words."""
+    words = [word for group in fact["right"] for word in group]
+    parts = sentences(session["turns"][fact["told"] - 1])
+    return max(parts, key=lambda part: sum(word in part.casefold() for word in words))
+
+
+def separation(true: Scores, false: Scores, thresholds: Sequence[float]) -> dict[str, Any]:
+    """Area under the curve, what each threshold finds and lets through, and the worst mistakes."""
+    pairs = [(a > b) + 0.5 * (a == b) for a, _ in true for b, _ in false]
+    return {
+        "true": len(true),
+        "false": len(false),
+        "auc": round(sum(pairs) / len(pairs), 3),
+        "at": {
+            str(threshold): {
+                "found": sum(score >= threshold for score, _ in true),
+                "let_through": sum(score >= threshold for score, _ in false),
+            }
+            for threshold in thresholds
+        },
+        "lowest_true": [[round(score, 3), text[:100]] for score, text in sorted(true)[:4]],
+        "highest_false": [[round(score, 3), text[:100]] for score, text in sorted(false)[-10:][::-1]],
+    }
+
+
+if __name__ == "__main__":
+    main()

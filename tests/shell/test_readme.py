@@ -1,0 +1,97 @@
+"""Every command of the README, run as it stands there, on a small model."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What the README names is larger than a test may load: another model, and the window that it was trained for.
+SMALLER = {"qwen2.5-coder-1.5b": "smollm2-135m", "qwen2.5-coder-0.5b": "smollm2-135m", "8192": "2048", "4096": "2048"}
+
+
+def smaller(text: str) -> str:
+    """The text with a model that a test can load."""
+    for name, other in SMALLER.items():
+        text = text.replace(name, other)
+    return text
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> list[str]:
+    """Every `memos …` line of its shell blocks, and every pipe into memos of its prose."""
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("memos ")] + re.findall(r"`(echo [^`]*\| memos [^`]*)`", README)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the README assumes one, which the commands share."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "garden.md").write_text("# Garden\n\nThe hazel hedge is cut in March.\n", encoding="utf-8")
+    (folder / "notes.md").write_text("The locker is number 17.\n", encoding="utf-8")
+    return folder
+
+
+def run(command: list[str] | str, place: Path, smollm: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command there, with the `memos` of this environment."""
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MEMOS_HOME": str(place / "home"),
+        "MEMOS_MODELS": str(smollm.parent),
+        "MEMOS_MODEL": "smollm2-135m",
+        "MEMOS_CONTEXT": "2048",
+        "MEMOS_MAX_STEPS": "2",
+    }
+    return subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=place,
+        input="Hello, my dog is called Rex.\n",
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.smollm
+@pytest.mark.embedding
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_the_readme_works(line: str, place: Path, smollm: Path) -> None:
+    done = run(smaller(line), place, smollm)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.smollm
+@pytest.mark.embedding
+def test_the_python_of_the_readme_works(place: Path, smollm: Path) -> None:
+    (program,) = blocks("python")
+    done = run([sys.executable, "-c", smaller(program)], place, smollm)
+    assert done.returncode == 0, done.stderr
+    assert "TurnFinished(" in done.stdout
+
+
+def test_the_readme_names_the_ways_in() -> None:
+    assert len(commands()) >= 12
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"make ([a-z-]+)", README))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {"chat", "test", "demo", "check"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.M), target
