@@ -40,7 +40,7 @@ from memos.speech import SpeechReader
 from memos.working_context import WorkingContext
 
 # Tokens in a row, more than of its own words, that a reply may repeat of what this turn brought.
-QUOTES = {Kind.USER: 3, Kind.PAGE: 6, Kind.RESULT: 6}
+QUOTES = {Kind.USER: 1, Kind.PAGE: 6, Kind.RESULT: 6}
 UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
 LEAST_PAGE = 48  # tokens; less shows nothing
 CLOCK_PAUSE = timedelta(hours=1)

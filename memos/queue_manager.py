@@ -307,9 +307,10 @@ class QueueManager:
             messages.append(result)
             name = json.loads(last.content).get("function", "?")
             yield Repaired(f"recall:{last.id}: the call of {name} was interrupted; the model is told so.")
-        turn = [message for message in messages if message.turn == last.turn]
-        if turn[0].kind is Kind.USER and all(message.kind is not Kind.SPEECH for message in turn):
-            yield Repaired(f"recall:{turn[0].id}: your last message was stored but never answered.")
+        asked = [message for message in messages if message.turn == last.turn and message.kind is Kind.USER]
+        answered = any(message.turn == last.turn and message.kind is Kind.SPEECH for message in messages)
+        if asked and not answered:
+            yield Repaired(f"recall:{asked[0].id}: your last message was stored but never answered.")
 
     def _restore(self, entries: list[Entry], messages: list[Message]) -> Iterator[Event]:
         """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
