@@ -41,6 +41,7 @@ demo: install
 	$(BIN)/python -m bench.demo
 
 bench: demo
+	$(BIN)/python -m bench.probes
 
 check: install
 	$(BIN)/ruff check .

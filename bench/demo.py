@@ -207,8 +207,8 @@ def _shown(event: events.Event) -> str:
             return f"· INVALID ({reason}) {text[:120]}"
         case events.PagedIn(sources=sources, tokens=tokens):
             return f"· paged in {', '.join(sources)} ({tokens} tokens)"
-        case events.Probed(question="answer", led_to=where, probability=probability):
-            return f"· what is in memory {'answers' if where else 'does not answer'} ({probability:.2f})"
+        case events.Probed(question="answer", led_to=where, probability=probability, sentence=sentence):
+            return f"· {'answers' if where else 'does not answer'} ({probability:.2f}): {sentence[:100]}"
         case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
             return f"· noted in {where}: {sentence[:100]}"
         case events.Evicted(first_id=first, last_id=last, tokens=tokens, summary=summary):

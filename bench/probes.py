@@ -3,8 +3,8 @@
     python -m bench.probes [--model NAME]
 
 Every sentence of demo_session.json is asked whether it tells a fact (true: it has the words of a planted fact),
-every message and question whether it asks for what was told, and every question whether three notes answer it, once
-with the fact among them and once without. Reports the area under the ROC curve (the chance that a true one gets a
+every message and question whether it asks for what was told, and every question whether the note of its fact, and
+of three others, answers it. Reports the area under the ROC curve (the chance that a true one gets a
 higher probability than a false one) and the counts at the thresholds that the kernel uses.
 """
 
@@ -20,10 +20,9 @@ from bench.machine import describe, write
 from memos.agents.composition import load_model
 from memos.policy import KernelSettings
 from memos.probes import Prober, sentences
-from memos.prompts import note
 from memos.settings import Settings
 
-DISTRACTORS = 2  # notes beside the one that is asked for
+OTHERS = (3, 5, 7)  # which other facts a question is tried on
 
 
 def main() -> None:
@@ -77,18 +76,16 @@ def requests(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
 
 
 def answers(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
-    """Each question with notes of which one tells the answer, and with notes of which none does."""
-    told = [note(telling(session, fact)) for fact in session["facts"]]
+    """Each question with the note that tells the answer, and with three that tell other facts."""
+    told = [telling(session, fact) for fact in session["facts"]]
     true: Scores = []
     false: Scores = []
     for key in ("ask", "ask_again"):
         for index, fact in enumerate(session["facts"]):
-            others = [told[(index + step) % len(told)] for step in (3, 5, 7)]
-            place = index % (DISTRACTORS + 1)
-            notes = others[:DISTRACTORS]
-            notes.insert(place, told[index])
-            true.append((prober.answered(notes, fact[key]).probability, fact[key]))
-            false.append((prober.answered(others, fact[key]).probability, fact[key]))
+            true.append((prober.answered(fact[key], told[index]).probability, fact[key]))
+            for step in OTHERS:
+                other = told[(index + step) % len(told)]
+                false.append((prober.answered(fact[key], other).probability, f"{fact[key]} {other}"))
     return true, false
 
 

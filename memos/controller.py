@@ -21,7 +21,7 @@ from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
-from memos.pager import POINTER, Pager, matching
+from memos.pager import POINTER, Candidate, Pager, matching
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import (
@@ -42,7 +42,8 @@ from memos.working_context import WorkingContext
 # Tokens in a row, more than of its own words, that a reply may repeat of what this turn brought.
 QUOTES = {Kind.USER: 1, Kind.PAGE: 6, Kind.RESULT: 6}
 UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
-LEAST_PAGE = 48  # tokens; less shows nothing
+CERTAIN = 0.85  # a note that answers so surely ends the looking
+MOST_LINES = 3  # on a page; more distract a small model
 CLOCK_PAUSE = timedelta(hours=1)
 CLOSING = 8  # tokens that close a call which was cut off, and by which tokenising it anew may differ
 
@@ -189,21 +190,36 @@ class Controller:
 
         Args:
             asked: its sentences that ask.
-            turn: searching is not admitted any more if the page tells it.
-            sure: whether it surely asks for what is in memory; if not, the page must tell it more surely.
+            turn: searching is not admitted any more if something tells it.
+            sure: whether it surely asks for what is in memory; if not, a note must tell it more surely.
         """
-        room = min(self._policy.page, self._queue.context.free - self._step_room())
-        if room < LEAST_PAGE:
-            return
-        asked = self._pager.cut(asked, room // 3)
-        lines = self._pager.prefetch(asked, before_id=self._queue.first_id, room=room)
-        answer = self._prober.answered([*matching(self._known(), asked), *lines], asked)
-        told = answer.probability >= self._policy.answer_threshold + (0 if sure else UNSURE)
-        helps = told or (sure and answer.probability >= self._policy.answer_threshold - UNSURE)
-        yield _probed(answer, "answer" if told else "page" if helps else "")
-        if told:
+        asked = self._pager.cut(asked, self._policy.page // 3)
+        known = [Candidate("", line) for line in matching(self._known(), asked)]
+        found = self._pager.prefetch(asked, before_id=self._queue.first_id)
+        threshold = self._policy.answer_threshold + (0 if sure else UNSURE)
+        likely: list[tuple[float, str]] = []
+        best = 0.0
+        for candidate in [*known, *found]:
+            answer = self._prober.answered(asked, candidate.text)
+            told = answer.probability >= threshold
+            yield _probed(answer, "answer" if told else "")
+            best = max(best, answer.probability)
+            if candidate.line and (told or (sure and answer.probability >= threshold - UNSURE)):
+                likely.append((answer.probability, candidate.line))
+            if best >= CERTAIN:
+                break
+        if best >= threshold:
             turn.without |= SEARCHES
-        if helps and lines:
+        if likely:
+            yield from self._show(likely, asked, turn)
+
+    def _show(self, likely: list[tuple[float, str]], asked: str, turn: _Turn) -> Iterator[Event]:
+        """Put the likeliest lines into view, as many as there is room for."""
+        yield from self._queue.make_room(self._policy.page + self._step_room(), keep_turn=turn.number)
+        room = min(self._policy.page, self._queue.context.free - self._step_room())
+        ranked = [line for _, line in sorted(likely, key=lambda one: -one[0])]
+        lines = self._pager.fit(ranked[:MOST_LINES], room - self._pager.size(prompts.memory((), asked)) - 2)
+        if lines:
             page = self._queue.append(Kind.PAGE, prompts.memory(lines, asked), turn=turn.number)
             sources = tuple(POINTER.findall("\n".join(lines)))
             yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))
@@ -300,6 +316,7 @@ class Controller:
         own = self._sampling.dry_allowed_length
         entries = self._queue.context.entries
         said = [Echo(entry.tokens, own) for entry in entries if entry.kind is Kind.SPEECH]
+        said.append(Echo(self._queue.context.fixed.summary, own + QUOTES[Kind.PAGE]))
         brought = [entry for entry in entries if entry.turn == turn.number and entry.kind in QUOTES]
         return said + [Echo(entry.tokens, own + QUOTES[entry.kind]) for entry in brought]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from memos import prompts
@@ -18,6 +18,7 @@ from memos.probes import sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
+NOTES, MESSAGES = 6, 3  # candidates of a prefetch; the model itself says which of them answer
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
 
@@ -92,6 +93,10 @@ class Pager:
             room -= size
         return shown
 
+    def size(self, text: str) -> int:
+        """Tokens of a text."""
+        return self._count(text)
+
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
         if self._count(text) <= room:
@@ -107,20 +112,33 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def prefetch(self, text: str, *, before_id: int, room: int) -> list[str]:
-        """The lines that a message is likely to need, best first. They may stand on an earlier page that is still in
-        view: a small model answers from what is next to the question.
+    def prefetch(self, text: str, *, before_id: int) -> list[Candidate]:
+        """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
+
+        They may stand on an earlier page that is still in view: a small model answers from what is next to the
+        question.
 
         Args:
-            text: the user's message.
+            text: what the message asks.
             before_id: id of the first message in view.
-            room: tokens that they may have on a page that says `text` again.
         """
-        passages = self._archival.search(text, limit=3)
-        messages = self._recall.search(text, limit=4, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
-        lines = [passage_line(passage) for passage in passages.items]
-        lines += [prompts.line(replace(m, content=excerpt(m.content, text))) for m in messages.items]
-        return self.fit(lines, room - self._count(prompts.memory((), text)) - 2)
+        passages = self._archival.search(text, limit=NOTES)
+        messages = self._recall.search(text, limit=MESSAGES, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
+        found = [Candidate(passage_line(one), prompts.noted(one.text)) for one in passages.items]
+        for message in messages.items:
+            shown = replace(message, content=excerpt(message.content, text))
+            # A question tells nothing, and a sentence that is a note already is not asked about twice.
+            if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
+                found.append(Candidate(prompts.line(shown), shown.content))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that may come into view: its line on a page, and its text alone."""
+
+    line: str
+    text: str
 
 
 def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:

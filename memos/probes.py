@@ -3,7 +3,7 @@
 A small model seldom saves by itself what it will need later, and seldom searches where it should. Asked about one
 sentence under a prompt of its own, the same model knows a fact, or a question about the user's own past, when it
 sees one. And it
-knows whether notes answer a question, where in the conversation it would rather search once more. Owns these three
+knows whether a note answers a question, where in the conversation it would rather search once more. Owns these three
 questions. It does not know what becomes of the answers.
 """
 
@@ -49,7 +49,7 @@ class Prober:
         self._model = model
         self._fact = self._prefix(prompts.FACT_PROBE, prompts.FACT_EXAMPLES)
         self._request = self._prefix(prompts.REQUEST_PROBE, prompts.REQUEST_EXAMPLES)
-        examples = [(prompts.notes(notes, question), reply) for notes, question, reply in prompts.ANSWER_EXAMPLES]
+        examples = [(prompts.checked(question, note), reply) for question, note, reply in prompts.ANSWER_EXAMPLES]
         self._answer = self._prefix(prompts.ANSWER_PROBE, examples, quoted=False)
 
     def facts(self, text: str) -> Iterator[Answer]:
@@ -66,14 +66,13 @@ class Prober:
             yield Answer("ask", sentence, likelihood[0], evaluated)
             yield Answer("keep", sentence, likelihood[1], 0)
 
-    def answered(self, notes: Sequence[str], question: str) -> Answer:
-        """Do these notes tell the answer to the question? Notes beyond the room of a probe are left out."""
-        for count in range(len(notes), 0, -1):
-            asked = self._question(prompts.notes(notes[:count], question), quoted=False)
-            if len(self._answer) + len(asked) <= self._model.probe_room:
-                probability = self._model.choose(self._answer + asked, prompts.ANSWER_OPTIONS)[0]
-                return Answer("answer", question, probability, len(asked))
-        return Answer("answer", question, 0.0, 0)
+    def answered(self, question: str, note: str) -> Answer:
+        """Does this note tell the answer to the question? One too long for a probe is taken not to."""
+        asked = self._question(prompts.checked(question, note), quoted=False)
+        if len(self._answer) + len(asked) > self._model.probe_room:
+            return Answer("answer", note, 0.0, 0)
+        probability = self._model.choose(self._answer + asked, prompts.ANSWER_OPTIONS)[0]
+        return Answer("answer", note, probability, len(asked))
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]], *, quoted: bool = True) -> tuple[int, ...]:
         scaffold = self._model.scaffold

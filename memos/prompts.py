@@ -64,28 +64,18 @@ REQUEST_EXAMPLES = (
 REQUEST_OPTIONS = ("Ask", "Keep", "Fact", "Talk")
 
 ANSWER_PROBE = (
-    "You check whether notes tell the answer to a person's question. Answer Yes if the answer stands in the notes, "
-    "No if it does not, even if they speak of something similar."
+    "You check whether a note tells the answer to a person's question. Answer Yes if the answer stands in the note, "
+    "No if it does not, even if it speaks of something similar."
 )
 ANSWER_EXAMPLES = (
-    (("My cousin Tom keeps bees.", "The bus was late again."), "What does my cousin do?", "Yes"),
-    (("I read a book about volcanoes yesterday.", "My cousin Tom keeps bees."), "Where did I grow up?", "No"),
-    (
-        ("We went home early because our son Leo starts school on Monday.", "I have been vegetarian since school."),
-        "What is the name of my son?",
-        "Yes",
-    ),
-    (
-        ("I usually cycle to the clinic where I work as a nurse.", "The bicycle needs new brakes."),
-        "What is my bicycle called?",
-        "No",
-    ),
-    (
-        ("We had soup and talked about the war in the old days.", "My aunt Vera moved to Lyon in 2019."),
-        "When did Vera move?",
-        "Yes",
-    ),
-    (("My doctor gave me a lollipop.", "The lift was out of order."), "Who is my doctor?", "No"),
+    ("What does my cousin do?", "My cousin Tom keeps bees.", "Yes"),
+    ("Where did I grow up?", "My cousin Tom keeps bees.", "No"),
+    ("What is the name of my son?", "We went home early because our son Leo starts school on Monday.", "Yes"),
+    ("What is my bicycle called?", "I usually cycle to the clinic where I work as a nurse.", "No"),
+    ("When did Vera move?", "We talked about the war, and that my aunt Vera moved to Lyon in 2019.", "Yes"),
+    ("Who is my doctor?", "My doctor gave me a lollipop.", "No"),
+    ("Do you know what people call me?", "Everybody calls me Lena, even the postman.", "Yes"),
+    ("Why is the sea salty?", "I went to the sea in May and it was cold.", "No"),
 )
 ANSWER_OPTIONS = ("Yes", "No")
 
@@ -175,9 +165,9 @@ def result(text: str) -> str:
     return f"[result] {text}"
 
 
-def notes(lines: Iterable[str], question: str) -> str:
-    """What is asked of the model to find out whether notes answer a question."""
-    return "Notes:\n" + "\n".join(f"- {line}" for line in lines) + f"\nQuestion: {question}"
+def checked(question: str, note: str) -> str:
+    """What is asked of the model to find out whether a note answers a question."""
+    return f"Question: {question}\nNote: {note}"
 
 
 def memory(lines: Iterable[str], question: str) -> str:
@@ -196,9 +186,17 @@ def edited(label: str, text: str) -> str:
     return f"[system] The user edited block {label}. It now says: {text or '(empty)'}"
 
 
+_SAID_BY_USER = "user: "
+
+
 def note(sentence: str) -> str:
     """A sentence of the user's as a note in archival storage, spoken by them as a message in recall is."""
-    return f"user: {sentence}"
+    return f"{_SAID_BY_USER}{sentence}"
+
+
+def noted(text: str) -> str:
+    """The sentence of a note; another passage stays as it is."""
+    return text.removeprefix(_SAID_BY_USER)
 
 
 def cut_off() -> str:
