@@ -80,8 +80,10 @@ def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
     """
     tally = Tally(agent)
     started = time.perf_counter()
+    resumed = False
     if phase == "talk":
         said = {message.content for message in agent.recall.since(0) if message.kind is Kind.USER}
+        resumed = bool(said)
         for text in session["turns"]:
             if text not in said:
                 tally.say(text)
@@ -101,6 +103,7 @@ def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
         )
     return {
         "phase": phase,
+        "resumed": resumed,
         **tally.counts,
         "stored": stored_counts(agent),
         "answers": answers,
@@ -224,11 +227,13 @@ def combine(parts: list[dict[str, Any]], options: argparse.Namespace) -> dict[st
     talk, again = parts
     both = [first["right"] and second["right"] for first, second in zip(talk["answers"], again["answers"], strict=True)]
     misses = [a for part in parts for a in part["answers"] if not a["right"]]
-    summed = {key: talk[key] + again[key] for key in talk if isinstance(talk[key], int) and key != "phase"}
+    summed = {key: talk[key] + again[key] for key in talk if type(talk[key]) is int}
     asked = f"--context {options.context} --seed {options.seed} --turns {options.turns}"
-    command = f"python -m bench.demo --model {options.model} {asked}"
+    resumed = f" --home {options.home}" if talk["resumed"] else ""
+    command = f"python -m bench.demo --model {options.model} {asked}{resumed}"
     return {
         **describe(command),
+        "resumed": talk["resumed"],  # then events are counted from there on, and what is stored as a whole
         "model": options.model,
         "window": options.context,
         "seed": options.seed,
