@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -69,6 +69,11 @@ class Blocks(Mapping[str, Block]):
         return len(self._agent.kernel.working.blocks)
 
 
+def _given(values: type[KernelSettings] | type[Sampling], settings: Settings) -> dict[str, Any]:
+    """The fields of a value that are settings of the same name."""
+    return {field.name: getattr(settings, field.name) for field in fields(values) if hasattr(settings, field.name)}
+
+
 class Agent:
     """An agent that is open. Use `Agent.open`, and close it (or use `with`).
 
@@ -103,28 +108,8 @@ class Agent:
     def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
         stored = self._storage
         wanted = self.settings
-        policy = KernelSettings.for_window(
-            self._model.window,
-            warning=wanted.warning,
-            evict_to=wanted.evict_to,
-            max_steps=wanted.max_steps,
-            prefetch=wanted.prefetch,
-            prefetch_threshold=wanted.prefetch_threshold,
-            memory_threshold=wanted.memory_threshold,
-            answer_threshold=wanted.answer_threshold,
-            note_facts=wanted.note_facts,
-            fact_threshold=wanted.fact_threshold,
-        )
-        sampling = Sampling(
-            wanted.temperature,
-            wanted.top_k,
-            wanted.top_p,
-            wanted.min_p,
-            wanted.seed,
-            wanted.dry_multiplier,
-            wanted.dry_base,
-            wanted.dry_allowed_length,
-        )
+        policy = KernelSettings.for_window(self._model.window, **_given(KernelSettings, wanted))
+        sampling = Sampling(**_given(Sampling, wanted))
         storage = Storage(stored.recall, stored.archival, stored.state)
         *events, kernel = boot(self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling)
         assert isinstance(kernel, Kernel)

@@ -113,9 +113,7 @@ def follow(agent: Agent, session: dict[str, Any], phase: str) -> dict[str, Any]:
 
 def told_in_view(agent: Agent, text: str) -> bool:
     """Whether the message that told a fact is still in the queue."""
-    entries = agent.kernel.queue.context.entries
-    first = entries[0].message_id if entries else 0
-    return any(message.content == text for message in agent.recall.since(first))
+    return any(message.content == text for message in agent.recall.since(agent.kernel.queue.first_id))
 
 
 def stored_counts(agent: Agent) -> dict[str, Any]:

@@ -66,13 +66,13 @@ def facts(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
 def requests(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
     """Questions about the user's own life, and messages of the conversation, by their likeliest sentence."""
     asked = [fact[key] for key in ("ask", "ask_again") for fact in session["facts"]]
-    return tuple(  # type: ignore[return-value]
-        [
-            (max(answer.probability for answer in prober.requests(text) if answer.question == "ask"), text)
-            for text in texts
+
+    def scores(texts: Sequence[str]) -> Scores:
+        return [
+            (max(one.probability for one in prober.requests(text) if one.question == "ask"), text) for text in texts
         ]
-        for texts in (asked, session["turns"])
-    )
+
+    return scores(asked), scores(session["turns"])
 
 
 def answers(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:

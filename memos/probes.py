@@ -2,9 +2,8 @@
 
 A small model seldom saves by itself what it will need later, and seldom searches where it should. Asked about one
 sentence under a prompt of its own, the same model knows a fact, or a question about the user's own past, when it
-sees one. And it
-knows whether a note answers a question, where in the conversation it would rather search once more. Owns these three
-questions. It does not know what becomes of the answers.
+sees one; and it knows whether a note answers a question, where in the conversation it would rather search once
+more. Owns these three questions. It does not know what becomes of the answers.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from memos import prompts
 from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
-_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|(?<=[。！？])|\n+")
+_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
 _QUESTION = ("?", "？")
 
 
@@ -47,52 +46,60 @@ class Prober:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        self._fact = self._prefix(prompts.FACT_PROBE, prompts.FACT_EXAMPLES)
-        self._request = self._prefix(prompts.REQUEST_PROBE, prompts.REQUEST_EXAMPLES)
-        examples = [(prompts.checked(question, note), reply) for question, note, reply in prompts.ANSWER_EXAMPLES]
-        self._answer = self._prefix(prompts.ANSWER_PROBE, examples, quoted=False)
+        facts = [(_quoted(sentence), reply) for sentence, reply in prompts.FACT_EXAMPLES]
+        requests = [(_quoted(sentence), reply) for sentence, reply in prompts.REQUEST_EXAMPLES]
+        answers = [(prompts.checked(asked, note), reply) for asked, note, reply in prompts.ANSWER_EXAMPLES]
+        self._fact = self._prefix(prompts.FACT_PROBE, facts)
+        self._request = self._prefix(prompts.REQUEST_PROBE, requests)
+        self._answer = self._prefix(prompts.ANSWER_PROBE, answers)
 
     def facts(self, text: str) -> Iterator[Answer]:
-        """For every sentence that is no question: does it tell a lasting fact about the user?"""
+        """For every sentence that is no question: does it tell a lasting fact about who says it?"""
         statements = [part for part in sentences(text) if not part.endswith(_QUESTION)]
-        for sentence, likelihood, evaluated in self._sort(self._fact, statements, prompts.FACT_OPTIONS):
-            yield Answer("fact", sentence, likelihood[0], evaluated)
+        for sentence in statements[:MOST_SENTENCES]:
+            if asked := self._ask(self._fact, _quoted(sentence), prompts.FACT_OPTIONS):
+                yield Answer("fact", sentence, asked.likelihood[0], asked.evaluated)
 
     def requests(self, text: str) -> Iterator[Answer]:
         """For every question, and the last sentence: does it ask for what was told before, or to keep something?"""
         parts = sentences(text)
         asking = [part for part in parts[:-1] if part.endswith(_QUESTION)] + parts[-1:]
-        for sentence, likelihood, evaluated in self._sort(self._request, asking, prompts.REQUEST_OPTIONS):
-            yield Answer("ask", sentence, likelihood[0], evaluated)
-            yield Answer("keep", sentence, likelihood[1], 0)
+        for sentence in asking[:MOST_SENTENCES]:
+            if asked := self._ask(self._request, _quoted(sentence), prompts.REQUEST_OPTIONS):
+                yield Answer("ask", sentence, asked.likelihood[0], asked.evaluated)
+                yield Answer("keep", sentence, asked.likelihood[1], 0)
 
     def answered(self, question: str, note: str) -> Answer:
         """Does this note tell the answer to the question? One too long for a probe is taken not to."""
-        asked = self._question(prompts.checked(question, note), quoted=False)
-        if len(self._answer) + len(asked) > self._model.probe_room:
-            return Answer("answer", note, 0.0, 0)
-        probability = self._model.choose(self._answer + asked, prompts.ANSWER_OPTIONS)[0]
-        return Answer("answer", note, probability, len(asked))
+        asked = self._ask(self._answer, prompts.checked(question, note), prompts.ANSWER_OPTIONS)
+        return Answer("answer", note, asked.likelihood[0], asked.evaluated) if asked else Answer("answer", note, 0.0, 0)
 
-    def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]], *, quoted: bool = True) -> tuple[int, ...]:
+    def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         scaffold = self._model.scaffold
         tokens = scaffold.open + self._model.tokenize(instruction) + scaffold.system_to_user
-        for sentence, reply in examples:
-            tokens += self._question(sentence, quoted=quoted) + self._model.tokenize(reply) + scaffold.model_to_user
+        for asked, reply in examples:
+            tokens += self._question(asked) + self._model.tokenize(reply) + scaffold.model_to_user
         return tokens
 
-    def _question(self, text: str, *, quoted: bool = True) -> tuple[int, ...]:
-        text = f'"{text}"' if quoted else text
+    def _question(self, text: str) -> tuple[int, ...]:
         return self._model.tokenize(text) + self._model.scaffold.user_to_model
 
-    def _sort(
-        self, prefix: tuple[int, ...], asked: Sequence[str], options: Sequence[str]
-    ) -> Iterator[tuple[str, tuple[float, ...], int]]:
-        """For each sentence the probabilities of the options, and the tokens that asking cost."""
-        for sentence in asked[:MOST_SENTENCES]:
-            question = self._question(sentence)
-            if len(prefix) + len(question) <= self._model.probe_room:
-                yield sentence, self._model.choose(prefix + question, options), len(question)
+    def _ask(self, prefix: tuple[int, ...], text: str, options: Sequence[str]) -> _Asked | None:
+        """The probabilities of the options; None where the text is too long for a probe."""
+        question = self._question(text)
+        if len(prefix) + len(question) > self._model.probe_room:
+            return None
+        return _Asked(self._model.choose(prefix + question, options), len(question))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    likelihood: tuple[float, ...]  # one an option
+    evaluated: int  # tokens
+
+
+def _quoted(sentence: str) -> str:
+    return f'"{sentence}"'
 
 
 def sentences(text: str) -> list[str]:

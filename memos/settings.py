@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     model: str = Field("qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file")
     embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, a folder, or none for words only")
     context: int = Field(4096, description="window in tokens")
-    database: str = Field("", description="SQLAlchemy URL; empty: memos.db in the data folder")
+    database: str = Field("", description="SQLAlchemy URL; empty: memos.sqlite in the data folder")
 
     gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")
     threads: int = Field(0, ge=0, description="CPU threads; 0: one a physical core")
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     prefetch: bool = Field(True, description="page in what a message asks about the past")
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
     memory_threshold: float = Field(0.7, ge=0, le=1, description="the same that admits memory functions; 0: always")
-    answer_threshold: float = Field(0.5, ge=0, le=1, description="probability that what was paged in answers")
+    answer_threshold: float = Field(0.5, ge=0, le=1, description="probability of an answer that is used")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
 

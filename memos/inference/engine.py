@@ -12,7 +12,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import llguidance
@@ -22,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
-from memos.inference.grammar import lark
+from memos.inference.grammar import lark, prose_openings
 from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
 from memos.inference.template import scaffold_text
-from memos.messages import Call
-from memos.protocols import CallGrammar, Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold
+from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold
 
-LEAST_PROGRESS = 32  # tokens; fewer are read at once
+LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told
 
 
 class LlamaModel:
@@ -67,8 +66,6 @@ class LlamaModel:
             # llguidance calls a function by the name it had before llama.cpp renamed it.
             warnings.filterwarnings("ignore", message="llama_token_get_attr", category=DeprecationWarning)
             self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
-        pieces = [self._llama.token_bytes(token) for token in range(self._llama.vocabulary_size)]
-        self._vocabulary = Vocabulary(pieces)
         self._mask = llguidance.numpy.allocate_token_bitmask(1, self._guide.vocab_size)
 
     @property
@@ -100,6 +97,11 @@ class LlamaModel:
     def scaffold(self) -> Scaffold:
         """The chat template's own tokens."""
         return self._scaffold
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens as parts of words. Made (in most of a second) when prose is first generated."""
+        return Vocabulary([self._llama.token_bytes(token) for token in range(self._llama.vocabulary_size)])
 
     @property
     def resident(self) -> tuple[int, ...]:
@@ -242,9 +244,13 @@ class _Choice:
         self._matcher = llguidance.LLMatcher(model._guide, lark(grammar))
         if self._matcher.is_error():
             raise ModelError(f"The grammar of the functions does not compile: {self._matcher.get_error()}")
-        self._prose, self._strict = Sampler(sampling), Sampler(replace(sampling, temperature=0.0))
-        self._repetition = Repetition(sampling, echoes, model._vocabulary)
+        self._prose, self._strict = Sampler(sampling), Sampler(Sampling())
+        self._sampling, self._echoes = sampling, echoes
         self._openings = prose_openings(grammar)
+
+    @cached_property
+    def _repetition(self) -> Repetition:
+        return Repetition(self._sampling, self._echoes, self._model.vocabulary)
 
     @property
     def ended(self) -> bool:
@@ -270,14 +276,6 @@ class _Choice:
             return []
         self._matcher.consume_token(token)
         return [token]
-
-
-def prose_openings(grammar: Grammar) -> tuple[str, ...]:
-    """How the texts begin that are prose from there on."""
-    if not isinstance(grammar, CallGrammar):
-        return ("",)
-    names = [function.name for function in grammar.functions if function.prose]
-    return tuple(Call(name).text.removesuffix("{}}") for name in names)
 
 
 class _Run:

@@ -22,16 +22,28 @@ _CHARACTER = r'([^"\\\x00-\x1f\x7f]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})'
 def lark(grammar: Grammar) -> str:
     """The grammar in llguidance's Lark syntax."""
     if isinstance(grammar, TextGrammar):
-        return f"start: TEXT\nTEXT: /[^{{}}\\[\\]\\n\\x00-\\x1f][^{{}}\\n\\x00-\\x1f]{{0,{grammar.max_chars}}}/\n"
+        opening = f"{json.dumps(grammar.opening)} " if grammar.opening else ""
+        return f"start: {opening}TEXT\nTEXT: /[^{{}}\\[\\]\\n\\x00-\\x1f]{{1,{grammar.max_chars}}}/\n"
     rules: list[str] = []
     starts = []
     for index, function in enumerate(grammar.functions):
         refused = [call for call in grammar.refused if call.name == function.name]
-        head = json.dumps(json.dumps({"function": function.name})[:-1] + ', "arguments": ')
-        rules.append(f'call{index}: {head} arguments{index} "}}"')
+        rules.append(f'call{index}: {json.dumps(_head(function))} arguments{index} "}}"')
         rules.append(_arguments(index, function, refused))
         starts.append(f"call{index}")
     return "start: " + " | ".join(starts) + "\n" + "\n".join(rules) + "\n"
+
+
+def prose_openings(grammar: Grammar) -> tuple[str, ...]:
+    """How the texts begin that are prose from there on."""
+    if isinstance(grammar, TextGrammar):
+        return (grammar.opening,)
+    return tuple(_head(function) for function in grammar.functions if function.prose)
+
+
+def _head(function: FunctionSpec) -> str:
+    """A call up to its arguments."""
+    return Call(function.name, {}).text.removesuffix("{}}")
 
 
 def _arguments(index: int, function: FunctionSpec, refused: list[Call]) -> str:

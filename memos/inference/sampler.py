@@ -30,9 +30,8 @@ class Repetition:
     def __init__(self, sampling: Sampling, echoes: Sequence[Echo], vocabulary: Vocabulary) -> None:
         self._sampling = sampling
         self._vocabulary = vocabulary
-        self._echoes = tuple(echoes)
         self._places: dict[int, list[tuple[Echo, int]]] = {}
-        for echo in self._echoes:
+        for echo in echoes:
             for place, token in enumerate(echo.tokens[:-1]):
                 self._places.setdefault(token, []).append((echo, place))
 
@@ -68,10 +67,9 @@ class Repetition:
 
 def _run(said: Sequence[int], place: int, generated: Sequence[int]) -> int:
     """How many tokens up to and with `said[place]` are the last ones of `generated`."""
+    longest = min(place + 1, len(generated))
     length = 0
-    for old, new in zip(reversed(said[: place + 1]), reversed(generated), strict=False):
-        if old != new:
-            break
+    while length < longest and said[place - length] == generated[-1 - length]:
         length += 1
     return length
 

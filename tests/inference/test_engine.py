@@ -180,6 +180,15 @@ def test_progress_is_told_while_a_long_prompt_is_read(model: LlamaModel) -> None
     assert len(progress) >= 3 and progress == sorted(progress, key=lambda item: item.done)
 
 
+def test_text_begins_as_the_grammar_says_and_has_neither_calls_nor_notes(model: LlamaModel) -> None:
+    opening = "In these messages we talked about"
+    end, _ = run(model, ask(model, "Say [x], {y} and a list."), TextGrammar(opening, max_chars=60), limit=60)
+    assert end.text.startswith(opening) and len(end.text) > len(opening)
+    assert end.decodes < len(end.tokens), "the opening is forced, and decoded in a batch"
+    assert not set("[]{}\n") & set(end.text)
+    assert len(end.text) - len(opening) <= 60
+
+
 def test_a_seed_gives_the_same_words(model: LlamaModel) -> None:
     prompt = ask(model, "tell a story")
     hot = [Sampling(temperature=1.2, seed=seed) for seed in (1, 1, 2)]
