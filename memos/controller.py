@@ -10,40 +10,28 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES, admit
-from memos.errors import BlockError, ModelError
+from memos.admission import admit
+from memos.errors import ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
-from memos.pager import POINTER, Candidate, Pager, matching
+from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.probes import Answer, Prober
-from memos.protocols import (
-    ArchivalStorage,
-    CallGrammar,
-    Echo,
-    Generated,
-    LanguageModel,
-    Reading,
-    RecallStorage,
-    Sampling,
-)
+from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
+from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
 from memos.working_context import WorkingContext
 
-# Tokens in a row, more than of its own words, that a reply may repeat of what this turn brought.
-QUOTES = {Kind.USER: 1, Kind.PAGE: 6, Kind.RESULT: 6}
-UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
-CERTAIN = 0.85  # a note that answers so surely ends the looking
-MOST_LINES = 3  # on a page; more distract a small model
+# Tokens in a row, more (or fewer) than of its own words, that a reply may repeat of what this turn brought.
+QUOTES = {Kind.USER: -1, Kind.PAGE: 6, Kind.RESULT: 6}
 CLOCK_PAUSE = timedelta(hours=1)
 CLOSING = 8  # tokens that close a call which was cut off, and by which tokenising it anew may differ
 
@@ -54,7 +42,7 @@ class _Turn:
 
     number: int
     made: list[Call] = field(default_factory=list)
-    without: set[str] = field(default_factory=set)
+    withheld: Collection[str] = ()
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -67,10 +55,9 @@ class Controller:
         model: the resident model.
         queue: the FIFO queue and the main context.
         working: the blocks.
-        pager: pages of memory.
+        pager: cuts what is too long.
+        remembering: pages memory in before the answer, keeps facts after it.
         recall: message history.
-        archival: where facts go when the block is full.
-        prober: asks the model about single sentences.
         executor: runs calls.
         tools: what may be called.
         policy: bounds and marks.
@@ -86,9 +73,8 @@ class Controller:
         queue: QueueManager,
         working: WorkingContext,
         pager: Pager,
+        remembering: Remembering,
         recall: RecallStorage,
-        archival: ArchivalStorage,
-        prober: Prober,
         executor: FunctionExecutor,
         tools: Sequence[Tool],
         policy: KernelSettings,
@@ -97,8 +83,8 @@ class Controller:
         now: Callable[[], datetime],
     ) -> None:
         self._model, self._queue, self._working = model, queue, working
-        self._pager, self._recall, self._executor = pager, recall, executor
-        self._archival, self._prober = archival, prober
+        self._pager, self._remembering = pager, remembering
+        self._recall, self._executor = recall, executor
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
         self._pending, self._now = pending, now
         self._cancel = threading.Event()
@@ -117,11 +103,13 @@ class Controller:
         self._cancel.clear()
         started = time.perf_counter()
         turn = _Turn(self._recall.last_turn() + 1)
-        yield from self._take(text, turn)
+        message = yield from self._take(text, turn)
         while not turn.reason:
             yield from self._step(turn)
         if self._policy.note_facts and turn.reason == "spoke":
-            yield from self._keep_facts(text, turn)
+            for event in self._remembering.keep_facts(message, turn.made, self._cancel.is_set):
+                yield event
+                yield from self._drain()
         context = self._queue.context
         yield events.TurnFinished(
             turn=turn.number,
@@ -135,7 +123,7 @@ class Controller:
 
     # ----------------------------------------------------------------------------------- the message
 
-    def _take(self, text: str, turn: _Turn) -> Iterator[Event]:
+    def _take(self, text: str, turn: _Turn) -> Generator[Event, None, Message]:
         """Store the message, make room, put it into view, and page in what goes with it."""
         newest = self._recall.search(limit=1)
         clock = self._clock_text(newest.items[0] if newest.items else None)
@@ -144,11 +132,12 @@ class Controller:
         stored.append(message)
         yield events.MessageStored(message.id, turn.number, text)
         needed = sum(self._queue.cost(one.kind, one.content) for one in stored)
-        yield from self._queue.make_room(needed + self._step_room())
+        yield from self._queue.make_room(needed + self._policy.step_room)
         for one in stored:
             self._queue.admit(one)
-        yield from self._page_in(message, turn)
+        turn.withheld = yield from self._remembering.page_in(message)
         yield from self._queue.warn(turn.number)
+        return message
 
     def _clock_text(self, newest: Message | None) -> str:
         now = self._now()
@@ -158,119 +147,15 @@ class Controller:
                 return ""
         return prompts.clock(now)
 
-    def _page_in(self, message: Message, turn: _Turn) -> Iterator[Event]:
-        """Prefetch for what the message asks of memory; admit memory functions only where it wants them.
-
-        A small model left to itself searches for, and saves, anything.
-        """
-        if not self._policy.prefetch:
-            return
-        yield events.Progress("remembering", 0, 1)
-        asked, ask, keep = [], 0.0, 0.0
-        for answer in self._prober.requests(message.content):
-            if answer.question == "keep":
-                keep = max(keep, answer.probability)
-                yield _probed(answer, "saving" if answer.probability >= self._policy.memory_threshold else "")
-                continue
-            ask = max(ask, answer.probability)
-            wanted = answer.probability >= self._policy.prefetch_threshold
-            yield _probed(answer, "prefetch" if wanted else "")
-            if wanted:
-                asked.append(answer.sentence)
-        turn.without = set(SAVES) if keep < self._policy.memory_threshold else set()
-        if ask < self._policy.memory_threshold:
-            # Documents may be searched for any question.
-            turn.without |= SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set())
-        if asked:
-            yield from self._prefetch(" ".join(asked), turn, sure=ask >= self._policy.memory_threshold)
-        yield events.Progress("remembering", 1, 1)
-
-    def _prefetch(self, asked: str, turn: _Turn, *, sure: bool) -> Iterator[Event]:
-        """Page in what tells, or may tell, what the message asks.
-
-        Args:
-            asked: its sentences that ask.
-            turn: searching is not admitted any more if something tells it.
-            sure: whether it surely asks for what is in memory; if not, a note must tell it more surely.
-        """
-        asked = self._pager.cut(asked, self._policy.page // 3)
-        known = [Candidate("", line) for line in matching(self._known(), asked)]
-        found = self._pager.prefetch(asked, before_id=self._queue.first_id)
-        threshold = self._policy.answer_threshold + (0 if sure else UNSURE)
-        likely: list[tuple[float, str]] = []
-        best = 0.0
-        for candidate in [*known, *found]:
-            answer = self._prober.answered(asked, candidate.text)
-            told = answer.probability >= threshold
-            yield _probed(answer, "answer" if told else "")
-            best = max(best, answer.probability)
-            if candidate.line and (told or (sure and answer.probability >= threshold - UNSURE)):
-                likely.append((answer.probability, candidate.line))
-            if best >= CERTAIN:
-                break
-        if best >= threshold:
-            turn.without |= SEARCHES
-        if likely:
-            yield from self._show(likely, asked, turn)
-
-    def _show(self, likely: list[tuple[float, str]], asked: str, turn: _Turn) -> Iterator[Event]:
-        """Put the likeliest lines into view, as many as there is room for."""
-        yield from self._queue.make_room(self._policy.page + self._step_room(), keep_turn=turn.number)
-        room = min(self._policy.page, self._queue.context.free - self._step_room())
-        ranked = [line for _, line in sorted(likely, key=lambda one: -one[0])]
-        lines = self._pager.fit(ranked[:MOST_LINES], room - self._pager.size(prompts.memory((), asked)) - 2)
-        if lines:
-            page = self._queue.append(Kind.PAGE, prompts.memory(lines, asked), turn=turn.number)
-            sources = tuple(POINTER.findall("\n".join(lines)))
-            yield events.PagedIn(page.id, sources, len(self._queue.context.entries[-1].tokens))
-
-    def _known(self) -> list[str]:
-        """The lines of all blocks but the assistant's own."""
-        labels = [block.label for block in self._working.blocks if block.label != "assistant"]
-        return [line for label in labels for line in self._working.lines(label)]
-
-    # ------------------------------------------------------------------------------ after the answer
-
-    def _keep_facts(self, text: str, turn: _Turn) -> Iterator[Event]:
-        """Keep what the user told and the model did not save, word for word, as notes.
-
-        Runs when the answer is out and the user reads.
-        """
-        yield events.Progress("noting facts", 0, 1)
-        saved = " ".join(str(value) for call in turn.made for value in call.arguments.values())
-        for answer in self._prober.facts(text):
-            if self._cancel.is_set():
-                return
-            keep = answer.probability >= self._policy.fact_threshold and answer.sentence not in saved
-            yield _probed(answer, self._note(answer) if keep else "")
-            yield from self._drain()
-        yield events.Progress("noting facts", 1, 1)
-
-    def _note(self, fact: Answer) -> str:
-        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
-        where = f"archival:{self._archival.insert(prompts.note(fact.sentence)).id}"
-        if len(self._model.tokenize(fact.sentence)) > self._policy.block // 12:
-            return where
-        try:
-            self._working.append("user", fact.sentence, by="kernel")
-        except BlockError:  # full, or the user has taken the block away
-            return where
-        return f"block user and {where}"
-
     # --------------------------------------------------------------------------------------- one step
-
-    def _step_room(self) -> int:
-        """Tokens that must be free before a call that does not speak is admitted: the rest of the reserve
-        then holds its result and the speech that ends the turn."""
-        return self._queue.context.reserve * 5 // 8
 
     def _step(self, turn: _Turn) -> Iterator[Event]:
         last = turn.steps + 1 >= self._policy.max_steps
         if not last:
-            yield from self._queue.make_room(self._step_room(), keep_turn=turn.number)
-            last = self._queue.context.free < self._step_room()
+            yield from self._queue.make_room(self._policy.step_room, keep_turn=turn.number)
+            last = self._queue.context.free < self._policy.step_room
         only = (SPEECH,) if last else ()
-        grammar = admit(self._tools, self._working, turn.made, only=only, without=turn.without)
+        grammar = admit(self._tools, self._working, turn.made, only=only, without=turn.withheld)
         turn.steps += 1
         yield from self._generate(turn, grammar)
 
@@ -356,7 +241,7 @@ class Controller:
     def _fitted(self, text: str) -> str:
         """A result cut to the room that is left before the closing speech's share of the reserve."""
         context = self._queue.context
-        speech = context.reserve * 3 // 8 + len(context.ready()) - context.used
+        speech = context.reserve - self._policy.step_room + len(context.ready()) - context.used
         room = context.window - context.used - speech - 16
         return self._pager.cut(text, max(8, min(self._policy.result, room)))
 
@@ -376,11 +261,6 @@ class Controller:
         alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
         yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
         self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
-
-
-def _probed(answer: Answer, led_to: str) -> events.Probed:
-    probability = round(answer.probability, 4)
-    return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)
 
 
 class _Speech:

@@ -23,6 +23,7 @@ from memos.policy import KernelSettings
 from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
+from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.working_context import WorkingContext
 
@@ -84,7 +85,7 @@ def boot(
     names = [tool.name for tool in tools]
     if SPEECH not in names or len(set(names)) < len(names):
         raise InputError(f"Tools need different names, and {SPEECH} among them; got {', '.join(names)}.")
-    policy = policy or KernelSettings.for_window(model.window)
+    policy, sampling = policy or KernelSettings.for_window(model.window), sampling or Sampling()
     pending: list[Event] = []
 
     def count(text: str) -> int:
@@ -93,7 +94,7 @@ def boot(
     _create_blocks(storage.state, policy)
     working = WorkingContext(storage.state, count, pending.append)
     text = prompts.instructions(tools, facts_are_noted=policy.note_facts)
-    queue = QueueManager(model, storage.recall, storage.state, working, policy, text)
+    queue = QueueManager(model, storage.recall, storage.state, working, policy, sampling, text)
     pager = Pager(storage.recall, storage.archival, count)
     memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
     controller = Controller(
@@ -101,13 +102,12 @@ def boot(
         queue=queue,
         working=working,
         pager=pager,
+        remembering=Remembering(Prober(model), pager, queue, working, storage.archival, policy, count),
         recall=storage.recall,
-        archival=storage.archival,
-        prober=Prober(model),
         executor=FunctionExecutor(tools, memory),
         tools=tools,
         policy=policy,
-        sampling=sampling or Sampling(),
+        sampling=sampling,
         pending=pending,
         now=now,
     )

@@ -100,7 +100,8 @@ class Passage:
         id: the row's id; `archival:7` in the model's view.
         text: its content.
         source: where it is from: a document's path, or `""` for a note.
-        location: where in the document: heading path, page; `""` for a note.
+        location: where in the document: heading path, page; for a note, the message it quotes (`recall:7`)
+            or `""`.
         created_at: UTC, timezone-aware.
     """
 

@@ -18,7 +18,7 @@ from memos.probes import sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
-NOTES, MESSAGES = 6, 3  # candidates of a prefetch; the model itself says which of them answer
+NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
 
@@ -93,9 +93,16 @@ class Pager:
             room -= size
         return shown
 
-    def size(self, text: str) -> int:
-        """Tokens of a text."""
-        return self._count(text)
+    def memory_page(self, lines: Iterable[str], question: str, room: int) -> str:
+        """Lines of memory as the kernel puts them into view; empty if not even the first fits.
+
+        Args:
+            lines: the likeliest first.
+            question: what they are to answer.
+            room: tokens that the page may have.
+        """
+        shown = self.fit(lines, room - self._count(prompts.memory((), question)) - 2)  # its line breaks
+        return prompts.memory(shown, question) if shown else ""
 
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
@@ -124,21 +131,29 @@ class Pager:
         """
         passages = self._archival.search(text, limit=NOTES)
         messages = self._recall.search(text, limit=MESSAGES, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
-        found = [Candidate(passage_line(one), prompts.noted(one.text)) for one in passages.items]
+        found = [Candidate(passage_line(one), one.text) for one in passages.items]
         for message in messages.items:
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
-                found.append(Candidate(prompts.line(shown), shown.content))
+                first_hand = message.kind is not Kind.SPEECH
+                found.append(Candidate(prompts.line(shown), shown.content, first_hand=first_hand))
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that may come into view: its line on a page, and its text alone."""
+    """Something that may tell what was asked.
+
+    Args:
+        line: as a page shows it; empty for what is in view without one.
+        text: alone.
+        first_hand: told by the user or a document, not by the assistant itself.
+    """
 
     line: str
     text: str
+    first_hand: bool = True
 
 
 def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:
@@ -168,9 +183,12 @@ def _stems(text: str) -> set[str]:
 
 def passage_line(passage: Passage) -> str:
     """A passage as search results and pages show it."""
-    where = f" {passage.source}" if passage.source else f" {passage.created_at:%Y-%m-%d}"
-    location = f" > {passage.location}" if passage.location else ""
-    return f"[archival:{passage.id}{where}{location}] {' '.join(passage.text.split())}"
+    text = " ".join(passage.text.split())
+    if passage.source:
+        location = f" > {passage.location}" if passage.location else ""
+        return f"[archival:{passage.id} {passage.source}{location}] {text}"
+    # A note with a location quotes a message of the user's. Without the speaker, the model says "I", too.
+    return f"[archival:{passage.id} {passage.created_at:%Y-%m-%d}] {'user: ' if passage.location else ''}{text}"
 
 
 def _day(text: str) -> datetime:

@@ -30,7 +30,7 @@ class KernelSettings:
         prefetch_threshold: probability that a message asks something of memory, from which memory is searched.
         memory_threshold: the same from which the model may search by itself, and the probability that a message
             asks to keep something from which it may save; 0: always.
-        answer_threshold: probability that a page answers the message, from which the model is to answer from it.
+        answer_threshold: probability that a note answers the message, from which the model is to answer from it.
         note_facts: keep what the user tells in passing and the model does not save.
         fact_threshold: probability of a fact from which a sentence is kept.
     """
@@ -49,6 +49,12 @@ class KernelSettings:
     answer_threshold: float = 0.5
     note_facts: bool = True
     fact_threshold: float = 0.5
+
+    @property
+    def step_room(self) -> int:
+        """Tokens that must be free before a call that does not speak is admitted: the rest of the reserve then
+        holds its result and the speech that ends the turn."""
+        return self.reserve * 5 // 8
 
     @classmethod
     def for_window(cls, window: int, **given: Any) -> KernelSettings:

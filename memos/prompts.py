@@ -12,7 +12,7 @@ from memos.functions import Tool
 from memos.messages import Block, Call, Kind, Message
 
 # The probes: one sentence at a time, apart from the conversation. In the agent's own context the same model
-# separates facts from talk far worse (AUC .59 to .70 against .89); see docs/prompts.md.
+# separates facts from talk far worse (AUC .59 to .70 against .907); see docs/prompts.md.
 FACT_PROBE = (
     "You keep a file about a person. Decide for each sentence they say whether it tells a lasting fact about "
     "their own life (name, family, friends, pets, home, work, health, dates, plans, tastes, hobbies, belongings). "
@@ -79,11 +79,7 @@ ANSWER_EXAMPLES = (
 )
 ANSWER_OPTIONS = ("Yes", "No")
 
-SUMMARY = (
-    "[system] The conversation above will leave your view. Sum it up for yourself in one paragraph of plain "
-    "text, at most {words} words: what was talked about, and every name, date, number and decision. "
-    "Keep what the earlier summary says."
-)
+SUMMARY_OPENING = "In these messages we talked about"
 
 PERSONA = "I am a friendly, attentive assistant who remembers what the user tells me."
 
@@ -131,7 +127,6 @@ _SAVED = Call("core_memory_append", {"label": "user", "content": "Lives in Oslo"
 _TOLD = "I moved to Oslo last week!"
 _ASKED_TO_SAVE = "Please remember that I live in Oslo."
 _SKY = "Air scatters blue light far more than red, so from every side it is the blue that reaches your eyes."
-
 _BREAD = "Oh no, after all your work! Old yeast is often the reason. Did your dough rise before you baked it?"
 
 
@@ -142,6 +137,21 @@ def _example(name: str, **arguments: str) -> str:
 def block(value: Block) -> str:
     """A block of the working context as the model reads it."""
     return f"\n[block {value.label}: {value.description}]\n{value.text or '(empty)'}\n"
+
+
+def summary_request(words: Iterable[str]) -> str:
+    """Asks for a summary of what is about to leave. The answer begins with `SUMMARY_OPENING`: left free, the model
+    writes a call, or what stands in its head.
+
+    Args:
+        words: what must be named.
+    """
+    named = ", ".join(words)
+    must = f" These words must be in it: {named}." if named else ""
+    return (
+        "[system] The conversation above will leave your view. Sum up its newest messages for yourself in one or two "
+        f"sentences of plain text, without what the earlier summary says.{must}"
+    )
 
 
 def summary(text: str) -> str:
@@ -184,19 +194,6 @@ def memory(lines: Iterable[str], question: str) -> str:
 def edited(label: str, text: str) -> str:
     """The user changed a block by hand."""
     return f"[system] The user edited block {label}. It now says: {text or '(empty)'}"
-
-
-_SAID_BY_USER = "user: "
-
-
-def note(sentence: str) -> str:
-    """A sentence of the user's as a note in archival storage, spoken by them as a message in recall is."""
-    return f"{_SAID_BY_USER}{sentence}"
-
-
-def noted(text: str) -> str:
-    """The sentence of a note; another passage stays as it is."""
-    return text.removeprefix(_SAID_BY_USER)
 
 
 def cut_off() -> str:

@@ -105,12 +105,14 @@ class CallGrammar:
 
 @dataclass(frozen=True, slots=True)
 class TextGrammar:
-    """Admits one paragraph of plain text without braces (no call).
+    """Admits one paragraph of plain text without braces (no call) and brackets (no note of the system's).
 
     Args:
-        max_chars: the longest text admitted.
+        opening: how it begins, word for word.
+        max_chars: the most characters that may follow.
     """
 
+    opening: str = ""
     max_chars: int = 2000
 
 
@@ -291,8 +293,8 @@ class RecallStorage(Protocol):
 class ArchivalStorage(Protocol):
     """Passages that one agent can see: its own notes and the documents shared with it."""
 
-    def insert(self, text: str) -> Passage:
-        """Store a note of the agent."""
+    def insert(self, text: str, *, location: str = "") -> Passage:
+        """Store a note of the agent. `location`: the message that it quotes, e.g. `recall:7`."""
 
     def search(self, query: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
         """Passages by meaning and words, best first."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from memos import prompts
+from memos import prompts, summary
 from memos.errors import InputError, WindowError
 from memos.events import Event, Evicted, PrefixMoved, PressureWarning, Progress, Repaired, Step
 from memos.main_context import Entry, Fixed, MainContext, Tokens
@@ -18,6 +18,7 @@ from memos.messages import Call, Eviction, Kind, Message, State
 from memos.policy import KernelSettings
 from memos.protocols import (
     AgentState,
+    Echo,
     Generated,
     LanguageModel,
     Reading,
@@ -25,9 +26,10 @@ from memos.protocols import (
     Sampling,
     TextGrammar,
 )
+from memos.speech import ARGUMENT, FUNCTION
 from memos.working_context import WorkingContext
 
-SPEECH_FUNCTION = "send_message"
+PART = 0.4  # of the summary's room, for what leaves at one time
 
 
 class QueueManager:
@@ -39,6 +41,7 @@ class QueueManager:
         state: where the queue's start and the summary are kept.
         working: the blocks, for the prompt's head.
         policy: sizes and marks.
+        sampling: how a summary's words are chosen.
         instructions: the fixed text of the prompt's head.
 
     Raises:
@@ -52,10 +55,11 @@ class QueueManager:
         state: AgentState,
         working: WorkingContext,
         policy: KernelSettings,
+        sampling: Sampling,
         instructions: str,
     ) -> None:
         self._model, self._recall, self._state, self._working = model, recall, state, working
-        self._policy = policy
+        self._policy, self._sampling = policy, sampling
         self._instructions = model.tokenize(instructions)
         self._warned = False
         self.context = MainContext(model, self.head(state.summary()), policy.reserve)
@@ -63,11 +67,11 @@ class QueueManager:
 
     # ------------------------------------------------------------------------------------------- head
 
-    def head(self, summary: str) -> Fixed:
-        """The prompt's head from the blocks as they are now and a summary: what a write-back installs."""
+    def head(self, text: str) -> Fixed:
+        """The prompt's head from the blocks as they are now and a summary's text: what a write-back installs."""
         tokenize = self._model.tokenize
         blocks = tuple((b.label, tokenize(prompts.block(b))) for b in self._working.blocks)
-        return Fixed(self._instructions, blocks, tokenize(prompts.summary(summary)) if summary else ())
+        return Fixed(self._instructions, blocks, tokenize(prompts.summary(text)) if text else ())
 
     def _check_room(self) -> None:
         grown = sum(block.limit - len(self._model.tokenize(block.text)) for block in self._working.blocks)
@@ -166,28 +170,28 @@ class QueueManager:
             return
         leaving = self.context.entries[:cut]
         messages = self._stored(leaving)
-        summary, source = "", "deterministic"
-        for item in self._ask_summary(leaving):
+        text, source = "", "deterministic"
+        for item in self._ask_summary(leaving, messages):
             if isinstance(item, Event):
                 yield item
             else:
-                summary, source = self._with_pointers(item, messages), "model"
-        if not summary:
-            summary = self._plain_summary(messages)
-        yield from self._page_out(leaving, self.context.entries[cut:], summary, source, reason)
+                text, source = self._joined(item, messages), "model"
+        yield from self._page_out(
+            leaving, self.context.entries[cut:], text or self._plain_summary(messages), source, reason
+        )
 
     def _page_out(
-        self, leaving: Sequence[Entry], remaining: Sequence[Entry], summary: str, source: str, reason: str
+        self, leaving: Sequence[Entry], remaining: Sequence[Entry], text: str, source: str, reason: str
     ) -> Iterator[Event]:
-        """Record that entries leave, and rewrite the main context without them."""
-        before, after = (self.context.size_of(self.context.fixed, [*leaving, *remaining]), self.head(summary))
+        """Record that entries leave, and rewrite the main context with this summary in their place."""
+        before, after = self.context.size_of(self.context.fixed, [*leaving, *remaining]), self.head(text)
         freed = before - self.context.size_of(after, remaining)
         eviction = Eviction(
             first_id=leaving[0].message_id,
             last_id=leaving[-1].message_id,
             messages=len(leaving),
             tokens=freed,
-            summary=summary,
+            summary=text,
             source=source,
             reason=reason,
         )
@@ -195,7 +199,7 @@ class QueueManager:
         self._state.record_eviction(eviction, queue_start=start)
         kept = self.context.rewrite(after, remaining)
         self._warned = False
-        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, summary, source, reason)
+        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, text, source, reason)
         yield PrefixMoved("eviction", kept)
 
     def _cut(self, needed: int, keep_turn: int | None) -> int:
@@ -221,35 +225,48 @@ class QueueManager:
 
     # ---------------------------------------------------------------------------------------- summary
 
-    def _ask_summary(self, leaving: Sequence[Entry]) -> Iterator[Event | str]:
-        """Ask for a summary in place, on the resident context; yields its text if it is usable."""
-        words = int(self._policy.summary * 0.6)
-        request = self._model.tokenize(prompts.SUMMARY.format(words=words))
-        limit = self._policy.summary - 24  # room for the pointers
+    def _ask_summary(self, leaving: Sequence[Entry], messages: Sequence[Message]) -> Iterator[Event | str]:
+        """Ask for a summary of what leaves, in place on the resident context; yields its text if it is usable."""
+        request = self._model.tokenize(prompts.summary_request(summary.key_words(messages)))
+        limit = int(self._policy.summary * PART)
         count = len(leaving)
         while count and len(self.context.ready(request, upto=count)) + limit > self.context.window:
             count -= 1
         if count < max(1, len(leaving) // 2):
             return  # most of what leaves would not be seen
-        prompt = self.context.ready(request, upto=count)
         generation = self._model.generate(
-            prompt,
-            TextGrammar(),
+            self.context.ready(request, upto=count),
+            TextGrammar(opening=prompts.SUMMARY_OPENING),
             limit=limit,
-            sampling=Sampling(),
+            sampling=self._sampling,
             cancelled=lambda: False,
+            echoes=self._seen(leaving),
         )
         for item in generation:
             if isinstance(item, Reading):
                 yield Progress("summing up", item.done, item.total)
             elif isinstance(item, Generated):
                 yield Step("summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds)
-                text = whole_sentences(item.text, cut=item.finish == "length")
-                if text:
+                text = item.text.removeprefix(prompts.SUMMARY_OPENING)
+                if text := summary.usable(text, cut=item.finish == "length"):
                     yield text
 
-    def _with_pointers(self, text: str, messages: Sequence[Message]) -> str:
-        return f"[{self._span(messages)}] {text}"
+    def _seen(self, leaving: Sequence[Entry]) -> list[Echo]:
+        """What a summary should not repeat: the head word for word, and whole phrases of what it sums up."""
+        fixed = self.context.fixed
+        head = [Echo(fixed.summary, 1), *(Echo(tokens, 2) for _, tokens in fixed.blocks)]
+        return head + [Echo(entry.tokens, 3) for entry in leaving]
+
+    def _joined(self, newest: str, messages: Sequence[Message]) -> str:
+        return summary.joined(self._state.summary(), newest, self._span(messages), self._fits)
+
+    def _fits(self, text: str) -> bool:
+        return len(self._model.tokenize(prompts.summary(text))) <= self._policy.summary
+
+    def _plain_summary(self, messages: Sequence[Message]) -> str:
+        """The summary without the model; it cannot fail."""
+        pointer = f"[{self._span(messages)}] "
+        return self._joined(summary.first_words(messages, lambda text: self._fits(pointer + text)), messages)
 
     def _span(self, messages: Sequence[Message]) -> str:
         """Pointer to everything that has ever left, with its days."""
@@ -259,18 +276,6 @@ class QueueManager:
         days = f"{start.created_at:%Y-%m-%d}"
         end = f"{messages[-1].created_at:%Y-%m-%d}"
         return f"recall:{first}-{messages[-1].id}, {days if days == end else days + ' to ' + end}"
-
-    def _plain_summary(self, messages: Sequence[Message]) -> str:
-        """Pointers, dates, speakers and first words, as many as fit; the newest win."""
-        spoken = [m for m in messages if m.kind in (Kind.USER, Kind.SPEECH)]
-        text = f"[{self._span(messages)}] Topics:"
-        for message in reversed(spoken):
-            words = " ".join(message.content.split()[:8])
-            longer = f"{text} {message.kind}: {words};"
-            if len(self._model.tokenize(prompts.summary(longer))) > self._policy.summary:
-                break
-            text = longer
-        return text
 
     # ------------------------------------------------------------------------------------------ start
 
@@ -323,9 +328,9 @@ class QueueManager:
         starts = [index for index in range(1, count) if entries[index].turn != entries[index - 1].turn]
         index = next((start for start in starts if self._size(entries[start:]) <= room), count)
         leaving = entries[:index]
-        summary = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
+        text = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
         self.context.rewrite(head, ())
-        yield from self._page_out(leaving, entries[index:], summary, "deterministic", "start")
+        yield from self._page_out(leaving, entries[index:], text, "deterministic", "start")
 
     def _size(self, entries: Sequence[Entry]) -> int:
         """Tokens of entries behind a head, scaffold included."""
@@ -340,14 +345,5 @@ class QueueManager:
 def queue_text(message: Message) -> str:
     """A message's text as the model reads it; for speech, the call that said it."""
     if message.kind is Kind.SPEECH:
-        return Call(SPEECH_FUNCTION, {"message": message.content}).text
+        return Call(FUNCTION, {ARGUMENT: message.content}).text
     return message.content
-
-
-def whole_sentences(text: str, *, cut: bool) -> str:
-    """A model's summary if it is usable, without a sentence that broke off; else an empty string."""
-    text = " ".join(text.split())
-    if cut:
-        end = max(text.rfind(mark) for mark in (". ", "! ", "? ", "。"))
-        text = text[: end + 1] if end > 0 else ""
-    return text if len(text) >= 20 else ""

@@ -160,7 +160,7 @@ class ScriptedModel:
 
     def _next_text(self, grammar: Grammar) -> str:
         if isinstance(grammar, TextGrammar):
-            return next(self._summaries, "They talked about this and that for a while.")
+            return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"
         call = next(self._script, say("All right."))
         return call.text if admitted(grammar, call) else self._something_else(grammar, call)
 

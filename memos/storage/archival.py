@@ -81,14 +81,18 @@ class Archival:
 
     # ------------------------------------------------------------------------------------- passages
 
-    def insert(self, text: str) -> Passage:
+    def insert(self, text: str, *, location: str = "") -> Passage:
         """Store a note of the agent. A search finds it at once.
+
+        Args:
+            text: its content.
+            location: the message that it quotes, e.g. `recall:7`.
 
         Raises:
             StorageError: it could not be stored.
         """
         content = clean(text)
-        row = PassageRow(agent_id=self._agent_id, content=content, search_text=search_text(content))
+        row = PassageRow(agent_id=self._agent_id, content=content, search_text=search_text(content), location=location)
         with self._sql.write() as session:
             session.add(row)
             session.flush()

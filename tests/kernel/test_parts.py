@@ -1,17 +1,18 @@
-"""The kernel's small parts: growing speech, sentences, pages, excerpts."""
+"""The kernel's small parts: growing speech, sentences, excerpts, summaries."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos.messages import Call
+from memos import summary
+from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
 from memos.probes import sentences
-from memos.queue_manager import whole_sentences
 from memos.speech import SpeechReader
 
 
@@ -35,7 +36,7 @@ def test_other_calls_are_not_speech() -> None:
     ("text", "expected"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ('He said "no." Then left.', ['He said "no.', "Then left."]),
+        ('He said "no." Then left.', ['He said "no."', "Then left."]),
         ("我住在上海。你好吗？", ["我住在上海。", "你好吗？"]),
         ("line one\nline two", ["line one", "line two"]),
         ("ok", []),
@@ -51,7 +52,29 @@ def test_an_excerpt_is_the_part_that_the_question_is_about() -> None:
     assert excerpt("Short one.", "anything") == "Short one."
 
 
-def test_a_summary_that_broke_off_ends_with_its_last_whole_sentence() -> None:
-    assert whole_sentences("They met in Bern in May. They ate and then", cut=True) == "They met in Bern in May."
-    assert whole_sentences("too short", cut=False) == ""
-    assert whole_sentences("no end at all in this text", cut=True) == ""
+def test_a_summary_that_broke_off_ends_with_what_is_whole() -> None:
+    assert summary.usable("They met in Bern in May. They ate and then", cut=True) == "They met in Bern in May."
+    assert summary.usable("the bridges, the tea from China, the her", cut=True) == "The bridges, the tea from China."
+    assert summary.usable("too short", cut=False) == ""
+    assert summary.usable("no end at all in this text", cut=True) == ""
+
+
+def test_a_summary_must_have_the_names_and_numbers_of_every_message() -> None:
+    def user(text: str) -> Message:
+        return Message(1, Kind.USER, text, datetime(2026, 1, 1, tzinfo=UTC), 1)
+
+    told = [user("I met Ottilie. She's from Bern."), user("We saw 12 herons, I think. Interesting!"), user("Hm.")]
+    assert summary.key_words(told) == ["Ottilie", "Bern", "12"]
+    assert summary.key_words([user("It was horribly long and boring today.")]) == ["horribly"]
+
+
+def test_a_summary_keeps_what_it_said_until_its_room_is_spent() -> None:
+    def fits(text: str) -> bool:
+        return len(text) <= 60
+
+    first = summary.joined("", "They met in Bern.", "recall:1-9", fits)
+    assert first == "[recall:1-9] They met in Bern."
+    second = summary.joined(first, "They ate plums.", "recall:1-12", fits)
+    assert second == "[recall:1-12] They met in Bern. They ate plums."
+    third = summary.joined(second, "Then it rained, for days.", "recall:1-20", fits)
+    assert third == "[recall:1-20] They ate plums. Then it rained, for days."

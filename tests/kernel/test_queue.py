@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from memos import events
+from memos import events, prompts
 from memos.messages import Call, Kind, State
 from memos.testing import ScriptedModel, say
 from tests.kernel.conftest import Bench, probed
@@ -38,14 +39,25 @@ def test_an_eviction_leaves_about_half_of_the_queues_room(bench: Bench, of: Any)
 
 
 def test_the_models_summary_carries_pointers_and_recurs(bench: Bench, of: Any) -> None:
-    bench.open(model={"summaries": ["They spoke of apples and pears.", "Apples, pears, and now plums."]})
+    bench.open(model={"summaries": ["apples and pears, and Bern.", "plums, and quinces from Basel."]})
     happened = fill(bench, 12)
     first, second = of(happened, events.Evicted)[:2]
     assert first.source == second.source == "model"
-    assert first.summary.startswith(f"[recall:1-{first.last_id}") and "apples" in first.summary
-    assert second.summary.startswith(f"[recall:1-{second.last_id}") and "plums" in second.summary
-    asked = [prompt for prompt, _ in bench.model.prompts if "Sum it up" in bench.model.text(prompt[-60:])]
-    assert "apples and pears" in bench.model.text(asked[1]), "the second summary is asked for with the first in view"
+    pointers = [f"[recall:1-{one.last_id}, {datetime.now(UTC):%Y-%m-%d}]" for one in (first, second)]
+    assert first.summary == f"{pointers[0]} Apples and pears, and Bern."
+    assert second.summary == f"{pointers[1]} Apples and pears, and Bern. Plums, and quinces from Basel."
+    opening = prompts.SUMMARY_OPENING
+    asked = [prompt for prompt, generated in bench.model.prompts if opening in bench.model.text(generated)]
+    assert "pears, and Bern" in bench.model.text(asked[1]), "the second summary is asked for with the first in view"
+
+
+def test_a_summary_stays_in_its_room(bench: Bench, of: Any) -> None:
+    bench.open(model={"summaries": [f"the number {n} and {'word ' * 10}end." for n in range(20)]}, summary=60)
+    last = of(fill(bench, 20), events.Evicted)[-1]
+    newest = int(last.summary.split("The number ")[-1].split()[0])
+    kept = [int(part.split()[0]) for part in last.summary.split("The number ")[1:]]
+    assert last.source == "model" and kept == [newest - 2, newest - 1, newest] and newest > 2
+    assert len(bench.kernel.queue.context.fixed.summary) <= 60
 
 
 def test_the_summary_is_asked_in_place(bench: Bench, of: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memos import events, tool
+from memos import events, prompts, tool
 from memos.errors import BlockError, InputError, WindowError
 from memos.messages import Call, Kind, State
 from memos.testing import say
@@ -199,7 +199,10 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
     kept = [event.sentence for event in of(happened, events.Probed) if event.led_to]
     assert kept == ["My dog Rex loves that."]
     assert bench.kernel.working["user"].text == "My dog Rex loves that."
-    assert [note.text for note in bench.stored.archival.search("dog").items] == ["user: My dog Rex loves that."]
+    note = bench.stored.archival.search("dog").items[0]
+    assert note.text == "My dog Rex loves that."
+    quoted = bench.stored.recall.get(int(note.location.removeprefix("recall:")))
+    assert quoted is not None and note.text in quoted.content
 
 
 def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, of: Any) -> None:
@@ -236,6 +239,66 @@ def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any, model: dict[
         assert page is not None and page.content.endswith(": Where does my sister live?")
 
 
+ASKED = "Which tea do I like?"
+
+
+def _answering(*words: str) -> dict[str, Any]:
+    """A model for which every note with one of these words answers, the one named first most surely."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.ANSWER_PROBE not in prompt:
+            return 1.0, 0.0, 0.0, 0.0
+        note = prompt.rpartition("Note: ")[2]
+        sure = next((0.8 - 0.05 * place for place, word in enumerate(words) if word in note), 0.1)
+        return sure, 1 - sure
+
+    return {"yes": yes}
+
+
+def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: Bench, of: Any) -> None:
+    bench.open([say("Black tea travels best.")], prefetch=False, note_facts=False)
+    bench.say("I like green tea most.")
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=_answering("Black", "green"), note_facts=False)
+    bench.say(ASKED)
+    assert "I like green tea" in bench.view() and "Black tea travels" not in bench.view()
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=_answering("Black"), note_facts=False)
+    page = of(bench.say(ASKED), events.PagedIn)[0]
+    stored = bench.stored.recall.get(page.message_id)
+    assert stored is not None and "assistant: Black tea travels" in stored.content
+
+
+def test_what_only_may_tell_it_stays_away_where_something_tells_it(bench: Bench, of: Any) -> None:
+    for note in ("I like green tea.", "I like the smell of tea."):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("green", *"------", "smell"), note_facts=False)
+    probed_notes = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
+    assert [event.led_to for event in probed_notes] == ["answer", ""]
+    assert "user: I like green tea." in bench.view() and "smell" not in bench.view()
+
+
+def test_a_line_of_a_block_that_is_also_a_note_is_asked_about_once(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(fact=1.0))
+    bench.say("I like green tea.")
+    assert "green tea" in bench.kernel.working["user"].text
+    bench.open(model=_answering("green"), note_facts=False)
+    asked = [event.sentence for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
+    assert asked == ["I like green tea."]
+
+
+def test_keeping_facts_ends_its_progress_when_it_is_cancelled(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(fact=1.0))
+    happened = []
+    for event in bench.kernel.controller.turn("I like tea. I like jam. I like plums."):
+        happened.append(event)
+        if isinstance(event, events.Probed) and event.led_to:
+            bench.kernel.controller.cancel()
+    assert len([event for event in of(happened, events.Probed) if event.led_to]) == 1
+    told = [event for event in of(happened, events.Progress) if event.task == "noting facts"]
+    assert (told[-1].done, told[-1].total) == (1, 1)
+
+
 def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
     bench.say("hi")
     before = bench.kernel.queue.context.tokens
@@ -266,5 +329,6 @@ def test_speech_is_told_what_not_to_repeat(bench: Bench) -> None:
     bench.say("What is my dog called?")
     *_, last = bench.model.echoes
     texts = {bench.model.text(echo.tokens): echo.allowed for echo in last}
-    assert texts[say("First reply.").text] < texts["What is my dog called?"]
-    assert any(text.startswith("[result]") for text in texts) and "hello" not in texts
+    result = next(allowed for text, allowed in texts.items() if text.startswith("[result]"))
+    assert texts["What is my dog called?"] < texts[say("First reply.").text] < result
+    assert "hello" not in texts, "an earlier message of the user may be quoted"

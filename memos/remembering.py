@@ -1,0 +1,184 @@
+"""Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
+
+Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
+(`memos.probes`), pages in what answers a message, says which memory functions the turn may use, and keeps the facts
+that the user tells in passing. Owns these decisions; their thresholds are policy. It does not know how a turn goes
+on, how search works, or how a sentence is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+
+from memos import events
+from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES
+from memos.errors import BlockError
+from memos.events import Event
+from memos.messages import Call, Kind, Message
+from memos.pager import POINTER, Candidate, Pager, matching
+from memos.policy import KernelSettings
+from memos.probes import Answer, Prober
+from memos.protocols import ArchivalStorage
+from memos.queue_manager import QueueManager
+from memos.working_context import WorkingContext
+
+UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
+CERTAIN = 0.85  # a line that answers so surely ends the looking
+MOST_LINES = 3  # on a page; more distract a small model
+SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
+
+Withheld = frozenset[str]
+
+
+class Remembering:
+    """Prefetch and fact-keeping for one agent.
+
+    Args:
+        prober: asks the model about single sentences.
+        pager: finds candidates and lays out pages.
+        queue: where pages go.
+        working: the blocks; short facts go there, too.
+        archival: where facts are kept.
+        policy: thresholds and sizes.
+        count: tokens of a text, by the loaded model.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        pager: Pager,
+        queue: QueueManager,
+        working: WorkingContext,
+        archival: ArchivalStorage,
+        policy: KernelSettings,
+        count: Callable[[str], int],
+    ) -> None:
+        self._prober, self._pager, self._queue = prober, pager, queue
+        self._working, self._archival, self._policy = working, archival, policy
+        self._count = count
+
+    # ------------------------------------------------------------------------------ before the answer
+
+    def page_in(self, message: Message) -> Generator[Event, None, Withheld]:
+        """Page in what a message asks of memory.
+
+        Returns:
+            The memory functions that its turn is not to use: the message does not want them, or it is answered.
+        """
+        policy = self._policy
+        if not policy.prefetch:
+            return frozenset()
+        yield events.Progress("remembering", 0, 1)
+        asked, ask, keep = [], 0.0, 0.0
+        for answer in self._prober.requests(message.content):
+            if answer.question == "keep":
+                keep = max(keep, answer.probability)
+                yield _probed(answer, "saving" if answer.probability >= policy.memory_threshold else "")
+                continue
+            ask = max(ask, answer.probability)
+            wanted = answer.probability >= policy.prefetch_threshold
+            yield _probed(answer, "prefetch" if wanted else "")
+            if wanted:
+                asked.append(answer.sentence)
+        sure = ask >= policy.memory_threshold
+        told = (yield from self._prefetch(" ".join(asked), message, sure=sure)) if asked else False
+        yield events.Progress("remembering", 1, 1)
+        return self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=told)
+
+    def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
+        withheld: Withheld = frozenset() if saving else SAVES
+        if told:
+            return withheld | SEARCHES
+        if searching:
+            return withheld
+        # Documents may be searched for any question.
+        return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
+
+    def _prefetch(self, asked: str, message: Message, *, sure: bool) -> Generator[Event, None, bool]:
+        """Page in what tells, or may tell, what a message asks.
+
+        Args:
+            asked: its sentences that ask.
+            message: the message.
+            sure: whether it surely asks for what is in memory; if not, a line must tell it more surely.
+
+        Returns:
+            Whether something in memory tells it.
+        """
+        asked = self._pager.cut(asked, self._policy.page // 3)
+        found = self._pager.prefetch(asked, before_id=self._queue.first_id)
+        notes = {candidate.text for candidate in found}
+        # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
+        in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
+        threshold = self._policy.answer_threshold + (0 if sure else UNSURE)
+        told: list[tuple[float, str]] = []
+        doubtful: list[tuple[float, str]] = []
+        # The assistant's own words count only where nobody else's tell it: it may have been wrong.
+        for first_hand in (True, False):
+            for candidate in [one for one in (*in_view, *found) if one.first_hand is first_hand]:
+                answer = self._prober.answered(asked, candidate.text)
+                tells = answer.probability >= threshold
+                yield _probed(answer, "answer" if tells else "")
+                if tells:
+                    told.append((answer.probability, candidate.line))
+                elif sure and answer.probability >= threshold - UNSURE:
+                    doubtful.append((answer.probability, candidate.line))
+                if answer.probability >= CERTAIN:
+                    break
+            if told:
+                break
+        best_first = [line for _, line in sorted(told or doubtful, key=lambda one: -one[0]) if line]
+        if best_first:
+            yield from self._show(best_first[:MOST_LINES], asked, message.turn)
+        return bool(told)
+
+    def _show(self, lines: Sequence[str], asked: str, turn: int) -> Iterator[Event]:
+        """Put lines into view, as many as there is room for."""
+        policy, context = self._policy, self._queue.context
+        yield from self._queue.make_room(policy.page + policy.step_room, keep_turn=turn)
+        page = self._pager.memory_page(lines, asked, min(policy.page, context.free - policy.step_room))
+        if page:
+            stored = self._queue.append(Kind.PAGE, page, turn=turn)
+            yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), len(context.entries[-1].tokens))
+
+    def _block_lines(self) -> Iterable[str]:
+        """The lines of all blocks but the assistant's own."""
+        labels = [block.label for block in self._working.blocks if block.label != "assistant"]
+        return (line for label in labels for line in self._working.lines(label))
+
+    # ------------------------------------------------------------------------------- after the answer
+
+    def keep_facts(self, message: Message, made: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Keep what the user told and the model did not save, word for word, as notes.
+
+        Runs when the answer is out and the user reads.
+
+        Args:
+            message: what the user said.
+            made: the calls of its turn.
+            cancelled: asked between sentences.
+        """
+        yield events.Progress("noting facts", 0, 1)
+        saved = " ".join(str(value) for call in made for value in call.arguments.values())
+        for answer in self._prober.facts(message.content):
+            if cancelled():
+                break
+            keep = answer.probability >= self._policy.fact_threshold and answer.sentence not in saved
+            yield _probed(answer, self._note(answer.sentence, message) if keep else "")
+        yield events.Progress("noting facts", 1, 1)
+
+    def _note(self, fact: str, message: Message) -> str:
+        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
+        where = f"archival:{self._archival.insert(fact, location=f'recall:{message.id}').id}"
+        if self._count(fact) > self._policy.block // SHORT:
+            return where
+        try:
+            self._working.append("user", fact, by="kernel")
+        except BlockError:  # full, or the user has taken the block away
+            return where
+        return f"block user and {where}"
+
+
+def _probed(answer: Answer, led_to: str) -> events.Probed:
+    probability = round(answer.probability, 4)
+    return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)

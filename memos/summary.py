@@ -1,0 +1,85 @@
+"""The recursive summary: the text that stands for everything that has left the queue.
+
+Each page-out adds a sentence or two about what leaves now; what was said before stays word for word, and its oldest
+sentences go when the room is spent. Asked to rewrite the whole each time, a 1.5B model repeats it and says nothing
+new (docs/decisions/0007-summary.md). In front stands a pointer to all that has left. Owns that form, the words a
+summary must have, and the summary without a model. It does not know who writes, counts tokens or evicts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from memos.messages import Kind, Message
+from memos.probes import sentences
+
+MOST_WORDS = 8
+FIRST_WORDS = 8
+_POINTER = re.compile(r"^\[[^\]]*\] ?")
+_WORD = re.compile(r"\w[\w'’-]*")
+_ENDS = (". ", "! ", "? ", "。")
+
+
+def key_words(messages: Sequence[Message]) -> list[str]:
+    """What a summary of these messages must name: names and numbers first, then the longest words.
+
+    Of each message of the user's the best two, so that none is left out. A word with a capital is a name where it
+    does not begin a sentence.
+    """
+    chosen: dict[str, None] = {}
+    for message in messages:
+        if message.kind is not Kind.USER:
+            continue
+        words = [word for part in sentences(message.content) for word in _WORD.findall(part)[1:] if len(word) > 1]
+        words = [word for word in dict.fromkeys(words) if word[0] != "I" or len(word) > 4]  # I'm, I'll
+        special = [word for word in words if word[0].isupper() or word[0].isdigit()]
+        long = sorted((word for word in words if word not in special and len(word) > 6), key=len, reverse=True)
+        chosen.update(dict.fromkeys([*special, *long][:2]))
+    return list(chosen)[:MOST_WORDS]
+
+
+def usable(text: str, *, cut: bool) -> str:
+    """A model's text as a part of the summary: whole sentences or, of a list that broke off, whole items.
+
+    Args:
+        text: what the model wrote.
+        cut: whether it broke off.
+
+    Returns:
+        An empty string if too little of it is left.
+    """
+    text = " ".join(text.split())
+    if cut:
+        end = max(text.rfind(mark) for mark in _ENDS) + 1
+        item = max(text.rfind(mark) for mark in (", ", "; "))
+        text = text[:end] if end else text[:item] + "." if item > 0 else ""
+    return text[:1].upper() + text[1:] if len(text) >= 20 else ""
+
+
+def first_words(messages: Sequence[Message], fits: Callable[[str], bool]) -> str:
+    """The summary without a model: speakers and first words of what was said; the newest win."""
+    text = "Topics:"
+    for message in reversed([one for one in messages if one.kind in (Kind.USER, Kind.SPEECH)]):
+        longer = f"{text} {message.kind}: {' '.join(message.content.split()[:FIRST_WORDS])};"
+        if not fits(longer):
+            break
+        text = longer
+    return text
+
+
+def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool]) -> str:
+    """The summary from now on: pointer, what the earlier one said, and the newest part.
+
+    Args:
+        earlier: the summary so far, with its pointer; empty before the first page-out.
+        newest: of what leaves now.
+        pointer: to everything that has ever left.
+        fits: whether a text fits into the summary's room.
+    """
+    parts = sentences(_POINTER.sub("", earlier))
+    while True:
+        text = " ".join([f"[{pointer}]", *parts, newest])
+        if not parts or fits(text):
+            return text
+        parts = parts[1:]
