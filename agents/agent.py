@@ -7,7 +7,7 @@ no policy of its own; how a turn goes is the controller's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -168,7 +168,7 @@ class Agent:
 
     # ------------------------------------------------------------------------------------------ talk
 
-    def stream(self, text: str) -> Iterator[Event]:
+    def stream(self, text: str) -> Generator[Event, None, None]:
         """Say something and follow what happens, event by event.
 
         Raises:

@@ -7,7 +7,7 @@ used by two threads. It adds nothing to what `Agent` can do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +56,7 @@ class AsyncAgent:
             self.agent.cancel()
             raise
 
-    async def stream(self, text: str) -> AsyncIterator[Event]:
+    async def stream(self, text: str) -> AsyncGenerator[Event, None]:
         """Say something and follow what happens. Leaving the loop early cancels the turn."""
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Any] = asyncio.Queue()

@@ -93,8 +93,8 @@ class Controller:
         """End the running turn between two tokens; what was said is kept. From any thread."""
         self._cancel.set()
 
-    def turn(self, text: str) -> Iterator[Event]:
-        """Answer one message of the user.
+    def turn(self, text: str) -> Generator[Event, None, None]:
+        """Answer one message of the user. Closing the generator ends the turn; what was said is kept.
 
         Raises:
             InputError: the message is empty or too long; nothing was stored.
@@ -251,7 +251,7 @@ class Controller:
 
     # ---------------------------------------------------------------------------------- from outside
 
-    def edit_block(self, label: str, text: str) -> Iterator[Event]:
+    def edit_block(self, label: str, text: str) -> Generator[Event, None, None]:
         """The user sets a block by hand; the model is told at once, without moving the prefix."""
         before = self._working[label].text
         block = self._working.set(label, text, by="user")

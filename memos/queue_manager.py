@@ -8,7 +8,7 @@ know what a turn is for, which functions exist, or how memory is searched.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from memos import prompts, summary
 from memos.errors import InputError, WindowError
@@ -159,7 +159,7 @@ class QueueManager:
         if self.context.free < needed:
             yield from self.evict("flush", needed=needed, keep_turn=keep_turn)
 
-    def evict(self, reason: str, *, needed: int = 0, keep_turn: int | None = None) -> Iterator[Event]:
+    def evict(self, reason: str, *, needed: int = 0, keep_turn: int | None = None) -> Generator[Event, None, None]:
         """Page the oldest turns out until the queue's room is at the policy's mark and `needed` fits.
 
         It cannot fail for want of a summary: if the model's is unusable, a deterministic one stands in.

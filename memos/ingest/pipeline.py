@@ -98,7 +98,7 @@ def ingest(
     splitter: Splitter,
     *,
     largest: int = LARGEST_FILE,
-) -> Iterator[IngestEvent]:
+) -> Generator[IngestEvent, None, None]:
     """Read files and folders into archival storage.
 
     A document's name there is its absolute path as given: symbolic links in it are kept, so the same path
@@ -125,7 +125,7 @@ def ingest(
     return _run(roots, indexer, splitter, largest)
 
 
-def _run(roots: list[Path], indexer: Indexer, splitter: Splitter, largest: int) -> Iterator[IngestEvent]:
+def _run(roots: list[Path], indexer: Indexer, splitter: Splitter, largest: int) -> Generator[IngestEvent, None, None]:
     found = list(dict.fromkeys(item for root in roots for item in _walk(root)))
     yield FilesFound(len(found))
     counts = dict.fromkeys((FileRead, FileUnchanged, FileSkipped, FileFailed), 0)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
 from memos.messages import Call
+from memos.protocols import Generated, Piece, Reading
 from memos.testing import ScriptedModel, say
 
-NO_EMBEDDING = {"embedding": "none"}
 
-
-def opened(script: list[Call] | None = None, **options: object) -> Agent:
+def opened(script: list[Call] | None = None, **options: Any) -> Agent:
     model = options.pop("model", None) or ScriptedModel(script or [])
-    return Agent.open("ada", model=model, **NO_EMBEDDING, **options)  # type: ignore[arg-type]
+    return Agent.open("ada", model=model, embedding="none", **options)
 
 
 def test_ask_stream_blocks_recall_and_archival() -> None:
@@ -25,7 +26,7 @@ def test_ask_stream_blocks_recall_and_archival() -> None:
         assert agent.ask("Hi, I'm Ada. My dog is called Rex.").text == "Hello Ada!"
         kinds = [type(event).__name__ for event in agent.stream("What is my dog called?")]
         assert kinds[0] == "MessageStored" and kinds[-1] == "TurnFinished"
-        agent.blocks["user"] = "Name is Ada"  # type: ignore[index]
+        agent.blocks["user"] = "Name is Ada"
         assert agent.blocks["user"].text == "Name is Ada" and list(agent.blocks) == ["user", "assistant"]
         assert "Rex" in agent.recall.search("Rex").items[0].content
         note = agent.archival.insert("The locker is number 17.")
@@ -79,7 +80,7 @@ def test_a_second_message_at_once_is_refused() -> None:
 @pytest.mark.parametrize("name", ["a/b", "", "..", "-x", "x" * 65])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(InputError):
-        Agent.open(name, model=ScriptedModel(), **NO_EMBEDDING)
+        Agent.open(name, model=ScriptedModel(), embedding="none")
 
 
 def test_an_unknown_setting_or_block_is_named() -> None:
@@ -120,8 +121,8 @@ def test_a_folder_is_ingested_and_found(tmp_path: Path) -> None:
 class Slow(ScriptedModel):
     """A scripted model that takes its time."""
 
-    def generate(self, *arguments: object, **options: object):  # type: ignore[no-untyped-def, override]
-        for item in super().generate(*arguments, **options):  # type: ignore[arg-type]
+    def generate(self, *arguments: Any, **options: Any) -> Iterator[Reading | Piece | Generated]:
+        for item in super().generate(*arguments, **options):
             time.sleep(0.02)
             yield item
 
@@ -129,7 +130,7 @@ class Slow(ScriptedModel):
 def test_the_asynchronous_twin_does_not_block_the_loop() -> None:
     async def talk() -> tuple[str, int, float]:
         model = Slow([say("word " * 20)])
-        async with await AsyncAgent.open("ada", model=model, **NO_EMBEDDING) as agent:
+        async with await AsyncAgent.open("ada", model=model, embedding="none") as agent:
             ticks, longest = 0, 0.0
 
             async def tick() -> None:
@@ -153,12 +154,12 @@ def test_the_asynchronous_twin_does_not_block_the_loop() -> None:
 
 def test_leaving_an_asynchronous_stream_cancels_the_turn() -> None:
     async def talk() -> str:
-        async with await AsyncAgent.open("ada", model=Slow([say("word " * 200)]), **NO_EMBEDDING) as agent:
+        async with await AsyncAgent.open("ada", model=Slow([say("word " * 200)]), embedding="none") as agent:
             stream = agent.stream("hello")
             async for event in stream:
                 if isinstance(event, events.SpeechDelta):
                     break
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
             (said,) = [m for m in agent.agent.recall.search("word").items if m.kind == "speech"]
             return said.content
 

@@ -143,7 +143,7 @@ def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, 
     indexer.index_pending = slow
     events = ingest([tmp_path], indexer, splitter)
     assert any(isinstance(event, Embedded) for event in iter(lambda: next(events), None))
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert indexer.pending > 400
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("memos-index")]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
 from memos.messages import Call
 from memos.policy import KernelSettings
-from memos.storage import Database
+from memos.storage import AgentStorage, Database
 from memos.testing import ScriptedModel
 from memos.tools import SYSTEM_CALLS
 
 
+def replies(prompt: str, *, ask: float, keep: float, answer: float, fact: float) -> tuple[float, ...]:
+    """What a model says to the kernel's probe in `prompt`, by the question that it asks."""
+    if prompts.REQUEST_PROBE in prompt:
+        return ask, keep, 0.0, 0.0
+    return (answer, 1 - answer) if prompts.ANSWER_PROBE in prompt else (fact, 1 - fact)
+
+
 def probed(*, ask: float = 0.0, keep: float = 0.0, answer: float = 0.0, fact: float = 0.0) -> dict[str, Any]:
     """A model that gives these answers to the kernel's probes."""
-
-    def yes(prompt: str) -> tuple[float, ...]:
-        if prompts.REQUEST_PROBE in prompt:
-            return ask, keep, 0.0, 0.0
-        return (answer, 1 - answer) if prompts.ANSWER_PROBE in prompt else (fact, 1 - fact)
-
-    return {"yes": yes}
+    return {"yes": partial(replies, ask=ask, keep=keep, answer=answer, fact=fact)}
 
 
 class Bench:
@@ -37,7 +39,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.database = Database.open(folder)
         self.started: list[Event] = []
-        self.killed: list[Iterator[Event]] = []
+        self.killed: list[Generator[Event, None, None]] = []
+        self.opened: AgentStorage | None = None
         self.open()
 
     def open(
@@ -49,10 +52,10 @@ class Bench:
         model: dict[str, Any] | None = None,
         **policy: Any,
     ) -> None:
-        if hasattr(self, "stored"):
-            self.stored.close()
+        if self.opened is not None:
+            self.opened.close()
         self.model = ScriptedModel(script, window=window, **(model or {}))
-        self.stored = self.database.agent("ada")
+        self.opened = self.stored = self.database.agent("ada")
         storage = Storage(self.stored.recall, self.stored.archival, self.stored.state)
         *events, kernel = boot(
             self.model,
@@ -84,7 +87,7 @@ class Bench:
 
     def close(self) -> None:
         for turn in self.killed:
-            turn.close()  # type: ignore[attr-defined]
+            turn.close()
         self.stored.close()
         self.database.close()
 

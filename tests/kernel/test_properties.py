@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from memos import events, prompts
+from memos import events
 from memos.errors import BlockError, InputError
+from memos.events import Event
 from memos.kernel import Kernel, Storage, boot
 from memos.messages import Call
 from memos.policy import KernelSettings
 from memos.storage import Database
 from memos.testing import ScriptedModel, say
 from memos.tools import SYSTEM_CALLS
+from tests.kernel.conftest import replies
 
 WINDOW = 1024
 VOCABULARY = ["apple", "river", "<|im_end|>", "上海", "Rex", "said", "\n\n", "[system]"]
@@ -42,7 +45,7 @@ class Conversation(RuleBasedStateMachine):
     def start(self, likely: float, answered: float) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.script: list[Call] = []
-        self.killed: list[object] = []
+        self.killed: list[Generator[Event, None, None]] = []
         self.likely, self.answered = likely, answered
         self.shown: dict[int, str] = {}
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,16 +68,15 @@ class Conversation(RuleBasedStateMachine):
         return self.script.pop(0) if self.script else say("fine.")
 
     def _probe(self, prompt: str) -> tuple[float, ...]:
-        if prompts.REQUEST_PROBE in prompt:
-            return self.likely, self.likely, 0.0, 0.0
-        return (self.answered if prompts.ANSWER_PROBE in prompt else self.likely), 0.0
+        likely = self.likely
+        return replies(prompt, ask=likely, keep=likely, answer=self.answered, fact=likely)
 
     def _now(self) -> datetime:
         return self.clock
 
-    def _watch(self, stream: object, kill_after: int | None = None) -> None:
+    def _watch(self, stream: Generator[Event, None, None], kill_after: int | None = None) -> None:
         """Follow a turn; check the window and the prefix at every event; perhaps stop in the middle."""
-        for number, event in enumerate(stream):  # type: ignore[arg-type]
+        for number, event in enumerate(stream):
             if isinstance(event, events.PrefixMoved):
                 self.moved = True
             if isinstance(event, events.Speech):
@@ -151,7 +153,7 @@ class Conversation(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "stored"):
             for turn in self.killed:
-                turn.close()  # type: ignore[attr-defined]
+                turn.close()
             self.stored.close()
             self.database.close()
             self.folder.cleanup()

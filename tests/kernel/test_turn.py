@@ -159,7 +159,7 @@ def test_a_listener_who_leaves_early_leaves_a_whole_conversation(bench: Bench) -
     for event in turn:
         if isinstance(event, events.SpeechDelta) and event.text.startswith("two"):
             break
-    turn.close()  # type: ignore[attr-defined]
+    turn.close()
     assert "one two" in bench.view()
     bench.say("and now?")
     bench.open()

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tiny_models import HUB, WHOLE, Hub, file_of, tiny_entry
 
 from memos.cli.models import _plain_lines, models
 from memos.errors import ModelError, ModelNotFound
 from memos.models.catalogue import Entry, Purpose
 from memos.models.progress import Progress
 from memos.models.store import ModelStore
+from tests.models.tiny_models import HUB, WHOLE, Hub, file_of, tiny_entry
 
 EMBEDDING = Entry("emb", Purpose.EMBEDDING, "CC0-1.0", (file_of("x", b"x"), file_of("y", b"y")), (HUB,), "emb", True)
 CATALOGUE = (tiny_entry(HUB), EMBEDDING)

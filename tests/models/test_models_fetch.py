@@ -12,13 +12,13 @@ from pathlib import Path
 
 import filelock
 import pytest
-from tiny_models import HUB, ONE_WHEEL, PARTS, WHEELS, WHOLE, Hub, file_of, tiny_entry, write_wheel
 
 from memos.errors import DownloadFailed, ModelCorrupt
 from memos.models.catalogue import Entry, ModelFile, Purpose, WheelSource
 from memos.models.fetch import pull
 from memos.models.progress import Progress
 from memos.models.store import ModelStore, Presence
+from tests.models.tiny_models import HUB, ONE_WHEEL, PARTS, WHEELS, WHOLE, Hub, file_of, tiny_entry, write_wheel
 
 ENTRY = tiny_entry(WHEELS)
 

@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from tiny_models import WHEELS, WHOLE, file_of, tiny_entry
 
 from memos.errors import InputError, ModelCorrupt, ModelNotFound
 from memos.models import verification
 from memos.models.catalogue import CATALOGUE, Entry, Purpose
 from memos.models.store import ModelStore, Presence, default_root
+from tests.models.tiny_models import WHEELS, WHOLE, file_of, tiny_entry
 
 
 @pytest.fixture
