@@ -44,10 +44,11 @@ class ModelCorrupt(ModelError):
         name: the file's name or path.
         expected: what the catalogue says (hexadecimal SHA-256, or a size such as `"98362432 bytes"`).
         found: what the file has, in the same form.
+        remedy: a sentence that says the way on, if there is one.
     """
 
-    def __init__(self, name: str, expected: str, found: str) -> None:
-        super().__init__(f"{name} is corrupt: expected {expected}, found {found}.")
+    def __init__(self, name: str, expected: str, found: str, remedy: str = "") -> None:
+        super().__init__(f"{name} is corrupt: expected {expected}, found {found}. {remedy}".rstrip())
         self.name = name
         self.expected = expected
         self.found = found

@@ -181,9 +181,8 @@ def _size(path: Path) -> int | None:
 
 def _with_remedy(error: ModelCorrupt, entry: Entry) -> ModelCorrupt:
     """The same error, whose sentence also says the way on."""
-    remedied = ModelCorrupt(error.name, error.expected, error.found)
-    remedied.args = (f"{error} Get it anew with `memos models pull {entry.name}`.",)
-    return remedied
+    remedy = f"Get it anew with `memos models pull {entry.name}`."
+    return ModelCorrupt(error.name, error.expected, error.found, remedy)
 
 
 def resolve(name_or_path: str | Path) -> Path:
