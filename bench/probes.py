@@ -40,7 +40,7 @@ def main() -> None:
             "model": options.model,
             "facts": separation(*facts(prober, session), (policy.fact_threshold,)),
             "requests": separation(*requests(prober, session), (policy.prefetch_threshold, policy.memory_threshold)),
-            "answers": separation(*answers(prober, session), (policy.answer_threshold,)),
+            "answers": separation(*answers(prober, session), (0.5,)),
         }
     finally:
         model.close()

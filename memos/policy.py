@@ -30,7 +30,7 @@ class KernelSettings:
         prefetch_threshold: probability that a message asks something of memory, from which memory is searched.
         memory_threshold: the same from which the model may search by itself, and the probability that a message
             asks to keep something from which it may save; 0: always.
-        answer_threshold: probability that a note answers the message, from which the model is to answer from it.
+        answer_margin: how far a note that answers must stand out among the candidates, in log-odds.
         note_facts: keep what the user tells in passing and the model does not save.
         fact_threshold: probability of a fact from which a sentence is kept.
     """
@@ -46,7 +46,7 @@ class KernelSettings:
     prefetch: bool = True
     prefetch_threshold: float = 0.3
     memory_threshold: float = 0.7
-    answer_threshold: float = 0.5
+    answer_margin: float = 0.6
     note_facts: bool = True
     fact_threshold: float = 0.5
 

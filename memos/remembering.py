@@ -8,7 +8,9 @@ on, how search works, or how a sentence is asked about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from statistics import median
 
 from memos import events
 from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES
@@ -22,8 +24,9 @@ from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
 from memos.working_context import WorkingContext
 
-UNSURE = 0.2  # how much surer the answer must be where the question is not, and how much less where it is
-CERTAIN = 0.85  # a line that answers so surely ends the looking
+UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
+TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
+PRIOR = 3  # so many such notes are counted among the candidates, since of few the middle says little
 MOST_LINES = 3  # on a page; more distract a small model
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
@@ -100,7 +103,7 @@ class Remembering:
         Args:
             asked: its sentences that ask.
             message: the message.
-            sure: whether it surely asks for what is in memory; if not, a line must tell it more surely.
+            sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
 
         Returns:
             Whether something in memory tells it.
@@ -110,26 +113,25 @@ class Remembering:
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
-        threshold = self._policy.answer_threshold + (0 if sure else UNSURE)
+        margin = self._policy.answer_margin + (0 if sure else UNSURE)
+        answers: list[Answer] = []
         told: list[tuple[float, str]] = []
-        doubtful: list[tuple[float, str]] = []
         # The assistant's own words count only where nobody else's tell it: it may have been wrong.
         for first_hand in (True, False):
-            for candidate in [one for one in (*in_view, *found) if one.first_hand is first_hand]:
-                answer = self._prober.answered(asked, candidate.text)
-                tells = answer.probability >= threshold
+            candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
+            new = [self._prober.answered(asked, candidate.text) for candidate in candidates]
+            answers += new
+            middle = middle_of(answer.probability for answer in answers)
+            for candidate, answer in zip(candidates, new, strict=True):
+                tells = log_odds(answer.probability) - middle >= margin
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
                     told.append((answer.probability, candidate.line))
-                elif sure and answer.probability >= threshold - UNSURE:
-                    doubtful.append((answer.probability, candidate.line))
-                if answer.probability >= CERTAIN:
-                    break
             if told:
                 break
-        best_first = [line for _, line in sorted(told or doubtful, key=lambda one: -one[0]) if line]
-        if best_first:
-            yield from self._show(best_first[:MOST_LINES], asked, message.turn)
+        lines = [line for _, line in sorted(told, key=lambda one: -one[0]) if line]
+        if lines:
+            yield from self._show(lines[:MOST_LINES], asked, message.turn)
         return bool(told)
 
     def _show(self, lines: Sequence[str], asked: str, turn: int) -> Iterator[Event]:
@@ -182,3 +184,19 @@ class Remembering:
 def _probed(answer: Answer, led_to: str) -> events.Probed:
     probability = round(answer.probability, 4)
     return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)
+
+
+def log_odds(probability: float) -> float:
+    """How sure a probability is; 0 at one half."""
+    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))
+
+
+def middle_of(probabilities: Iterable[float]) -> float:
+    """What the answer probe says, as log-odds, of the middle one of the candidates.
+
+    Some questions ("What can I try tomorrow?") seem answered by whatever one shows, others by nothing much. A note
+    that answers stands out among those that search found with it; compare contextual calibration (Zhao et al. 2021,
+    arXiv 2102.09690), which takes the bias of a prompt from an input without content.
+    """
+    return median([log_odds(TYPICAL)] * PRIOR + [log_odds(probability) for probability in probabilities])

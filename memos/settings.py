@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
     flash_attention: bool = False
 
+    snapshots: int = Field(2048, ge=0, description="MiB of disk for saved contexts, which spare a reading; 0: none")
+
     temperature: float = Field(0.0, ge=0, le=5, description="of what is said; 0 is greedy, as all calls are")
     top_k: int = Field(40, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -55,7 +57,7 @@ class Settings(BaseSettings):
     prefetch: bool = Field(True, description="page in what a message asks about the past")
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
     memory_threshold: float = Field(0.7, ge=0, le=1, description="the same that admits memory functions; 0: always")
-    answer_threshold: float = Field(0.5, ge=0, le=1, description="probability of an answer that is used")
+    answer_margin: float = Field(0.6, ge=0, description="how far an answer stands out among notes, in log-odds")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
 

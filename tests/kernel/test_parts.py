@@ -1,4 +1,4 @@
-"""The kernel's small parts: growing speech, sentences, excerpts, summaries."""
+"""The kernel's small parts: growing speech, sentences, excerpts, summaries, evidence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from memos import summary
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
 from memos.probes import sentences
+from memos.remembering import log_odds, middle_of
 from memos.speech import SpeechReader
 
 
@@ -78,3 +79,10 @@ def test_a_summary_keeps_what_it_said_until_its_room_is_spent() -> None:
     assert second == "[recall:1-12] They met in Bern. They ate plums."
     third = summary.joined(second, "Then it rained, for days.", "recall:1-20", fits)
     assert third == "[recall:1-20] They ate plums. Then it rained, for days."
+
+
+def test_a_question_that_everything_seems_to_answer_is_answered_by_what_stands_out() -> None:
+    vague, sharp = [0.69, 0.75, 0.79, 0.72, 0.78, 0.8, 0.7], [0.1, 0.2, 0.7, 0.15, 0.1, 0.2, 0.1]
+    assert log_odds(max(vague)) - middle_of(vague) < 0.6 < 1.4 < log_odds(max(sharp)) - middle_of(sharp)
+    assert log_odds(0.6) - middle_of([0.6]) > 0.6 > log_odds(0.5) - middle_of([0.5]), "a note that is alone"
+    assert log_odds(0.0) < log_odds(1.0), "finite"

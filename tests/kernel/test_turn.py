@@ -219,7 +219,7 @@ def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, o
     ("model", "shown"),
     [
         (probed(ask=1.0, answer=0.6), True),
-        (probed(ask=1.0, answer=0.4), True),  # may tell it
+        (probed(ask=1.0, answer=0.5), False),
         (probed(ask=1.0, answer=0.2), False),
         (probed(ask=0.5, answer=0.6), False),  # neither is sure
         (probed(ask=0.5, answer=0.8), True),
@@ -269,10 +269,10 @@ def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: B
     assert stored is not None and "assistant: Black tea travels" in stored.content
 
 
-def test_what_only_may_tell_it_stays_away_where_something_tells_it(bench: Bench, of: Any) -> None:
+def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
     for note in ("I like green tea.", "I like the smell of tea."):
         bench.stored.archival.insert(note, location="recall:1")
-    bench.open(model=_answering("green", *"------", "smell"), note_facts=False)
+    bench.open(model=_answering("green", *"-----", "smell"), note_facts=False)
     probed_notes = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
     assert [event.led_to for event in probed_notes] == ["answer", ""]
     assert "user: I like green tea." in bench.view() and "smell" not in bench.view()
