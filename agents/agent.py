@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from memos.agents.composition import ingest_into, load_model, open_database
+from memos.agents.residency import Residency
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Speech
 from memos.functions import Tool
@@ -104,6 +105,10 @@ class Agent:
         self._turn = threading.Lock()
         self._idle = threading.Timer(0, self._index)
         self.kernel, self.start_events = self._boot(tools)
+        context = self.kernel.queue.context
+        common = len(model.scaffold.open) + len(context.fixed.instructions)
+        self._residency = Residency(model, database.snapshots, storage.snapshot_name, lambda: context.tokens, common)
+        self.start_events += tuple(self._residency.open())
 
     def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
         stored = self._storage
@@ -175,7 +180,9 @@ class Agent:
             InputError: the message is empty, too long, or another turn is running; nothing was stored.
         """
         with self._alone():
+            yield from self._residency.resume()
             yield from self.kernel.controller.turn(text)
+            yield from self._residency.turn_ended()
             yield from (Notice(notice) for notice in self._database.take_notices())
         self._index_when_idle()
 
@@ -270,6 +277,7 @@ class Agent:
         self._idle.cancel()
         if self._idle.is_alive():
             self._idle.join()
+        self._residency.close()
         self._storage.close()
         self._database.close()
         if self._owns_model:

@@ -29,7 +29,9 @@ def open_database(folder: Path, settings: Settings) -> Database:
     embedder: Callable[[], Embedder] | None = None
     if embedding_folder(settings) is not None:
         embedder = lambda: make_embedder(settings)  # noqa: E731 - made when a search first needs it
-    return Database.open(folder, url=settings.database or None, embedder=embedder)
+    return Database.open(
+        folder, url=settings.database or None, embedder=embedder, snapshot_bytes=settings.snapshots << 20
+    )
 
 
 def embedding_folder(settings: Settings) -> Path | None:

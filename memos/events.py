@@ -34,6 +34,15 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """`tokens` of a prompt came back into the cache from a snapshot and are not read again. `sequence`: 0 is the
+    agent's own, the others are the probes'."""
+
+    tokens: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageStored(Event):
     """The user's message is committed to recall storage."""
 

@@ -13,7 +13,7 @@ from enum import Enum
 
 from memos.errors import WindowError
 from memos.messages import Kind
-from memos.protocols import LanguageModel
+from memos.protocols import LanguageModel, shared_prefix
 
 Tokens = tuple[int, ...]
 
@@ -187,12 +187,7 @@ class MainContext:
             self._tokens += self._lead(self._entries[-1] if self._entries else None, side_of(entry.kind))
             self._tokens += entry.tokens
             self._entries.append(entry)
-        kept = 0
-        for old, new in zip(before, self._tokens, strict=False):
-            if old != new:
-                break
-            kept += 1
-        return kept
+        return shared_prefix(before, self._tokens)
 
     def size_of(self, fixed: Fixed, entries: Sequence[Entry]) -> int:
         """Tokens that the prompt would have after `rewrite`."""

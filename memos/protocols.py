@@ -157,6 +157,30 @@ class Generated:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The keys and values of a prompt, outside the cache.
+
+    Args:
+        key: what they depend on, i.e. weights, positions, types and library; good under an equal key only.
+        tokens: the prompt.
+        state: bytes that only the model understands.
+    """
+
+    key: str
+    tokens: tuple[int, ...]
+    state: bytes
+
+
+def shared_prefix(one: Sequence[int], two: Sequence[int]) -> int:
+    """How many tokens two prompts have in common from the start: what need not be read twice."""
+    length = min(len(one), len(two))
+    for index in range(length):
+        if one[index] != two[index]:
+            return index
+    return length
+
+
 class LanguageModel(Protocol):
     """A resident model with one context. Prompts are token ids; what they share is not read twice."""
 
@@ -219,6 +243,30 @@ class LanguageModel(Protocol):
         Args:
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
+        """
+
+    @property
+    def snapshot_key(self) -> str:
+        """Snapshots with another key are of no use."""
+
+    @property
+    def sequences(self) -> int:
+        """How many sequences can be taken and restored: the resident context is 0, those of `choose` follow."""
+
+    def resident(self, sequence: int = 0) -> tuple[int, ...]:
+        """The tokens whose keys and values are in the cache."""
+
+    def snapshot(self, sequence: int = 0, upto: int | None = None) -> Snapshot:
+        """A copy of what is resident, of its first `upto` tokens alone if that is given."""
+
+    def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
+        """Make a snapshot resident in place of what is; False, and nothing is resident, if it cannot be."""
+
+    def claim(self, release: Callable[[], None]) -> None:
+        """Take the resident context over.
+
+        Args:
+            release: called before somebody else takes it over.
         """
 
     def close(self) -> None:

@@ -7,7 +7,9 @@ becomes legible: ten words are ten tokens. It knows nothing of kernel or storage
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar
 
 from memos.errors import WindowError
 from memos.messages import Call
@@ -20,7 +22,9 @@ from memos.protocols import (
     Reading,
     Sampling,
     Scaffold,
+    Snapshot,
     TextGrammar,
+    shared_prefix,
 )
 
 _WORD = re.compile(r"\S+\s*")
@@ -48,6 +52,8 @@ class ScriptedModel:
         echoes: for every prompt, what its prose was not to repeat.
     """
 
+    _vocabulary: ClassVar[dict[int, tuple[str, str]]] = {}  # a model's name and a word, by the word's id
+
     def __init__(
         self,
         script: Iterable[Call] = (),
@@ -62,9 +68,8 @@ class ScriptedModel:
         self._yes = yes
         self._name = name
         self._window = window
-        self._words: list[str] = []
-        self._ids: dict[str, int] = {}
         self._resident: list[int] = []
+        self._release: Callable[[], None] | None = None
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
         mark = self._intern
@@ -97,10 +102,12 @@ class ScriptedModel:
         return 512
 
     def _intern(self, word: str) -> int:
-        if word not in self._ids:
-            self._ids[word] = len(self._words)
-            self._words.append(word)
-        return self._ids[word]
+        """A word's id: under one name the same for every model, so that stored token ids stay valid."""
+        entry = (self._name, word)
+        token = zlib.crc32("\0".join(entry).encode("utf-8", "replace")) >> 1
+        while self._vocabulary.setdefault(token, entry) != entry:
+            token += 1
+        return token
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """A word, with the white space after it, is a token."""
@@ -108,7 +115,7 @@ class ScriptedModel:
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, scaffold included."""
-        return "".join(self._words[token] for token in tokens)
+        return "".join(self._vocabulary[token][1] for token in tokens)
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
         """The scripted probability for the first option, and the others share the rest; or those of all."""
@@ -119,11 +126,7 @@ class ScriptedModel:
         return (yes, *(rest for _ in options[1:]))
 
     def _read(self, prompt: Sequence[int]) -> int:
-        shared = 0
-        for old, new in zip(self._resident, prompt, strict=False):
-            if old != new:
-                break
-            shared += 1
+        shared = shared_prefix(self._resident, prompt)
         self._resident = list(prompt)
         return min(shared, len(prompt) - 1)
 
@@ -174,6 +177,37 @@ class ScriptedModel:
             schema = function.parameters["properties"][name]
             arguments[name] = schema["enum"][0] if "enum" in schema else f"scripted {name}"
         return Call(function.name, arguments).text
+
+    @property
+    def snapshot_key(self) -> str:
+        """Its name."""
+        return self._name
+
+    @property
+    def sequences(self) -> int:
+        """One: probes are answered from the script."""
+        return 1
+
+    def resident(self, sequence: int = 0) -> tuple[int, ...]:
+        """What was read and said last."""
+        return tuple(self._resident)
+
+    def snapshot(self, sequence: int = 0, upto: int | None = None) -> Snapshot:
+        """The tokens; their words are the state."""
+        tokens = self.resident()[:upto]
+        return Snapshot(self.snapshot_key, tokens, self.text(tokens).encode("utf-8", "replace"))
+
+    def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
+        """Resident again, if it is of a model of this name."""
+        good = snapshot.key == self.snapshot_key
+        self._resident = list(snapshot.tokens) if good else []
+        return good
+
+    def claim(self, release: Callable[[], None]) -> None:
+        """Take the resident context over."""
+        if self._release is not None and self._release != release:
+            self._release()
+        self._release = release
 
     def close(self) -> None:
         """Nothing to free."""

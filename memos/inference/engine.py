@@ -26,7 +26,7 @@ from memos.inference.grammar import lark, prose_openings
 from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
 from memos.inference.template import scaffold_text
-from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold
+from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold, Snapshot, shared_prefix
 
 LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told
 
@@ -60,6 +60,7 @@ class LlamaModel:
         self._window = options.window
         # The tokens whose keys and values are in the cache, by sequence.
         self._sequences: dict[int, list[int]] = {MAIN: [], **{side: [] for side in SIDES}}
+        self._release: Callable[[], None] | None = None
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
         with warnings.catch_warnings():
@@ -104,9 +105,41 @@ class LlamaModel:
         return Vocabulary([self._llama.token_bytes(token) for token in range(self._llama.vocabulary_size)])
 
     @property
-    def resident(self) -> tuple[int, ...]:
+    def snapshot_key(self) -> str:
+        """Snapshots with another key are of no use."""
+        return f"{self._fingerprint}/{self._llama.fingerprint}"
+
+    @property
+    def sequences(self) -> int:
+        """How many sequences can be taken and restored."""
+        return len(self._sequences)
+
+    def resident(self, sequence: int = MAIN) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return tuple(self._sequences[MAIN])
+        return tuple(self._sequences[sequence])
+
+    def snapshot(self, sequence: int = MAIN, upto: int | None = None) -> Snapshot:
+        """A copy of what is resident, or of its first `upto` tokens."""
+        tokens = self.resident(sequence)[:upto]
+        return Snapshot(self.snapshot_key, tokens, self._llama.state(sequence, len(tokens)))
+
+    def restore(self, snapshot: Snapshot, sequence: int = MAIN) -> bool:
+        """Make a snapshot resident; see `LanguageModel.restore`."""
+        room = self._window if sequence == MAIN else SIDE_ROOM
+        self._sequences[sequence].clear()
+        if snapshot.key != self.snapshot_key or len(snapshot.tokens) > room:
+            self._llama.truncate(0, sequence)
+            return False
+        if not self._llama.set_state(sequence, snapshot.state):
+            return False
+        self._sequences[sequence].extend(snapshot.tokens)
+        return True
+
+    def claim(self, release: Callable[[], None]) -> None:
+        """Take the resident context over; see `LanguageModel.claim`."""
+        if self._release is not None and self._release != release:
+            self._release()
+        self._release = release
 
     def _read_template(self) -> tuple[Scaffold, str]:
         llama = self._llama
@@ -216,7 +249,7 @@ class LlamaModel:
             else:
                 evaluated = item
         run = _Run(self, choice, limit, cancelled)
-        if len(self.resident) == len(prompt):
+        if len(self._sequences[MAIN]) == len(prompt):
             yield from run.pieces()
         else:
             run.finish = "cancelled"
@@ -316,15 +349,6 @@ class _Run:
             self.decodes += 1
         if text:
             yield Piece(text)
-
-
-def shared_prefix(one: Sequence[int], two: Sequence[int]) -> int:
-    """How many tokens two sequences have in common from the start."""
-    length = min(len(one), len(two))
-    for index in range(length):
-        if one[index] != two[index]:
-            return index
-    return length
 
 
 def fingerprint(path: Path) -> str:

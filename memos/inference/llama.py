@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import llama_cpp as lib
@@ -21,6 +22,7 @@ from memos.errors import ModelError, WindowError
 
 MAIN = 0  # the sequence that the agent sees
 SIDES = (1, 2, 3)  # sequences beside it: as many as there are kinds of probes, so that each keeps its prefix
+SPARE = 4  # a sequence to copy a part of another to; takes no cells of its own
 SIDE_ROOM = 768  # cells of the cache that each of these may take
 KV_TYPES = {
     "f16": 1,
@@ -137,7 +139,7 @@ class Llama:
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = options.window + len(SIDES) * SIDE_ROOM
         parameters.n_batch = parameters.n_ubatch = options.batch
-        parameters.n_seq_max = 1 + len(SIDES)
+        parameters.n_seq_max = 2 + len(SIDES)
         parameters.kv_unified = True
         parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
         parameters.no_perf = True
@@ -258,3 +260,30 @@ class Llama:
             return True
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return False
+
+    def state(self, sequence: int, length: int) -> bytes:
+        """Keys and values of the first `length` tokens of a sequence, for `set_state`."""
+        lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
+        lib.llama_memory_seq_cp(self.memory, sequence, SPARE, 0, length)
+        try:
+            size = lib.llama_state_seq_get_size(self._context, SPARE)
+            buffer = (ctypes.c_uint8 * size)()
+            written = lib.llama_state_seq_get_data(self._context, buffer, size, SPARE)
+            return bytes(memoryview(buffer)[:written])
+        finally:
+            lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
+
+    def set_state(self, sequence: int, state: bytes) -> bool:
+        """Put keys and values into a sequence in place of what it has; if they do not fit it is empty afterwards."""
+        lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        if lib.llama_state_seq_set_data(self._context, buffer, len(state), sequence):
+            return True
+        lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        return False
+
+    @property
+    def fingerprint(self) -> str:
+        """What a state depends on besides the weights, whose own RoPE parameters are always used."""
+        options = self.options
+        return f"{options.kv_type}/{int(options.flash_attention)}/{version('llama-cpp-python')}"

@@ -34,6 +34,7 @@ from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
 from memos.storage.lock import AgentLock, check_name
 from memos.storage.recall import Recall
 from memos.storage.schema import AgentRow, MessageRow, UTCDateTime, as_utc
+from memos.storage.snapshots import SnapshotStore
 from memos.storage.sql import Sql, meaning, private_file, private_folder
 from memos.storage.state import State
 from memos.storage.text import FtsSearch, LikeSearch, TextSearch
@@ -66,15 +67,22 @@ class AgentStorage:
     """What is stored of one agent, held by a lock until it is closed.
 
     Args:
+        agent_id: its row.
         name: the agent's name.
         recall: its messages.
         archival: its passages, and the shared ones.
         state: its blocks, summary and queue start.
         lock: what holds it.
+
+    Attributes:
+        snapshot_name: what its saved context is called.
     """
 
-    def __init__(self, name: str, recall: Recall, archival: Archival, state: State, lock: AgentLock) -> None:
+    def __init__(
+        self, agent_id: int, name: str, recall: Recall, archival: Archival, state: State, lock: AgentLock
+    ) -> None:
         self.name = name
+        self.snapshot_name = _snapshot_name(agent_id)
         self.recall = recall
         self.archival = archival
         self.state = state
@@ -94,16 +102,29 @@ class AgentStorage:
 
 
 class Database:
-    """An open data folder. Safe to use from several threads; made by `Database.open`."""
+    """An open data folder. Safe to use from several threads; made by `Database.open`.
 
-    def __init__(self, home: Path, sql: Sql, embedder: Callable[[], Embedder] | None) -> None:
+    Attributes:
+        index: the search index.
+        snapshots: saved contexts.
+    """
+
+    def __init__(self, home: Path, sql: Sql, embedder: Callable[[], Embedder] | None, snapshot_bytes: int) -> None:
         self.home = home
+        self.snapshots = SnapshotStore(home / "snapshots", snapshot_bytes)
         self._sql = sql
         self._text: TextSearch = FtsSearch() if sql.is_sqlite else LikeSearch()
         self.index = SearchIndex(sql, home / "index", embedder)
 
     @classmethod
-    def open(cls, home: Path, *, url: str | None = None, embedder: Callable[[], Embedder] | None = None) -> Database:
+    def open(
+        cls,
+        home: Path,
+        *,
+        url: str | None = None,
+        embedder: Callable[[], Embedder] | None = None,
+        snapshot_bytes: int = 0,
+    ) -> Database:
         """Open a data folder, creating it and bringing its database to this program's schema.
 
         Args:
@@ -111,6 +132,7 @@ class Database:
             url: SQLAlchemy URL of another database than the file in `home`.
             embedder: makes the embedder when a search or `index_pending` first needs it; None: search by
                 words alone.
+            snapshot_bytes: what saved contexts may take; 0: none are kept.
 
         Raises:
             StorageError: folder or database cannot be used, or a newer memos wrote it.
@@ -130,7 +152,7 @@ class Database:
         except BaseException:
             sql.close()
             raise
-        return cls(home, sql, embedder)
+        return cls(home, sql, embedder, snapshot_bytes)
 
     # ------------------------------------------------------------------------------------- agents
 
@@ -161,7 +183,7 @@ class Database:
             raise
         recall = Recall(self._sql, self._text, self.index, row.id)
         archival = Archival(self._sql, self._text, self.index, row.id)
-        return AgentStorage(row.name, recall, archival, State(self._sql, row.id), lock)
+        return AgentStorage(row.id, row.name, recall, archival, State(self._sql, row.id), lock)
 
     def agents(self) -> list[AgentInfo]:
         """Every agent, by name; also those that are open elsewhere."""
@@ -207,6 +229,7 @@ class Database:
                 raise InputError(f"There is no agent {name}.")
             enqueue(session, AGENT, [row.id], DELETE)
             session.delete(row)
+            self.snapshots.remove(_snapshot_name(row.id))
 
     # ------------------------------------------------------------------------------------- the rest
 
@@ -237,6 +260,10 @@ class Database:
 
     def _lock(self, name: str) -> AgentLock:
         return AgentLock(self.home / "locks", name)
+
+
+def _snapshot_name(agent_id: int) -> str:
+    return f"agent/{agent_id}"  # by id, since a name may change
 
 
 def _find(session: Session, name: str) -> AgentRow | None:

@@ -21,11 +21,13 @@ pytestmark = pytest.mark.smollm
 SPEC = {tool.name: FunctionSpec(tool.name, tool.schema) for tool in SYSTEM_CALLS}
 ANY = CallGrammar(tuple(SPEC.values()))
 SEARCH = CallGrammar((SPEC["conversation_search"],))
+OPTIONS = LlamaOptions(window=1024, batch=64)
+GREEDY = Sampling()
 
 
 @pytest.fixture(scope="module")
 def model(smollm: Path) -> Iterator[LlamaModel]:
-    opened = LlamaModel(smollm, name="smollm", fingerprint="f", options=LlamaOptions(window=1024, batch=64))
+    opened = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
     yield opened
     opened.close()
 
@@ -37,7 +39,7 @@ def run(
     *,
     limit: int = 120,
     stop_after: int = 10**9,
-    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    sampling: Sampling = GREEDY,
     echoes: tuple[Echo, ...] = (),
 ) -> tuple[Generated, list[str]]:
     pieces: list[str] = []
@@ -105,10 +107,10 @@ def test_reuse_does_not_change_what_is_generated(model: LlamaModel, smollm: Path
 def test_a_probe_leaves_the_resident_context_alone(model: LlamaModel) -> None:
     prompt = ask(model, "remember this " * 10)
     run(model, prompt, limit=20)
-    resident = model.resident
+    resident = model.resident()
     yes, no = model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No"))
     assert yes + no == pytest.approx(1) and 0 < yes < 1
-    assert model.resident == resident
+    assert model.resident() == resident
     assert run(model, prompt, limit=20)[0].evaluated == 1
     assert model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No")) == pytest.approx(
         (yes, no), abs=1e-3
@@ -178,6 +180,30 @@ def test_progress_is_told_while_a_long_prompt_is_read(model: LlamaModel) -> None
     items = list(model.generate(prompt, ANY, limit=8, sampling=Sampling(), cancelled=lambda: False))
     progress = [item for item in items if isinstance(item, Reading)]
     assert len(progress) >= 3 and progress == sorted(progress, key=lambda item: item.done)
+
+
+def test_a_snapshot_spares_the_reading_and_changes_nothing(model: LlamaModel, smollm: Path) -> None:
+    prompt = ask(model, "My sister Ottilie lives in Bern with two dogs. Where does she live?")
+    end, _ = run(model, prompt)
+    other = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    for upto in (len(prompt), 20):
+        assert other.restore(model.snapshot(0, upto)) and other.resident() == prompt[:upto]
+        again, _ = run(other, prompt)
+        assert (again.tokens, again.evaluated) == (end.tokens, max(1, len(prompt) - upto))
+    stale = dataclasses.replace(model.snapshot(), key="another")
+    assert not other.restore(stale) and other.resident() == ()
+    assert run(other, prompt)[0].tokens == end.tokens
+    other.close()
+
+
+def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path) -> None:
+    prompt = ask(model, "Is it raining?")
+    chosen = model.choose(prompt, ("Yes", "No"))
+    side = next(side for side in range(1, model.sequences) if model.resident(side) == prompt)
+    other = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    assert other.restore(model.snapshot(side), side)
+    assert other.choose(prompt, ("Yes", "No")) == chosen
+    other.close()
 
 
 def test_text_begins_as_the_grammar_says_and_has_neither_calls_nor_notes(model: LlamaModel) -> None:

@@ -1,0 +1,90 @@
+"""What was read once is not read again: after a restart, and when agents take turns on one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from memos import Agent, events
+from memos.events import Event
+from memos.testing import ScriptedModel, say
+
+
+def opened(name: str, model: Any, **options: Any) -> Agent:
+    return Agent.open(name, model=model, embedding="none", prefetch=False, note_facts=False, **options)
+
+
+def call_of(happened: Iterable[Event]) -> events.Step:
+    return next(event for event in happened if isinstance(event, events.Step) and event.purpose == "call")
+
+
+def resumed(happened: Iterable[Event]) -> list[int]:
+    return [event.tokens for event in happened if isinstance(event, events.Resumed) and event.sequence == 0]
+
+
+LONG = "word " * 100
+
+
+def test_a_restart_reads_only_what_is_new() -> None:
+    with opened("ada", ScriptedModel()) as agent:
+        agent.ask(LONG)
+        before = agent.context().used
+    with opened("ada", ScriptedModel()) as agent:
+        (tokens,) = resumed(agent.start_events)
+        assert tokens > before - 20
+        step = call_of(agent.ask("And now?").events)
+        assert step.reused >= tokens and step.evaluated < 60
+
+
+def test_without_a_limit_nothing_is_kept() -> None:
+    for _ in range(2):
+        with opened("ada", ScriptedModel(), snapshots=0) as agent:
+            assert resumed(agent.start_events) == []
+            agent.ask(LONG)
+
+
+def test_an_agent_of_the_same_kind_begins_with_what_is_shared() -> None:
+    with opened("ada", ScriptedModel()) as agent:
+        agent.ask(LONG)
+    with opened("eve", ScriptedModel()) as other:
+        (tokens,) = resumed(other.start_events)
+        fixed = other.kernel.queue.context.fixed
+        assert tokens == len(fixed.instructions) + 1
+        assert call_of(other.ask("hello").events).reused >= tokens
+
+
+def test_agents_take_turns_on_one_model() -> None:
+    model = ScriptedModel()
+    with opened("ada", model) as ada, opened("eve", model) as eve:
+        ada.ask("apple " * 100)
+        eve.ask("river " * 100)
+        happened = ada.ask("again").events
+        assert resumed(happened), "ada's context was saved when eve took the model"
+        assert call_of(happened).evaluated < 60
+        assert call_of(eve.ask("again").events).evaluated < 60
+        ada.close()
+        assert eve.ask("still here?").text
+
+
+def test_a_damaged_snapshot_is_told_and_the_agent_opens(own_home: Path) -> None:
+    with opened("ada", ScriptedModel()) as agent:
+        agent.ask(LONG)
+    for file in (own_home / "snapshots").iterdir():
+        file.write_bytes(file.read_bytes()[:-9])
+    with opened("ada", ScriptedModel([say("Yes.")])) as agent:
+        notices = [event.text for event in agent.start_events if isinstance(event, events.Notice)]
+        assert any("damaged" in text for text in notices)
+        assert agent.ask("Are you there?").text == "Yes."
+
+
+def test_deleting_an_agent_deletes_its_context(own_home: Path) -> None:
+    from memos.agents.composition import open_home
+
+    with opened("ada", ScriptedModel(), snapshots=100) as agent:
+        agent.ask("quince " * 100)
+    assert len(list((own_home / "snapshots").iterdir())) == 2
+    with open_home() as database:
+        database.delete_agent("ada")
+    (shared,) = (own_home / "snapshots").iterdir()
+    assert b"quince" not in shared.read_bytes()
