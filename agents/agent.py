@@ -106,8 +106,9 @@ class Agent:
         self._idle = threading.Timer(0, self._index)
         self.kernel, self.start_events = self._boot(tools)
         context = self.kernel.queue.context
-        common = len(model.scaffold.open) + len(context.fixed.instructions)
-        self._residency = Residency(model, database.snapshots, storage.snapshot_name, lambda: context.tokens, common)
+        self._residency = Residency(
+            model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common
+        )
         self.start_events += tuple(self._residency.open())
 
     def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
@@ -232,7 +233,7 @@ class Agent:
             BlockError: no such block, or over its limit; nothing is changed.
         """
         with self._alone():
-            return tuple(self.kernel.controller.edit_block(label, text))
+            return (*self._residency.resume(), *self.kernel.controller.edit_block(label, text))
 
     @property
     def recall(self) -> RecallStorage:
@@ -264,7 +265,7 @@ class Agent:
     def evict(self) -> tuple[Event, ...]:
         """Page the oldest turns out now, rather than at the next flush."""
         with self._alone():
-            return tuple(self.kernel.queue.evict("asked"))
+            return (*self._residency.resume(), *self.kernel.queue.evict("asked"))
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far."""

@@ -1,14 +1,15 @@
 """Residency: whose tokens are in a model's key-value cache, and how they come back without being read again.
 
 An agent's resident context is saved when it is closed, every few turns, and before another agent takes the model;
-it is restored when the agent opens or speaks again, if that spares more than it costs. What all agents of a model
-share (the instructions, the probes' examples) is saved once for all of them. It does not know what the tokens say,
-or how a snapshot is kept.
+it is restored when the agent opens or speaks again, if that spares enough. What all agents of a kind begin with (the
+instructions, the probes' examples) is saved once for all of them, and nothing that was said goes with it. It does not
+know what the tokens say, or how a snapshot is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,8 @@ from memos.protocols import LanguageModel, shared_prefix
 if TYPE_CHECKING:
     from memos.storage.snapshots import SnapshotStore
 
-EVERY = 5  # turns between two saves; a kill costs what was read since
+EVERY = 5  # turns between two saves; a kill costs the reading of what came since
 WORTH = 64  # tokens; to spare fewer, or to save so few more, is not worth a file
-SHARED = "shared"  # what no agent owns
 
 
 class Residency:
@@ -32,51 +32,55 @@ class Residency:
         store: where snapshots are kept.
         name: of the agent's snapshot.
         prompt: the agent's prompt as it is now.
-        common: how many tokens of it every agent of this kind begins with.
+        common: what agents of this kind share: the beginning of that prompt, then those of the probes.
     """
 
     def __init__(
-        self, model: LanguageModel, store: SnapshotStore, name: str, prompt: Callable[[], tuple[int, ...]], common: int
+        self,
+        model: LanguageModel,
+        store: SnapshotStore,
+        name: str,
+        prompt: Callable[[], tuple[int, ...]],
+        common: Sequence[tuple[int, ...]],
     ) -> None:
         self._model, self._store, self._name = model, store, name
-        self._prompt, self._common = prompt, common
+        self._prompt, self._common = prompt, tuple(common)
         self._saved: tuple[int, ...] = ()
-        self._shared: dict[str, tuple[int, ...]] = {}
         self._turns = 0
         self._closed = False
 
     def open(self) -> list[Event]:
         """Take the model over for an agent that opens; returns what there is to tell."""
         told: list[Event] = []
-        for side in range(1, self._model.sequences):
-            if not self._model.resident(side):
-                told += self._restore(f"{SHARED}/{side}", side)
+        free = [side for side in range(1, self._model.sequences) if not self._model.resident(side)]
+        for side, prefix in zip(free, self._common[1:], strict=False):
+            told += self._restore(_shared(prefix), prefix, side)
         return [*told, *self.resume()]
 
     def resume(self) -> list[Event]:
-        """Have the agent's own tokens resident, as far as they were saved; returns what there is to tell."""
-        self._model.claim(self._released)
-        told: list[Event] = []
-        for name in (self._name, f"{SHARED}/0"):
-            here = shared_prefix(self._model.resident(), self._prompt())
-            if len(self._prompt()) - here > WORTH:
-                told += self._restore(name, 0, here)
-        return told
+        """Have the agent's own tokens resident again if another took the model; returns what there is to tell.
 
-    def _restore(self, name: str, sequence: int, here: int = 0) -> list[Event]:
+        Raises:
+            InputError: the model is in the middle of another agent's reply.
+        """
+        if not self._model.claim(self._released):
+            return []
+        told = self._restore(self._name, self._prompt(), 0)
+        return told or self._restore(_shared(self._common[0]), self._common[0], 0)
+
+    def _restore(self, name: str, wanted: tuple[int, ...], sequence: int) -> list[Event]:
+        here = shared_prefix(self._model.resident(sequence), wanted)
+        if len(wanted) - here < WORTH:
+            return []
         try:
             snapshot = self._store.load(name, self._model.snapshot_key)
         except StorageError as error:
             return [Notice(str(error))]
-        if snapshot is None:
+        spared = shared_prefix(snapshot.tokens, wanted) if snapshot else 0
+        if snapshot is None or spared < here + WORTH or not self._model.restore(snapshot, sequence):
             return []
         if name == self._name:
             self._saved = snapshot.tokens
-        else:
-            self._shared[name] = snapshot.tokens
-        spared = shared_prefix(snapshot.tokens, self._prompt()) if sequence == 0 else len(snapshot.tokens)
-        if spared < here + WORTH or not self._model.restore(snapshot, sequence):
-            return []
         return [Resumed(spared, sequence)]
 
     def turn_ended(self) -> list[Event]:
@@ -92,8 +96,7 @@ class Residency:
     def close(self) -> None:
         """Save, and hold no claim any more. A disk that is full costs a reading, no more."""
         if not self._closed:
-            with suppress(StorageError):
-                self._save()
+            self._released()
             self._closed = True
 
     def _released(self) -> None:
@@ -103,18 +106,25 @@ class Residency:
 
     def _save(self) -> None:
         """Keep what is resident: of this agent, if there is news, and what others will read as well, once."""
-        mine = self._model.resident()[: shared_prefix(self._model.resident(), self._prompt())]
-        if len(mine) >= shared_prefix(self._saved, mine) + WORTH:
-            self._store.save(self._name, self._model.snapshot(0, len(mine)))
-            self._saved = mine
-        self._save_shared(0, mine[: self._common])
-        for side in range(1, self._model.sequences):
-            self._save_shared(side, self._model.resident(side))
-
-    def _save_shared(self, sequence: int, tokens: tuple[int, ...]) -> None:
-        name = f"{SHARED}/{sequence}"
-        # A probe's sequence ends with the last sentence asked about; the examples before it are what counts.
-        if len(tokens) < WORTH or shared_prefix(self._shared.get(name, ()), tokens) >= len(tokens) * 3 // 4:
+        if not self._store.enabled:
             return
-        self._store.save(name, self._model.snapshot(sequence, len(tokens)))
-        self._shared[name] = tokens
+        mine = shared_prefix(self._model.resident(), self._prompt())
+        if mine >= shared_prefix(self._saved, self._prompt()) + WORTH:
+            self._store.save(self._name, self._model.snapshot(0, mine))
+            self._saved = self._model.resident()[:mine]
+        for prefix in self._common:
+            self._save_shared(prefix)
+
+    def _save_shared(self, prefix: tuple[int, ...]) -> None:
+        name = _shared(prefix)
+        if self._store.has(name, self._model.snapshot_key):
+            return
+        for sequence in range(self._model.sequences):
+            if self._model.resident(sequence)[: len(prefix)] == prefix:
+                self._store.save(name, self._model.snapshot(sequence, len(prefix)))
+                return
+
+
+def _shared(prefix: tuple[int, ...]) -> str:
+    """By its content: another version of memos has other instructions."""
+    return f"shared/{hashlib.sha256(repr(prefix).encode()).hexdigest()}"

@@ -5,22 +5,36 @@
 Every sentence of demo_session.json is asked whether it tells a fact (true: it has the words of a planted fact),
 every message and question whether it asks for what was told, and every question whether the note of its fact, and
 of three others, answers it. Reports the area under the ROC curve (the chance that a true one gets a
-higher probability than a false one) and the counts at the thresholds that the kernel uses.
+higher probability than a false one) and the counts at thresholds: the kernel's, and one half for answers.
+
+Then the probes together, as the kernel uses them: with what the messages before it left in archival memory, what is
+paged in with each message (nothing should be), and with each question in the end (the note that tells it should be)?
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.demo import SESSION
 from bench.machine import describe, write
-from memos.agents.composition import load_model
+from memos.agents.composition import load_model, make_embedder
+from memos.events import PagedIn
+from memos.messages import Kind
+from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Prober, sentences
-from memos.settings import Settings
+from memos.protocols import LanguageModel, Sampling
+from memos.queue_manager import QueueManager
+from memos.remembering import Remembering
+from memos.settings import Settings, load
+from memos.storage import AgentStorage, Database
+from memos.working_context import WorkingContext
 
 OTHERS = (3, 5, 7)  # which other facts a question is tried on
 
@@ -30,21 +44,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
     options = parser.parse_args()
-    model = load_model(Settings(model=options.model, context=2048))
+    # The pages of all sixty stay in view, so that nothing must be evicted; their sizes are those of 2,048 tokens.
+    model = load_model(Settings(model=options.model, context=16384))
     session = json.loads(SESSION.read_text(encoding="utf-8"))
     policy = KernelSettings.for_window(2048)
+    least = policy.fact_threshold
     try:
         prober = Prober(model)
+        told = facts(prober, session)
         result = {
             **describe(f"python -m bench.probes --model {options.model}"),
             "model": options.model,
-            "facts": separation(*facts(prober, session), (policy.fact_threshold,)),
+            "facts": separation(*told, (policy.fact_threshold,)),
             "requests": separation(*requests(prober, session), (policy.prefetch_threshold, policy.memory_threshold)),
             "answers": separation(*answers(prober, session), (0.5,)),
+            "pages": pages(model, session, {text for scores in told for score, text in scores if score >= least}),
         }
     finally:
         model.close()
-    for name in ("facts", "requests", "answers"):
+    for name in ("facts", "requests", "answers", "pages"):
         print(name, json.dumps(result[name]))
     print(f"written to {write('probes', result)}")
 
@@ -82,11 +100,69 @@ def answers(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
     false: Scores = []
     for key in ("ask", "ask_again"):
         for index, fact in enumerate(session["facts"]):
-            true.append((prober.answered(fact[key], told[index]).probability, fact[key]))
+            true.append((answering(prober, fact[key], told[index]), fact[key]))
             for step in OTHERS:
                 other = told[(index + step) % len(told)]
-                false.append((prober.answered(fact[key], other).probability, f"{fact[key]} {other}"))
+                false.append((answering(prober, fact[key], other), f"{fact[key]} {other}"))
     return true, false
+
+
+def answering(prober: Prober, question: str, note: str) -> float:
+    """The probability that a note answers a question."""
+    answer = prober.answered(question, note)
+    return answer.probability if answer else 0.0
+
+
+def pages(model: LanguageModel, session: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
+    """What comes into view with every message and every question, on real storage and search.
+
+    Args:
+        model: the loaded model.
+        session: the demo's.
+        kept: the sentences that are notes once they were said.
+    """
+    shown: list[tuple[str, str]] = []
+    with (
+        TemporaryDirectory() as folder,
+        Database.open(Path(folder), embedder=partial(make_embedder, load())) as home,
+        home.agent("bench") as stored,
+    ):
+        remembering, queue = _remembering(model, stored)
+
+        def say(text: str, turn: int) -> str:
+            message = queue.append(Kind.USER, text, turn=turn)
+            found = [event for event in remembering.page_in(message, lambda: False) if isinstance(event, PagedIn)]
+            page = stored.recall.get(found[0].message_id) if found else None
+            return page.content if page else ""
+
+        for turn, text in enumerate(session["turns"], 1):
+            shown.append((text[-100:], say(text, turn)))
+            for sentence in sentences(text):
+                if sentence in kept:
+                    stored.archival.insert(sentence, location="recall:1")
+        asked = [(say(fact[key], 100), fact, key) for key in ("ask", "ask_again") for fact in session["facts"]]
+    missed = [fact[key] for page, fact, key in asked if telling(session, fact) not in page]
+    false = [f"{text} -> {page}" for text, page in shown if page]
+    return {
+        "questions": len(asked),
+        "note_shown": len(asked) - len(missed),
+        "missed": missed,
+        "messages": len(shown),
+        "paged_in": len(false),
+        "false": false,
+    }
+
+
+def _remembering(model: LanguageModel, stored: AgentStorage) -> tuple[Remembering, QueueManager]:
+    policy = KernelSettings.for_window(2048)
+
+    def count(text: str) -> int:
+        return len(model.tokenize(text))
+
+    working = WorkingContext(stored.state, count, lambda _event: None)
+    queue = QueueManager(model, stored.recall, stored.state, working, policy, Sampling(), "")
+    pager = Pager(stored.recall, stored.archival, count)
+    return Remembering(Prober(model), pager, queue, working, stored.archival, policy, count), queue
 
 
 def telling(session: dict[str, Any], fact: dict[str, Any]) -> str:

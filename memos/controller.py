@@ -135,7 +135,7 @@ class Controller:
         yield from self._queue.make_room(needed + self._policy.step_room)
         for one in stored:
             self._queue.admit(one)
-        turn.withheld = yield from self._remembering.page_in(message)
+        turn.withheld = yield from self._remembering.page_in(message, self._cancel.is_set)
         yield from self._queue.warn(turn.number)
         return message
 
@@ -177,7 +177,7 @@ class Controller:
         try:
             for item in items:
                 if isinstance(item, Reading):
-                    yield events.Progress("reading", item.done, item.total)
+                    yield events.Progress("reading", item.done, item.total, "tokens")
                 elif isinstance(item, Generated):
                     end = item
                 else:

@@ -53,11 +53,12 @@ class MessageStored(Event):
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """Work that takes a while: `done` of `total` units. `task` says what, e.g. `reading`."""
+    """Work that takes a while: `done` of `total` units (`tokens`, `notes`). `task` says what, e.g. `reading`."""
 
     task: str
     done: int
     total: int
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,13 @@ class Kernel:
         controller: runs turns.
         queue: the queue and the main context.
         working: the blocks.
+        common: beginnings of prompts that all agents of this kind share: that of the main context, and the probes'.
     """
 
     controller: Controller
     queue: QueueManager
     working: WorkingContext
+    common: tuple[tuple[int, ...], ...]
 
     def ledger(self) -> Ledger:
         """Tokens by segment."""
@@ -97,12 +99,13 @@ def boot(
     queue = QueueManager(model, storage.recall, storage.state, working, policy, sampling, text)
     pager = Pager(storage.recall, storage.archival, count)
     memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
+    prober = Prober(model)
     controller = Controller(
         model=model,
         queue=queue,
         working=working,
         pager=pager,
-        remembering=Remembering(Prober(model), pager, queue, working, storage.archival, policy, count),
+        remembering=Remembering(prober, pager, queue, working, storage.archival, policy, count),
         recall=storage.recall,
         executor=FunctionExecutor(tools, memory),
         tools=tools,
@@ -112,7 +115,8 @@ def boot(
         now=now,
     )
     yield from queue.load()
-    yield Kernel(controller, queue, working)
+    head = model.scaffold.open + queue.context.fixed.instructions
+    yield Kernel(controller, queue, working, (head, *prober.prefixes))
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

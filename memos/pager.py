@@ -1,7 +1,7 @@
-"""The pager: what memory looks like when it comes into view, and which memory comes by itself.
+"""The pager: what memory looks like when it comes into view.
 
-Owns the form of a page (dates, ids, `showing 5 of 42, page 0 of 8`), its cut to the room there is, and prefetch.
-It does not know how search works, who asked, or how the queue is kept.
+Owns the form of a page (dates, ids, `showing 5 of 42, page 0 of 8`), its cut to the room there is, and which lines a
+prefetch has to choose among. It does not know how search works, what is chosen, or how the queue is kept.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def prefetch(self, text: str, *, before_id: int) -> list[Candidate]:
+    def candidates(self, text: str, *, before_id: int) -> list[Candidate]:
         """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
 
         They may stand on an earlier page that is still in view: a small model answers from what is next to the

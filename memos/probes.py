@@ -69,10 +69,15 @@ class Prober:
                 yield Answer("ask", sentence, asked.likelihood[0], asked.evaluated)
                 yield Answer("keep", sentence, asked.likelihood[1], 0)
 
-    def answered(self, question: str, note: str) -> Answer:
-        """Does this note tell the answer to the question? One too long for a probe is taken not to."""
+    def answered(self, question: str, note: str) -> Answer | None:
+        """Does this note tell the answer to the question? None if it is too long to be asked about."""
         asked = self._ask(self._answer, prompts.checked(question, note), prompts.ANSWER_OPTIONS)
-        return Answer("answer", note, asked.likelihood[0], asked.evaluated) if asked else Answer("answer", note, 0.0, 0)
+        return Answer("answer", note, asked.likelihood[0], asked.evaluated) if asked else None
+
+    @property
+    def prefixes(self) -> tuple[tuple[int, ...], ...]:
+        """The instructions and examples that every probe of a kind begins with, as tokens."""
+        return self._fact, self._request, self._answer
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         scaffold = self._model.scaffold

@@ -257,16 +257,23 @@ class LanguageModel(Protocol):
         """The tokens whose keys and values are in the cache."""
 
     def snapshot(self, sequence: int = 0, upto: int | None = None) -> Snapshot:
-        """A copy of what is resident, of its first `upto` tokens alone if that is given."""
+        """A copy of what is resident, of its first `upto` tokens alone if that is given; without a state where the
+        model cannot give one."""
 
     def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
         """Make a snapshot resident in place of what is; False, and nothing is resident, if it cannot be."""
 
-    def claim(self, release: Callable[[], None]) -> None:
+    def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over.
 
         Args:
             release: called before somebody else takes it over.
+
+        Returns:
+            Whether it was somebody else's, or nobody's.
+
+        Raises:
+            InputError: it is somebody else's, who is in the middle of a generation.
         """
 
     def close(self) -> None:

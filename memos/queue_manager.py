@@ -244,7 +244,7 @@ class QueueManager:
         )
         for item in generation:
             if isinstance(item, Reading):
-                yield Progress("summing up", item.done, item.total)
+                yield Progress("summing up", item.done, item.total, "tokens")
             elif isinstance(item, Generated):
                 yield Step("summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds)
                 text = item.text.removeprefix(prompts.SUMMARY_OPENING)
@@ -265,8 +265,11 @@ class QueueManager:
 
     def _plain_summary(self, messages: Sequence[Message]) -> str:
         """The summary without the model; it cannot fail."""
-        pointer = f"[{self._span(messages)}] "
-        return self._joined(summary.first_words(messages, lambda text: self._fits(pointer + text)), messages)
+
+        def fits(text: str) -> bool:
+            return len(self._model.tokenize(text)) <= self._policy.summary * PART
+
+        return self._joined(summary.first_words(messages, fits), messages)
 
     def _span(self, messages: Sequence[Message]) -> str:
         """Pointer to everything that has ever left, with its days."""

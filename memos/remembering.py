@@ -25,6 +25,7 @@ from memos.queue_manager import QueueManager
 from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
+LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 PRIOR = 3  # so many such notes are counted among the candidates, since of few the middle says little
 MOST_LINES = 3  # on a page; more distract a small model
@@ -62,8 +63,12 @@ class Remembering:
 
     # ------------------------------------------------------------------------------ before the answer
 
-    def page_in(self, message: Message) -> Generator[Event, None, Withheld]:
+    def page_in(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Withheld]:
         """Page in what a message asks of memory.
+
+        Args:
+            message: what the user said.
+            cancelled: asked between probes; nothing is paged in any more then.
 
         Returns:
             The memory functions that its turn is not to use: the message does not want them, or it is answered.
@@ -74,6 +79,8 @@ class Remembering:
         yield events.Progress("remembering", 0, 1)
         asked, ask, keep = [], 0.0, 0.0
         for answer in self._prober.requests(message.content):
+            if cancelled():
+                break
             if answer.question == "keep":
                 keep = max(keep, answer.probability)
                 yield _probed(answer, "saving" if answer.probability >= policy.memory_threshold else "")
@@ -84,7 +91,7 @@ class Remembering:
             if wanted:
                 asked.append(answer.sentence)
         sure = ask >= policy.memory_threshold
-        told = (yield from self._prefetch(" ".join(asked), message, sure=sure)) if asked else False
+        told = (yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)) if asked else False
         yield events.Progress("remembering", 1, 1)
         return self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=told)
 
@@ -97,51 +104,63 @@ class Remembering:
         # Documents may be searched for any question.
         return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
 
-    def _prefetch(self, asked: str, message: Message, *, sure: bool) -> Generator[Event, None, bool]:
-        """Page in what tells, or may tell, what a message asks.
+    def _prefetch(
+        self, asked: str, message: Message, cancelled: Callable[[], bool], *, sure: bool
+    ) -> Generator[Event, None, bool]:
+        """Page in what tells what a message asks.
 
         Args:
             asked: its sentences that ask.
             message: the message.
+            cancelled: asked between probes.
             sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
 
         Returns:
-            Whether something in memory tells it.
+            Whether something that is in view now tells it.
         """
         asked = self._pager.cut(asked, self._policy.page // 3)
-        found = self._pager.prefetch(asked, before_id=self._queue.first_id)
+        found = self._pager.candidates(asked, before_id=self._queue.first_id)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
-        answers: list[Answer] = []
+        asked_of: list[Answer] = []
         told: list[tuple[float, str]] = []
         # The assistant's own words count only where nobody else's tell it: it may have been wrong.
         for first_hand in (True, False):
             candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
-            new = [self._prober.answered(asked, candidate.text) for candidate in candidates]
-            answers += new
-            middle = middle_of(answer.probability for answer in answers)
-            for candidate, answer in zip(candidates, new, strict=True):
-                tells = log_odds(answer.probability) - middle >= margin
+            new: list[tuple[Candidate, Answer]] = []
+            for number, candidate in enumerate(candidates):
+                if cancelled():
+                    return False
+                yield events.Progress("remembering", number, len(candidates), "notes")
+                if answer := self._prober.answered(asked, candidate.text):
+                    new.append((candidate, answer))
+            asked_of += [answer for _, answer in new]
+            middle = middle_of(answer.probability for answer in asked_of)
+            for candidate, answer in new:
+                tells = answer.probability >= LEAST and log_odds(answer.probability) - middle >= margin
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
                     told.append((answer.probability, candidate.line))
             if told:
                 break
         lines = [line for _, line in sorted(told, key=lambda one: -one[0]) if line]
-        if lines:
-            yield from self._show(lines[:MOST_LINES], asked, message.turn)
-        return bool(told)
+        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn)
+        return shown or len(lines) < len(told)  # what has no line is in view already
 
-    def _show(self, lines: Sequence[str], asked: str, turn: int) -> Iterator[Event]:
-        """Put lines into view, as many as there is room for."""
+    def _show(self, lines: Sequence[str], asked: str, turn: int) -> Generator[Event, None, bool]:
+        """Put lines into view, as many as there is room for; returns whether there was for any."""
+        if not lines:
+            return False
         policy, context = self._policy, self._queue.context
         yield from self._queue.make_room(policy.page + policy.step_room, keep_turn=turn)
         page = self._pager.memory_page(lines, asked, min(policy.page, context.free - policy.step_room))
-        if page:
-            stored = self._queue.append(Kind.PAGE, page, turn=turn)
-            yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), len(context.entries[-1].tokens))
+        if not page:
+            return False
+        stored = self._queue.append(Kind.PAGE, page, turn=turn)
+        yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), len(context.entries[-1].tokens))
+        return True
 
     def _block_lines(self) -> Iterable[str]:
         """The lines of all blocks but the assistant's own."""

@@ -18,25 +18,26 @@ MOST_WORDS = 8
 FIRST_WORDS = 8
 _POINTER = re.compile(r"^\[[^\]]*\] ?")
 _WORD = re.compile(r"\w[\w'’-]*")
+_I = re.compile(r"I(['’]\w+)?")
 _ENDS = (". ", "! ", "? ", "。")
 
 
 def key_words(messages: Sequence[Message]) -> list[str]:
     """What a summary of these messages must name: names and numbers first, then the longest words.
 
-    Of each message of the user's the best two, so that none is left out. A word with a capital is a name where it
-    does not begin a sentence.
+    The best one of each message of the user's, then the second of each, until there are enough. A word with a capital
+    is a name where it does not begin a sentence.
     """
-    chosen: dict[str, None] = {}
-    for message in messages:
-        if message.kind is not Kind.USER:
-            continue
-        words = [word for part in sentences(message.content) for word in _WORD.findall(part)[1:] if len(word) > 1]
-        words = [word for word in dict.fromkeys(words) if word[0] != "I" or len(word) > 4]  # I'm, I'll
-        special = [word for word in words if word[0].isupper() or word[0].isdigit()]
-        long = sorted((word for word in words if word not in special and len(word) > 6), key=len, reverse=True)
-        chosen.update(dict.fromkeys([*special, *long][:2]))
-    return list(chosen)[:MOST_WORDS]
+    told = [_telling(message.content) for message in messages if message.kind is Kind.USER]
+    in_turn = [words[rank] for rank in range(2) for words in told if rank < len(words)]
+    return list(dict.fromkeys(in_turn))[:MOST_WORDS]
+
+
+def _telling(text: str) -> list[str]:
+    """Names and numbers, then long words from the longest."""
+    words = [word for part in sentences(text) for word in _WORD.findall(part)[1:] if not _I.fullmatch(word)]
+    special = [word for word in words if word[0].isupper() or word[0].isdigit()]
+    return special + sorted((word for word in words if word not in special and len(word) > 6), key=len, reverse=True)
 
 
 def usable(text: str, *, cut: bool) -> str:
@@ -51,7 +52,7 @@ def usable(text: str, *, cut: bool) -> str:
     """
     text = " ".join(text.split())
     if cut:
-        end = max(text.rfind(mark) for mark in _ENDS) + 1
+        end = max(f"{text} ".rfind(mark) for mark in _ENDS) + 1
         item = max(text.rfind(mark) for mark in (", ", "; "))
         text = text[:end] if end else text[:item] + "." if item > 0 else ""
     return text[:1].upper() + text[1:] if len(text) >= 20 else ""
@@ -65,7 +66,7 @@ def first_words(messages: Sequence[Message], fits: Callable[[str], bool]) -> str
         if not fits(longer):
             break
         text = longer
-    return text
+    return text.rstrip(";:") + "."
 
 
 def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool]) -> str:

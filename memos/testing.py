@@ -69,6 +69,7 @@ class ScriptedModel:
         self._name = name
         self._window = window
         self._resident: list[int] = []
+        self._probe: list[int] = []
         self._release: Callable[[], None] | None = None
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
@@ -114,11 +115,12 @@ class ScriptedModel:
         return tuple(self._intern(word) for word in _WORD.findall(text))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, scaffold included."""
-        return "".join(self._vocabulary[token][1] for token in tokens)
+        """The text of tokens, scaffold included; `?` for a word that this process has not seen."""
+        return "".join(self._vocabulary.get(token, ("", "?"))[1] for token in tokens)
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
         """The scripted probability for the first option, and the others share the rest; or those of all."""
+        self._probe = list(prompt)
         yes = self._yes(self.text(prompt)) if callable(self._yes) else self._yes
         if isinstance(yes, Sequence):
             return tuple(yes)
@@ -185,29 +187,33 @@ class ScriptedModel:
 
     @property
     def sequences(self) -> int:
-        """One: probes are answered from the script."""
-        return 1
+        """The resident context, and one for probes."""
+        return 2
 
     def resident(self, sequence: int = 0) -> tuple[int, ...]:
-        """What was read and said last."""
-        return tuple(self._resident)
+        """What was read and said last, or asked in a probe."""
+        return tuple(self._probe if sequence else self._resident)
 
     def snapshot(self, sequence: int = 0, upto: int | None = None) -> Snapshot:
-        """The tokens; their words are the state."""
-        tokens = self.resident()[:upto]
-        return Snapshot(self.snapshot_key, tokens, self.text(tokens).encode("utf-8", "replace"))
+        """The tokens; there is no other state."""
+        tokens = self.resident(sequence)[:upto]
+        return Snapshot(self.snapshot_key, tokens, b"scripted")
 
     def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
         """Resident again, if it is of a model of this name."""
-        good = snapshot.key == self.snapshot_key
-        self._resident = list(snapshot.tokens) if good else []
-        return good
+        tokens = list(snapshot.tokens) if snapshot.key == self.snapshot_key else []
+        if sequence:
+            self._probe = tokens
+        else:
+            self._resident = tokens
+        return bool(tokens)
 
-    def claim(self, release: Callable[[], None]) -> None:
+    def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over."""
-        if self._release is not None and self._release != release:
-            self._release()
-        self._release = release
+        before, self._release = self._release, release
+        if before is not None and before != release:
+            before()
+        return before != release
 
     def close(self) -> None:
         """Nothing to free."""

@@ -190,8 +190,8 @@ class TextPrinter(Printer):
 
     def show(self, event: events.Event) -> None:
         match event:
-            case events.Progress(task=task, done=done, total=total):
-                self._progress(task, done, total)
+            case events.Progress():
+                self._progress(event)
             case events.SpeechDelta(text=text):
                 self._clear()
                 click.echo(text, nl=False)
@@ -214,13 +214,13 @@ class TextPrinter(Printer):
         self._clear()
         super().error(error)
 
-    def _progress(self, task: str, done: int, total: int) -> None:
+    def _progress(self, event: events.Progress) -> None:
         """A line that the next one takes the place of."""
-        if done >= total:
+        if event.done >= event.total:
             self._clear()
         elif self._talks and not self._speaking:
-            amount = f"{done:,} of {total:,} tokens" if total > 1 else "…"
-            sys.stderr.write(f"\r\x1b[2K\x1b[2m  {task} {amount}\x1b[0m")
+            amount = f"{event.done:,} of {event.total:,} {event.unit}" if event.total > 1 else "…"
+            sys.stderr.write(f"\r\x1b[2K\x1b[2m  {event.task} {amount}\x1b[0m")
             sys.stderr.flush()
             self._status = True
 

@@ -21,7 +21,7 @@ import llguidance.numpy
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.errors import ModelError, WindowError
+from memos.errors import InputError, ModelError, WindowError
 from memos.inference.grammar import lark, prose_openings
 from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
@@ -60,7 +60,9 @@ class LlamaModel:
         self._window = options.window
         # The tokens whose keys and values are in the cache, by sequence.
         self._sequences: dict[int, list[int]] = {MAIN: [], **{side: [] for side in SIDES}}
+        self._sides = list(SIDES)  # least recently used first
         self._release: Callable[[], None] | None = None
+        self._generating = False
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
         with warnings.catch_warnings():
@@ -107,7 +109,7 @@ class LlamaModel:
     @property
     def snapshot_key(self) -> str:
         """Snapshots with another key are of no use."""
-        return f"{self._fingerprint}/{self._llama.fingerprint}"
+        return f"{self._fingerprint}/{self._llama.state_key}"
 
     @property
     def sequences(self) -> int:
@@ -135,11 +137,17 @@ class LlamaModel:
         self._sequences[sequence].extend(snapshot.tokens)
         return True
 
-    def claim(self, release: Callable[[], None]) -> None:
+    def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over; see `LanguageModel.claim`."""
-        if self._release is not None and self._release != release:
-            self._release()
+        before = self._release
+        if before == release:
+            return False
+        if self._generating:
+            raise InputError("The model is in the middle of another agent's reply.")
         self._release = release
+        if before is not None:
+            before()
+        return True
 
     def _read_template(self) -> tuple[Scaffold, str]:
         llama = self._llama
@@ -211,7 +219,7 @@ class LlamaModel:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
         if len(prompt) > SIDE_ROOM:
             raise WindowError(f"A probe has at most {SIDE_ROOM} tokens, not {len(prompt):,}.")
-        side = max(SIDES, key=lambda one: self._worth(one, prompt))
+        side = self._side(prompt)
         for _ in self._read(prompt, lambda: False, side):
             pass
         logits = self._llama.logits()
@@ -220,10 +228,17 @@ class LlamaModel:
         likelihood = np.exp(scores - scores.max())
         return tuple(float(share) for share in likelihood / likelihood.sum())
 
-    def _worth(self, side: int, prompt: Sequence[int]) -> tuple[int, int]:
-        """A side sequence is worth what it shares with a prompt; of two equals, the emptier is taken."""
-        resident = self._sequences[side]
-        return shared_prefix(resident, prompt), -len(resident)
+    def _side(self, prompt: Sequence[int]) -> int:
+        """The sequence that has most of a prompt; for one that is new to all, that which was not used for longest.
+
+        Any two prompts share the template's first tokens, so only a large part of one is worth keeping the rest out.
+        """
+        best = max(self._sides, key=lambda side: shared_prefix(self._sequences[side], prompt))
+        if shared_prefix(self._sequences[best], prompt) < len(prompt) // 2:
+            best = self._sides[0]
+        self._sides.remove(best)
+        self._sides.append(best)
+        return best
 
     # ------------------------------------------------------------------------------------- generation
 
@@ -240,6 +255,21 @@ class LlamaModel:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
+        self._generating = True
+        try:
+            yield from self._generate(prompt, grammar, limit, sampling, cancelled, echoes)
+        finally:
+            self._generating = False
+
+    def _generate(
+        self,
+        prompt: Sequence[int],
+        grammar: Grammar,
+        limit: int,
+        sampling: Sampling,
+        cancelled: Callable[[], bool],
+        echoes: Sequence[Echo],
+    ) -> Iterator[Reading | Piece | Generated]:
         started = time.perf_counter()
         choice = _Choice(self, grammar, sampling, echoes)
         evaluated = 0

@@ -262,14 +262,20 @@ class Llama:
         return False
 
     def state(self, sequence: int, length: int) -> bytes:
-        """Keys and values of the first `length` tokens of a sequence, for `set_state`."""
+        """Keys and values of the first `length` tokens of a sequence, for `set_state`.
+
+        Returns:
+            Nothing where the architecture has no state of a part (recurrent models).
+        """
         lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
         lib.llama_memory_seq_cp(self.memory, sequence, SPARE, 0, length)
         try:
+            if lib.llama_memory_seq_pos_max(self.memory, SPARE) != length - 1:
+                return b""
             size = lib.llama_state_seq_get_size(self._context, SPARE)
             buffer = (ctypes.c_uint8 * size)()
             written = lib.llama_state_seq_get_data(self._context, buffer, size, SPARE)
-            return bytes(memoryview(buffer)[:written])
+            return bytes(buffer) if written == size else b""
         finally:
             lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
 
@@ -283,7 +289,7 @@ class Llama:
         return False
 
     @property
-    def fingerprint(self) -> str:
+    def state_key(self) -> str:
         """What a state depends on besides the weights, whose own RoPE parameters are always used."""
         options = self.options
         return f"{options.kv_type}/{int(options.flash_attention)}/{version('llama-cpp-python')}"

@@ -223,13 +223,15 @@ class Database:
             InputError: there is no such agent.
             AgentBusy: someone has it open.
         """
-        with self._lock(name), self._sql.write() as session:
-            row = _find(session, name)
-            if row is None:
-                raise InputError(f"There is no agent {name}.")
-            enqueue(session, AGENT, [row.id], DELETE)
-            session.delete(row)
-            self.snapshots.remove(_snapshot_name(row.id))
+        with self._lock(name):
+            with self._sql.write() as session:
+                row = _find(session, name)
+                if row is None:
+                    raise InputError(f"There is no agent {name}.")
+                snapshot = _snapshot_name(row.id)
+                enqueue(session, AGENT, [row.id], DELETE)
+                session.delete(row)
+            self.snapshots.remove(snapshot)
 
     # ------------------------------------------------------------------------------------- the rest
 

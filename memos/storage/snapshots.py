@@ -2,7 +2,8 @@
 
 One file a snapshot (safetensors: nothing is pickled), written whole or not at all, mode 0600. It carries the key of
 the model that it is good for and a digest; one that is stale, damaged or from elsewhere is as good as none. The
-folder is kept under a size, oldest first. It does not know what the tokens say or when it pays to save.
+folder is kept under a size, those not used for longest first. It does not know what the tokens say or when it pays
+to save.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from memos.errors import StorageError
 from memos.protocols import Snapshot
 from memos.storage.sql import private_folder
 
-SUFFIX = ".safetensors"
+WHOLE, UNFINISHED = ".safetensors", ".tmp"
+ABANDONED = 3600  # seconds after which nobody writes a file any more
 
 
 class SnapshotStore:
@@ -37,33 +40,38 @@ class SnapshotStore:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self._limit = folder, limit
 
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._limit > 0
+
+    def has(self, name: str, key: str) -> bool:
+        """Whether there is a snapshot of this name for this model."""
+        return self._path(name, key).exists()
+
     def save(self, name: str, snapshot: Snapshot) -> bool:
         """Keep a snapshot under a name, in place of an older one.
 
         Returns:
-            False if it alone is larger than the limit: nothing is kept.
+            False if it is empty, or alone larger than the limit: nothing is kept.
 
         Raises:
             StorageError: it cannot be written; an older one is still there.
         """
-        if len(snapshot.state) > self._limit or not snapshot.tokens:
+        if not snapshot.tokens or not snapshot.state:
             return False
         tensors: dict[str, NDArray[Any]] = {
-            "tokens": np.array(snapshot.tokens, dtype=np.int32),
+            "tokens": np.array(snapshot.tokens, dtype=np.int64),
             "state": np.frombuffer(snapshot.state, dtype=np.uint8),
         }
         data = save(tensors, metadata={"key": snapshot.key, "digest": _digest(snapshot)})
+        if len(data) > self._limit:
+            return False
+        path = self._path(name, snapshot.key)
         try:
             private_folder(self.folder)
-            self._make_room(len(data), self._path(name, snapshot.key))
-            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:  # made with mode 0600
-                try:
-                    file.write(data)
-                    file.close()
-                    Path(file.name).replace(self._path(name, snapshot.key))
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            self._make_room(len(data), path)
+            _write(path, data)
         except OSError as error:
             raise StorageError(f"The context's snapshot cannot be kept in {self.folder}: {error.strerror}.") from error
         return True
@@ -72,31 +80,33 @@ class SnapshotStore:
         """The snapshot of this name for this model, or None.
 
         Raises:
-            StorageError: there is one, and it is damaged; it is removed.
+            StorageError: it cannot be read, or is damaged, and removed.
         """
         path = self._path(name, key)
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
                 tokens, state = file.get_tensor("tokens"), file.get_tensor("state")
+            os.utime(path)  # those not used for longest go first
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError) as error:
+        except OSError as error:
+            raise StorageError(f"The saved context {path} cannot be read: {error.strerror}.") from error
+        except (SafetensorError, ValueError) as error:
             raise self._damaged(path) from error
         snapshot = Snapshot(metadata.get("key", ""), tuple(int(token) for token in tokens), state.tobytes())
         if snapshot.key != key or metadata.get("digest") != _digest(snapshot):
             raise self._damaged(path)
-        with contextlib.suppress(OSError):
-            os.utime(path)  # the oldest is the one that was not used for longest
         return snapshot
 
     def remove(self, name: str) -> None:
         """Remove the snapshots of this name, for whichever model. One that is not there does not matter."""
-        for path in self.folder.glob(f"{_short(name)}-*{SUFFIX}"):
-            path.unlink(missing_ok=True)
+        for path in self.folder.glob(f"{_short(name)}-*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _path(self, name: str, key: str) -> Path:
-        return self.folder / f"{_short(name)}-{_short(key)}{SUFFIX}"
+        return self.folder / f"{_short(name)}-{_short(key)}{WHOLE}"
 
     def _damaged(self, path: Path) -> StorageError:
         with contextlib.suppress(OSError):
@@ -104,15 +114,36 @@ class SnapshotStore:
         return StorageError("The saved context was damaged and is not used; the conversation is read anew.")
 
     def _make_room(self, needed: int, replaced: Path) -> None:
-        """Remove the oldest until `needed` bytes fit."""
-        found = [(path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob(f"*{SUFFIX}")]
-        kept = sorted(one for one in found if one[2] != replaced)
+        """Remove what a kill left behind, and the oldest until `needed` bytes fit."""
+        kept: list[tuple[float, int, Path]] = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another process is at it, too
+                status = path.stat()
+                if path.suffix == UNFINISHED and time.time() - status.st_mtime > ABANDONED:
+                    path.unlink()
+                elif path != replaced:
+                    kept.append((status.st_mtime, status.st_size, path))
         total = sum(size for _, size, _ in kept)
-        for _, size, path in kept:
+        for _, size, path in sorted(kept):
             if total + needed <= self._limit:
                 return
-            path.unlink(missing_ok=True)
-            total -= size
+            if path.suffix == WHOLE:
+                path.unlink(missing_ok=True)
+                total -= size
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of it or nothing; `tempfile` makes files of mode 0600."""
+    prefix = path.stem.partition("-")[0] + "-"
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=UNFINISHED, delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(data)
+            file.close()
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
 
 
 def _short(text: str) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from memos import Agent, events
 from memos.events import Event
 from memos.testing import ScriptedModel, say
 
 
 def opened(name: str, model: Any, **options: Any) -> Agent:
-    return Agent.open(name, model=model, embedding="none", prefetch=False, note_facts=False, **options)
+    return Agent.open(name, model=model, embedding="none", **{"prefetch": False, "note_facts": False, **options})
 
 
 def call_of(happened: Iterable[Event]) -> events.Step:
@@ -86,5 +88,37 @@ def test_deleting_an_agent_deletes_its_context(own_home: Path) -> None:
     assert len(list((own_home / "snapshots").iterdir())) == 2
     with open_home() as database:
         database.delete_agent("ada")
-    (shared,) = (own_home / "snapshots").iterdir()
-    assert b"quince" not in shared.read_bytes()
+    assert len(list((own_home / "snapshots").iterdir())) == 1
+
+
+def test_nothing_that_was_said_is_shared(own_home: Path) -> None:
+    """What is kept for all agents ends where the instructions and the probes' examples do."""
+    model = ScriptedModel()
+    with opened("ada", model, prefetch=True, note_facts=True) as agent:
+        agent.ask("quince " * 80)
+        common = agent.kernel.common
+        assert any(model.resident(1)[: len(prefix)] == prefix for prefix in common[1:]), "a probe was asked"
+    secret = model.tokenize("quince ")[0]
+    found = []
+    for file in (own_home / "snapshots").iterdir():
+        with safe_open(file, framework="numpy") as opened_file:
+            found.append(tuple(int(token) for token in opened_file.get_tensor("tokens")))
+    assert len(found) == 3, "ada's own, the instructions, and one probe's examples"
+    assert [secret in tokens for tokens in found].count(True) == 1
+    assert all(tokens in common for tokens in found if secret not in tokens)
+
+
+def test_a_probes_examples_come_back_for_another_agent() -> None:
+    with opened("ada", ScriptedModel(), note_facts=True) as agent:
+        agent.ask("I like quinces. " * 8)
+    with opened("eve", ScriptedModel(), note_facts=True) as other:
+        assert any(isinstance(event, events.Resumed) and event.sequence == 1 for event in other.start_events)
+
+
+def test_evicting_by_hand_takes_the_model_over_first() -> None:
+    model = ScriptedModel()
+    with opened("ada", model) as ada, opened("eve", model) as eve:
+        ada.ask("apple " * 100)
+        eve.ask("river " * 100)
+        ada.evict()
+        assert call_of(eve.ask("again").events).evaluated < 60, "eve's context was saved before ada's eviction"

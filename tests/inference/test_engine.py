@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memos.errors import ModelError, WindowError
+from memos.errors import InputError, ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import SIDE_ROOM, LlamaOptions
 from memos.messages import Call
@@ -194,6 +194,35 @@ def test_a_snapshot_spares_the_reading_and_changes_nothing(model: LlamaModel, sm
     assert not other.restore(stale) and other.resident() == ()
     assert run(other, prompt)[0].tokens == end.tokens
     other.close()
+
+
+def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
+    model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    kinds = [ask(model, f"{kind} " + "one two three four " * 20) for kind in ("Apples", "Rivers", "Trains")]
+    for prompt in kinds * 2:
+        model.choose(prompt, ("Yes", "No"))
+    assert {model.resident(side) for side in range(1, model.sequences)} == set(kinds)
+    model.choose(kinds[0] + (5, 6), ("Yes", "No"))
+    assert kinds[1] in {model.resident(side) for side in range(1, model.sequences)}, "a longer one replaces its own"
+    model.close()
+
+
+def test_a_model_is_not_taken_over_in_the_middle_of_a_reply(model: LlamaModel) -> None:
+    released: list[str] = []
+
+    def first() -> None:
+        released.append("first")
+
+    def second() -> None:
+        released.append("second")
+
+    assert model.claim(first) and not model.claim(first)
+    reply = model.generate(ask(model, "hello"), ANY, limit=20, sampling=GREEDY, cancelled=lambda: False)
+    next(iter(reply))
+    with pytest.raises(InputError, match="another agent's reply"):
+        model.claim(second)
+    list(reply)
+    assert model.claim(second) and released == ["first"]
 
 
 def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path) -> None:

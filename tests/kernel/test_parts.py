@@ -56,6 +56,7 @@ def test_an_excerpt_is_the_part_that_the_question_is_about() -> None:
 def test_a_summary_that_broke_off_ends_with_what_is_whole() -> None:
     assert summary.usable("They met in Bern in May. They ate and then", cut=True) == "They met in Bern in May."
     assert summary.usable("the bridges, the tea from China, the her", cut=True) == "The bridges, the tea from China."
+    assert summary.usable("They met in Bern in May.", cut=True) == "They met in Bern in May.", "broke off after its end"
     assert summary.usable("too short", cut=False) == ""
     assert summary.usable("no end at all in this text", cut=True) == ""
 
@@ -65,7 +66,10 @@ def test_a_summary_must_have_the_names_and_numbers_of_every_message() -> None:
         return Message(1, Kind.USER, text, datetime(2026, 1, 1, tzinfo=UTC), 1)
 
     told = [user("I met Ottilie. She's from Bern."), user("We saw 12 herons, I think. Interesting!"), user("Hm.")]
-    assert summary.key_words(told) == ["Ottilie", "Bern", "12"]
+    assert summary.key_words(told) == ["Ottilie", "12", "Bern"]
+    assert "Bern" in summary.key_words(told) and "I" not in summary.key_words([user("Ask Iris; I'm sure I know.")])
+    many = [user(f"We saw number {n} and Iris{n} there.") for n in range(1, 8)]
+    assert summary.key_words(many)[:7] == [str(n) for n in range(1, 8)], "one of each message first"
     assert summary.key_words([user("It was horribly long and boring today.")]) == ["horribly"]
 
 

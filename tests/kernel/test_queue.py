@@ -51,6 +51,13 @@ def test_the_models_summary_carries_pointers_and_recurs(bench: Bench, of: Any) -
     assert "pears, and Bern" in bench.model.text(asked[1]), "the second summary is asked for with the first in view"
 
 
+def test_a_summary_without_the_model_keeps_what_was_said_before(bench: Bench, of: Any) -> None:
+    bench.open(model={"summaries": ["apples and pears, and Bern.", *["hm"] * 9]})
+    first, second = of(fill(bench, 12), events.Evicted)[:2]
+    assert (first.source, second.source) == ("model", "deterministic")
+    assert "Apples and pears, and Bern. Topics: speech:" in second.summary
+
+
 def test_a_summary_stays_in_its_room(bench: Bench, of: Any) -> None:
     bench.open(model={"summaries": [f"the number {n} and {'word ' * 10}end." for n in range(20)]}, summary=60)
     last = of(fill(bench, 20), events.Evicted)[-1]

@@ -287,6 +287,20 @@ def test_a_line_of_a_block_that_is_also_a_note_is_asked_about_once(bench: Bench,
     assert asked == ["I like green tea."]
 
 
+def test_remembering_can_be_cancelled_between_two_probes(bench: Bench, of: Any) -> None:
+    for note in ("I like green tea.", "I like black tea."):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("green", "black"), note_facts=False)
+    happened = []
+    for event in bench.kernel.controller.turn(ASKED):
+        happened.append(event)
+        if isinstance(event, events.Progress) and event.total > 1:
+            bench.kernel.controller.cancel()
+    assert not of(happened, events.PagedIn) and not of(happened, events.Speech)
+    assert of(happened, events.TurnFinished)[0].reason == "cancelled"
+    assert bench.say("And now?"), "the next turn goes on"
+
+
 def test_keeping_facts_ends_its_progress_when_it_is_cancelled(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=1.0))
     happened = []

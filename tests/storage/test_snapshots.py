@@ -92,4 +92,20 @@ def test_a_write_that_fails_leaves_the_older_one(store: SnapshotStore, monkeypat
     with pytest.raises(StorageError, match="No space left"):
         store.save("ada", Snapshot("model a", (9,), b"new"))
     monkeypatch.undo()
+    assert not [file for file in files(store) if file.suffix == ".tmp"]
     assert store.load("ada", "model a") == ONE and len(files(store)) == 1
+
+
+def test_what_a_kill_left_half_written_is_swept(store: SnapshotStore) -> None:
+    store.save("ada", ONE)
+    (whole,) = files(store)
+    left = store.folder / f"{whole.stem.partition('-')[0]}-x.tmp"
+    left.write_bytes(b"half")
+    store.save("eve", ONE)
+    assert left.exists(), "somebody may be writing it"
+    os.utime(left, (0, 0))
+    store.save("eve", ONE)
+    assert not left.exists()
+    left.write_bytes(b"half")
+    store.remove("ada")
+    assert not left.exists() and not whole.exists()
