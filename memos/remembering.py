@@ -27,7 +27,7 @@ from memos.working_context import WorkingContext
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
-PRIOR = 3  # so many such notes are counted among the candidates, since of few the middle says little
+ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 MOST_LINES = 3  # on a page; more distract a small model
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
@@ -126,8 +126,9 @@ class Remembering:
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
         asked_of: list[Answer] = []
         told: list[tuple[float, str]] = []
-        # The assistant's own words count only where nobody else's tell it: it may have been wrong.
-        for first_hand in (True, False):
+        # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
+        # have been wrong.
+        for first_hand in (True, False) if sure else (True,):
             candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
             new: list[tuple[Candidate, Answer]] = []
             for number, candidate in enumerate(candidates):
@@ -218,4 +219,5 @@ def middle_of(probabilities: Iterable[float]) -> float:
     that answers stands out among those that search found with it; compare contextual calibration (Zhao et al. 2021,
     arXiv 2102.09690), which takes the bias of a prompt from an input without content.
     """
-    return median([log_odds(TYPICAL)] * PRIOR + [log_odds(probability) for probability in probabilities])
+    sure = [log_odds(probability) for probability in probabilities]
+    return median([*sure, *[log_odds(TYPICAL)] * (ENOUGH - len(sure))])
