@@ -310,6 +310,7 @@ class _Choice:
         self._prose, self._strict = Sampler(sampling), Sampler(Sampling())
         self._sampling, self._echoes = sampling, echoes
         self._openings = prose_openings(grammar)
+        self._words_from: int | None = None  # the first token that was not forced
 
     @cached_property
     def _repetition(self) -> Repetition:
@@ -332,7 +333,10 @@ class _Choice:
             raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
         logits = self._model._llama.logits()
         if text.startswith(self._openings):
-            token = self._prose.sample(self._repetition.penalise(logits, generated), allowed)
+            # The head of a call is the same in all of them: counted into a run, it would forbid every first word.
+            self._words_from = len(generated) if self._words_from is None else self._words_from
+            lowered = self._repetition.penalise(logits, generated[self._words_from :])
+            token = self._prose.sample(lowered, allowed)
         else:
             token = self._strict.sample(logits, allowed)
         if self._model._llama.is_end(token):

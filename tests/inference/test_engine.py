@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import SIDE_ROOM, LlamaOptions
 from memos.messages import Call
 from memos.protocols import CallGrammar, Echo, FunctionSpec, Generated, Grammar, Piece, Reading, Sampling, TextGrammar
+from memos.speech import SpeechReader
 from memos.tools import SYSTEM_CALLS
 
 pytestmark = pytest.mark.smollm
@@ -233,6 +235,17 @@ def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path
     assert other.restore(model.snapshot(side), side)
     assert other.choose(prompt, ("Yes", "No")) == chosen
     other.close()
+
+
+def test_a_reply_may_begin_with_the_word_that_an_earlier_one_began_with(model: LlamaModel) -> None:
+    """The head of the call, which is the same in every reply, is no repetition."""
+    speak = CallGrammar((dataclasses.replace(SPEC["send_message"], prose=True),))
+    prompt = ask(model, "tell a long story")
+    plain, _ = run(model, prompt, speak, limit=60)
+    dry = Sampling(dry_multiplier=50.0)
+    other, _ = run(model, prompt, speak, limit=60, sampling=dry, echoes=(Echo(plain.tokens, 2),))
+    said, again = (SpeechReader().feed(end.text) for end in (plain, other))
+    assert re.findall(r"\w+", said)[0] == re.findall(r"\w+", again)[0] and said != again
 
 
 def test_text_begins_as_the_grammar_says_and_has_neither_calls_nor_notes(model: LlamaModel) -> None:
