@@ -94,7 +94,7 @@ class Residency:
         return []
 
     def close(self) -> None:
-        """Save, and hold no claim any more. A disk that is full costs a reading, no more."""
+        """Save once; nothing is saved any more after it. A disk that is full costs a reading, no more."""
         if not self._closed:
             self._released()
             self._closed = True

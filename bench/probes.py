@@ -25,16 +25,14 @@ from bench.demo import SESSION
 from bench.machine import describe, write
 from memos.agents.composition import load_model, make_embedder
 from memos.events import PagedIn
+from memos.kernel import Kernel, Storage, boot
 from memos.messages import Kind
-from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Prober, sentences
-from memos.protocols import LanguageModel, Sampling
-from memos.queue_manager import QueueManager
-from memos.remembering import Remembering
+from memos.protocols import LanguageModel
 from memos.settings import Settings, load
-from memos.storage import AgentStorage, Database
-from memos.working_context import WorkingContext
+from memos.storage import Database
+from memos.tools import SYSTEM_CALLS
 
 OTHERS = (3, 5, 7)  # which other facts a question is tried on
 
@@ -127,11 +125,14 @@ def pages(model: LanguageModel, session: dict[str, Any], kept: Collection[str]) 
         Database.open(Path(folder), embedder=partial(make_embedder, load())) as home,
         home.agent("bench") as stored,
     ):
-        remembering, queue = _remembering(model, stored)
+        policy = KernelSettings.for_window(2048)
+        storage = Storage(stored.recall, stored.archival, stored.state)
+        (kernel,) = (item for item in boot(model, storage, SYSTEM_CALLS, policy=policy) if isinstance(item, Kernel))
 
         def say(text: str, turn: int) -> str:
-            message = queue.append(Kind.USER, text, turn=turn)
-            found = [event for event in remembering.page_in(message, lambda: False) if isinstance(event, PagedIn)]
+            message = kernel.queue.append(Kind.USER, text, turn=turn)
+            told = kernel.remembering.page_in(message, lambda: False)
+            found = [event for event in told if isinstance(event, PagedIn)]
             page = stored.recall.get(found[0].message_id) if found else None
             return page.content if page else ""
 
@@ -151,18 +152,6 @@ def pages(model: LanguageModel, session: dict[str, Any], kept: Collection[str]) 
         "paged_in": len(false),
         "false": false,
     }
-
-
-def _remembering(model: LanguageModel, stored: AgentStorage) -> tuple[Remembering, QueueManager]:
-    policy = KernelSettings.for_window(2048)
-
-    def count(text: str) -> int:
-        return len(model.tokenize(text))
-
-    working = WorkingContext(stored.state, count, lambda _event: None)
-    queue = QueueManager(model, stored.recall, stored.state, working, policy, Sampling(), "")
-    pager = Pager(stored.recall, stored.archival, count)
-    return Remembering(Prober(model), pager, queue, working, stored.archival, policy, count), queue
 
 
 def telling(session: dict[str, Any], fact: dict[str, Any]) -> str:

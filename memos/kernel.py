@@ -45,12 +45,14 @@ class Kernel:
         controller: runs turns.
         queue: the queue and the main context.
         working: the blocks.
+        remembering: prefetch and fact-keeping.
         common: beginnings of prompts that all agents of this kind share: that of the main context, and the probes'.
     """
 
     controller: Controller
     queue: QueueManager
     working: WorkingContext
+    remembering: Remembering
     common: tuple[tuple[int, ...], ...]
 
     def ledger(self) -> Ledger:
@@ -100,12 +102,13 @@ def boot(
     pager = Pager(storage.recall, storage.archival, count)
     memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
     prober = Prober(model)
+    remembering = Remembering(prober, pager, queue, working, storage.archival, policy, count)
     controller = Controller(
         model=model,
         queue=queue,
         working=working,
         pager=pager,
-        remembering=Remembering(prober, pager, queue, working, storage.archival, policy, count),
+        remembering=remembering,
         recall=storage.recall,
         executor=FunctionExecutor(tools, memory),
         tools=tools,
@@ -116,7 +119,7 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
-    yield Kernel(controller, queue, working, (head, *prober.prefixes))
+    yield Kernel(controller, queue, working, remembering, (head, *prober.prefixes))
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

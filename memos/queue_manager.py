@@ -229,13 +229,11 @@ class QueueManager:
         """Ask for a summary of what leaves, in place on the resident context; yields its text if it is usable."""
         request = self._model.tokenize(prompts.summary_request(summary.key_words(messages)))
         limit = int(self._policy.summary * PART)
-        count = len(leaving)
-        while count and len(self.context.ready(request, upto=count)) + limit > self.context.window:
-            count -= 1
-        if count < max(1, len(leaving) // 2):
-            return  # most of what leaves would not be seen
+        prompt = self._summary_prompt(request, len(leaving), self.context.window - limit)
+        if not prompt:
+            return
         generation = self._model.generate(
-            self.context.ready(request, upto=count),
+            prompt,
             TextGrammar(opening=prompts.SUMMARY_OPENING),
             limit=limit,
             sampling=self._sampling,
@@ -250,6 +248,14 @@ class QueueManager:
                 text = item.text.removeprefix(prompts.SUMMARY_OPENING)
                 if text := summary.usable(text, cut=item.finish == "length"):
                     yield text
+
+    def _summary_prompt(self, request: Tokens, leaving: int, room: int) -> Tokens:
+        """The request behind as many of those that leave as there is room for; empty if it would not see most."""
+        for count in range(leaving, max(1, leaving // 2) - 1, -1):
+            prompt = self.context.ready(request, upto=count)
+            if len(prompt) <= room:
+                return prompt
+        return ()
 
     def _seen(self, leaving: Sequence[Entry]) -> list[Echo]:
         """What a summary should not repeat: the head word for word, and whole phrases of what it sums up."""

@@ -22,6 +22,8 @@ Examples:
 @json_option
 def command(agent: str, as_json: bool, **settings: Any) -> None:
     """Show what fills AGENT's window: tokens by segment, used, reserved, free, and the pressure."""
+    from memos.events import Notice, Repaired
+
     with open_agent(agent, create=False, quiet=as_json, **settings) as opened:
         ledger = opened.context()
         if as_json:
@@ -36,7 +38,9 @@ def command(agent: str, as_json: bool, **settings: Any) -> None:
             click.echo(json.dumps(plain))
             return
         for event in opened.start_events:
-            click.echo(f"· {getattr(event, 'what', '') or getattr(event, 'text', '')}", err=True)
+            match event:
+                case Repaired(what=told) | Notice(text=told):
+                    click.echo(f"· {told}", err=True)
         for name, tokens in ledger.segments:
             bar = "█" * round(40 * tokens / ledger.window)
             click.echo(f"{name:<18}{tokens:>8,}  {bar}")

@@ -12,6 +12,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -233,8 +234,9 @@ class LlamaModel:
 
         Any two prompts share the template's first tokens, so only a large part of one is worth keeping the rest out.
         """
-        best = max(self._sides, key=lambda side: shared_prefix(self._sequences[side], prompt))
-        if shared_prefix(self._sequences[best], prompt) < len(prompt) // 2:
+        shared = {side: shared_prefix(self._sequences[side], prompt) for side in self._sides}
+        best = max(self._sides, key=shared.__getitem__)
+        if shared[best] < len(prompt) // 2:
             best = self._sides[0]
         self._sides.remove(best)
         self._sides.append(best)
@@ -255,23 +257,21 @@ class LlamaModel:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
+        with self._busy():
+            yield from self._continue(_Choice(self, grammar, sampling, echoes), prompt, limit, cancelled)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
         self._generating = True
         try:
-            yield from self._generate(prompt, grammar, limit, sampling, cancelled, echoes)
+            yield
         finally:
             self._generating = False
 
-    def _generate(
-        self,
-        prompt: Sequence[int],
-        grammar: Grammar,
-        limit: int,
-        sampling: Sampling,
-        cancelled: Callable[[], bool],
-        echoes: Sequence[Echo],
+    def _continue(
+        self, choice: _Choice, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool]
     ) -> Iterator[Reading | Piece | Generated]:
         started = time.perf_counter()
-        choice = _Choice(self, grammar, sampling, echoes)
         evaluated = 0
         for item in self._read(prompt, cancelled):
             if isinstance(item, Reading):

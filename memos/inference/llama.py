@@ -22,7 +22,7 @@ from memos.errors import ModelError, WindowError
 
 MAIN = 0  # the sequence that the agent sees
 SIDES = (1, 2, 3)  # sequences beside it: as many as there are kinds of probes, so that each keeps its prefix
-SPARE = 4  # a sequence to copy a part of another to; takes no cells of its own
+SPARE = 1 + len(SIDES)  # a sequence to copy a part of another to; takes no cells of its own
 SIDE_ROOM = 768  # cells of the cache that each of these may take
 KV_TYPES = {
     "f16": 1,
@@ -139,7 +139,7 @@ class Llama:
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = options.window + len(SIDES) * SIDE_ROOM
         parameters.n_batch = parameters.n_ubatch = options.batch
-        parameters.n_seq_max = 2 + len(SIDES)
+        parameters.n_seq_max = SPARE + 1
         parameters.kv_unified = True
         parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
         parameters.no_perf = True
@@ -267,7 +267,7 @@ class Llama:
         Returns:
             Nothing where the architecture has no state of a part (recurrent models).
         """
-        lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
+        self.truncate(0, SPARE)
         lib.llama_memory_seq_cp(self.memory, sequence, SPARE, 0, length)
         try:
             if lib.llama_memory_seq_pos_max(self.memory, SPARE) != length - 1:
@@ -277,15 +277,15 @@ class Llama:
             written = lib.llama_state_seq_get_data(self._context, buffer, size, SPARE)
             return bytes(buffer) if written == size else b""
         finally:
-            lib.llama_memory_seq_rm(self.memory, SPARE, -1, -1)
+            self.truncate(0, SPARE)
 
     def set_state(self, sequence: int, state: bytes) -> bool:
         """Put keys and values into a sequence in place of what it has; if they do not fit it is empty afterwards."""
-        lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        self.truncate(0, sequence)
         buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         if lib.llama_state_seq_set_data(self._context, buffer, len(state), sequence):
             return True
-        lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        self.truncate(0, sequence)
         return False
 
     @property

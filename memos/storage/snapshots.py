@@ -14,12 +14,8 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from memos.errors import StorageError
 from memos.protocols import Snapshot
@@ -60,11 +56,7 @@ class SnapshotStore:
         """
         if not snapshot.tokens or not snapshot.state:
             return False
-        tensors: dict[str, NDArray[Any]] = {
-            "tokens": np.array(snapshot.tokens, dtype=np.int64),
-            "state": np.frombuffer(snapshot.state, dtype=np.uint8),
-        }
-        data = save(tensors, metadata={"key": snapshot.key, "digest": _digest(snapshot)})
+        data = _packed(snapshot)
         if len(data) > self._limit:
             return False
         path = self._path(name, snapshot.key)
@@ -94,7 +86,7 @@ class SnapshotStore:
             raise StorageError(f"The saved context {path} cannot be read: {error.strerror}.") from error
         except (SafetensorError, ValueError) as error:
             raise self._damaged(path) from error
-        snapshot = Snapshot(metadata.get("key", ""), tuple(int(token) for token in tokens), state.tobytes())
+        snapshot = Snapshot(metadata.get("key", ""), tuple(tokens.tolist()), state.tobytes())
         if snapshot.key != key or metadata.get("digest") != _digest(snapshot):
             raise self._damaged(path)
         return snapshot
@@ -130,6 +122,16 @@ class SnapshotStore:
             if path.suffix == WHOLE:
                 path.unlink(missing_ok=True)
                 total -= size
+
+
+def _packed(snapshot: Snapshot) -> bytes:
+    # Not at the head: whoever opens storage and saves no context does not wait for numpy.
+    import numpy as np
+    from safetensors.numpy import save
+
+    tokens, state = np.array(snapshot.tokens, dtype=np.int64), np.frombuffer(snapshot.state, dtype=np.uint8)
+    metadata = {"key": snapshot.key, "digest": _digest(snapshot)}
+    return save({"tokens": tokens, "state": state}, metadata=metadata)
 
 
 def _write(path: Path, data: bytes) -> None:
