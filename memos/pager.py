@@ -7,7 +7,7 @@ prefetch has to choose among. It does not know how search works, what is chosen,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -93,16 +93,20 @@ class Pager:
             room -= size
         return shown
 
-    def memory_page(self, lines: Iterable[str], question: str, room: int) -> str:
+    def memory_page(self, lines: Sequence[tuple[float, str]], question: str, room: int) -> str:
         """Lines of memory as the kernel puts them into view; empty if not even the first fits.
 
         Args:
-            lines: the likeliest first.
+            lines: the most wanted first, each after how sure it is. Of those that fit the surest is shown first: that
+                is the one that a small model answers from.
             question: what they are to answer.
             room: tokens that the page may have.
         """
-        shown = self.fit(lines, room - self._count(prompts.memory((), question)) - 2)  # its line breaks
-        return prompts.memory(shown, question) if shown else ""
+        head = self._count(prompts.memory((), question)) + 2  # its line breaks
+        shown = self.fit((line for _, line in lines), room - head)
+        sure = [how for how, _ in lines[: len(shown)]]
+        ordered = sorted(zip(sure, shown, strict=True), key=lambda one: -one[0])
+        return prompts.memory([line for _, line in ordered], question) if shown else ""
 
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
@@ -131,13 +135,13 @@ class Pager:
         """
         passages = self._archival.search(text, limit=NOTES)
         messages = self._recall.search(text, limit=MESSAGES, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
-        found = [Candidate(passage_line(one), one.text) for one in passages.items]
-        for message in messages.items:
+        found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(passages.items)]
+        for rank, message in enumerate(messages.items):
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
                 first_hand = message.kind is not Kind.SPEECH
-                found.append(Candidate(prompts.line(shown), shown.content, first_hand=first_hand))
+                found.append(Candidate(prompts.line(shown), shown.content, rank, first_hand=first_hand))
         return found
 
 
@@ -148,11 +152,13 @@ class Candidate:
     Args:
         line: as a page shows it; empty for what is in view without one.
         text: alone.
+        rank: how many of its kind search found more likely.
         first_hand: told by the user or a document, not by the assistant itself.
     """
 
     line: str
     text: str
+    rank: int = 0
     first_hand: bool = True
 
 

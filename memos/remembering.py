@@ -28,6 +28,7 @@ UNSURE = 0.8  # how much farther above the rest an answer must be where the mess
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
+RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
 MOST_LINES = 3  # on a page; more distract a small model
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
@@ -125,7 +126,7 @@ class Remembering:
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
         asked_of: list[Answer] = []
-        told: list[tuple[float, str]] = []
+        told: list[tuple[float, Candidate]] = []
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
@@ -143,14 +144,15 @@ class Remembering:
                 tells = answer.probability >= LEAST and log_odds(answer.probability) - middle >= margin
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
-                    told.append((answer.probability, candidate.line))
+                    told.append((log_odds(answer.probability), candidate))
             if told:
                 break
-        lines = [line for _, line in sorted(told, key=lambda one: -one[0]) if line]
+        wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
+        lines = [(sure, candidate.line) for sure, candidate in wanted if candidate.line]
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn)
         return shown or len(lines) < len(told)  # what has no line is in view already
 
-    def _show(self, lines: Sequence[str], asked: str, turn: int) -> Generator[Event, None, bool]:
+    def _show(self, lines: Sequence[tuple[float, str]], asked: str, turn: int) -> Generator[Event, None, bool]:
         """Put lines into view, as many as there is room for; returns whether there was for any."""
         if not lines:
             return False

@@ -278,6 +278,18 @@ def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
     assert "user: I like green tea." in bench.view() and "smell" not in bench.view()
 
 
+def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Bench, of: Any) -> None:
+    rest = "and so on " * 4
+    notes = [f"Tea, I like tea, Green tea {rest}", f"The tea I like is black {rest}", f"White tea {rest}"]
+    for note in (*notes, *(f"Tea is {word} {rest * 2}" for word in ("hot", "wet", "old"))):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("black", "White", "Green"), note_facts=False)
+    answers = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
+    assert [event.led_to for event in answers] == ["answer"] * 3 + [""] * 3
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert 0 < view.find("is black") < view.find("Green") and "White" not in view
+
+
 def test_a_line_of_a_block_that_is_also_a_note_is_asked_about_once(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=1.0))
     bench.say("I like green tea.")
