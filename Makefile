@@ -41,7 +41,11 @@ demo: install
 	$(BIN)/python -m bench.demo
 
 bench: demo
+	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.probes
+	$(BIN)/python -m bench.paging
+	$(BIN)/python -m bench.shift
+	$(BIN)/python -m bench.tables
 
 check: install
 	$(BIN)/ruff check .

@@ -15,15 +15,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from memos.agents.composition import ingest_into, load_model, open_database
+from memos.agents.idle import Idle
 from memos.agents.residency import Residency
 from memos.errors import InputError, MemosError
-from memos.events import Event, Notice, Speech
+from memos.events import Event, Notice, Progress, Speech
 from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
 from memos.messages import Block, Eviction
 from memos.policy import KernelSettings
-from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
+from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling, shared_prefix
 from memos.settings import Settings, home, load
 from memos.tools import SYSTEM_CALLS
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from memos.ingest.pipeline import IngestEvent, IngestFinished
     from memos.storage.database import AgentStorage, Database
 
-
-IDLE_SECONDS = 2.0  # after a turn, before work is done that the user did not ask for
+FEW = 16  # tokens that are read in one go, whatever waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,17 @@ class Agent:
         self._model = model
         self._owns_model = owns_model
         self._turn = threading.Lock()
-        self._idle = threading.Timer(0, self._index)
+        self._idle = Idle(self._index, self._ahead)
+        self._aside: list[Event] = []
         self.kernel, self.start_events = self._boot(tools)
         context = self.kernel.queue.context
         self._residency = Residency(
-            model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common
+            model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common, self._alone
         )
         self.start_events += tuple(self._residency.open())
+        if shared_prefix(model.resident(), context.tokens) <= context.fixed_cost:
+            self.start_events += tuple(self.kernel.queue.write_back())
+        self._idle.begin()
 
     def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
         stored = self._storage
@@ -182,10 +186,12 @@ class Agent:
         """
         with self._alone():
             yield from self._residency.resume()
+            while self._aside:  # what happened since the last turn
+                yield self._aside.pop(0)
             yield from self.kernel.controller.turn(text)
             yield from self._residency.turn_ended()
             yield from (Notice(notice) for notice in self._database.take_notices())
-        self._index_when_idle()
+        self._idle.begin()
 
     def ask(self, text: str) -> Reply:
         """Say something and wait for the answer."""
@@ -203,21 +209,23 @@ class Agent:
         if not self._turn.acquire(blocking=False):
             raise InputError(f"Agent {self.name} is busy with another message.")
         try:
-            self._idle.cancel()
+            self._idle.end()
             yield
         finally:
             self._turn.release()
 
-    def _index_when_idle(self) -> None:
-        """Bring the search index up to date while the user reads; a search that comes first does it itself."""
-        self._idle = threading.Timer(IDLE_SECONDS, self._index)
-        self._idle.daemon = True
-        self._idle.start()
-
     def _index(self) -> None:
+        """Bring the search index up to date while the user reads; a search that comes first does it itself."""
         # What goes wrong here comes up again at the next search, which tells the user.
         with suppress(MemosError):
             self._storage.archival.index_pending()
+
+    def _ahead(self, over: Callable[[], bool]) -> None:
+        """Do what the next turn would have to do before it can answer; it tells what happened."""
+        if not self._residency.mine:
+            return
+        with suppress(MemosError):  # it comes up again in the next turn, which tells the user
+            self._aside.extend(event for event in self.kernel.controller.ahead(over) if not isinstance(event, Progress))
 
     # ---------------------------------------------------------------------------------------- memory
 
@@ -275,14 +283,21 @@ class Agent:
 
     def close(self) -> None:
         """Give agent, database and model free. Closing twice is fine."""
-        self._idle.cancel()
-        if self._idle.is_alive():
-            self._idle.join()
+        self._idle.close()
+        self._read_end()
         self._residency.close()
         self._storage.close()
         self._database.close()
         if self._owns_model:
             self._model.close()
+
+    def _read_end(self) -> None:
+        """Read the last few tokens of what was said, which are otherwise read with what comes next."""
+        context = self.kernel.queue.context
+        unread = context.used - shared_prefix(self._model.resident(), context.tokens)
+        if self._residency.mine and unread <= FEW:
+            for _ in self.kernel.queue.read_ahead(lambda: False):
+                pass
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from memos.errors import StorageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memos.storage.snapshots import SnapshotStore
 
 EVERY = 5  # turns between two saves; a kill costs the reading of what came since
-WORTH = 64  # tokens; to spare fewer, or to save so few more, is not worth a file
+WORTH = 64  # tokens; to restore fewer is not worth a file, nor to save so few more while the conversation goes on
 
 
 class Residency:
@@ -33,6 +33,7 @@ class Residency:
         name: of the agent's snapshot.
         prompt: the agent's prompt as it is now.
         common: what agents of this kind share: the beginning of that prompt, then those of the probes.
+        alone: held while another agent takes the model; refuses with an error of ours in the middle of a turn.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class Residency:
         name: str,
         prompt: Callable[[], tuple[int, ...]],
         common: Sequence[tuple[int, ...]],
+        alone: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._model, self._store, self._name = model, store, name
         self._prompt, self._common = prompt, tuple(common)
+        self._alone = alone
         self._saved: tuple[int, ...] = ()
         self._turns = 0
         self._closed = False
+        self.mine = False  # whether the model's resident context is this agent's
 
     def open(self) -> list[Event]:
         """Take the model over for an agent that opens; returns what there is to tell."""
@@ -61,10 +65,11 @@ class Residency:
         """Have the agent's own tokens resident again if another took the model; returns what there is to tell.
 
         Raises:
-            InputError: the model is in the middle of another agent's reply.
+            InputError: another agent has the model and is in the middle of a turn.
         """
         if not self._model.claim(self._released):
             return []
+        self.mine = True
         told = self._restore(self._name, self._prompt(), 0)
         return told or self._restore(_shared(self._common[0]), self._common[0], 0)
 
@@ -88,28 +93,32 @@ class Residency:
         self._turns += 1
         try:
             if self._turns % EVERY == 1:
-                self._save()
+                self._save(WORTH)
         except StorageError as error:
             return [Notice(str(error))]
         return []
 
     def close(self) -> None:
         """Save once; nothing is saved any more after it. A disk that is full costs a reading, no more."""
-        if not self._closed:
-            self._released()
-            self._closed = True
-
-    def _released(self) -> None:
-        if not self._closed:
+        if self.mine and not self._closed:
             with suppress(StorageError):
                 self._save()
+        self._closed = True
 
-    def _save(self) -> None:
-        """Keep what is resident: of this agent, if there is news, and what others will read as well, once."""
+    def _released(self) -> None:
+        """Another agent takes the model."""
+        if self._closed:
+            return
+        with self._alone(), suppress(StorageError):
+            self._save()
+            self.mine = False
+
+    def _save(self, worth: int = 1) -> None:
+        """Keep what is resident: of this agent, if so many tokens are new, and what others will read as well, once."""
         if not self._store.enabled:
             return
         mine = shared_prefix(self._model.resident(), self._prompt())
-        if mine >= shared_prefix(self._saved, self._prompt()) + WORTH:
+        if mine >= shared_prefix(self._saved, self._prompt()) + worth:
             self._store.save(self._name, self._model.snapshot(0, mine))
             self._saved = self._model.resident()[:mine]
         for prefix in self._common:

@@ -121,6 +121,16 @@ class Controller:
             seconds=time.perf_counter() - started,
         )
 
+    def ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
+        """Between turns: do what the next one would have to do before it can answer.
+
+        Args:
+            cancelled: ends it at once; what is recorded by then stays, the rest is as if it had not begun.
+        """
+        if self._policy.ahead:
+            yield from self._queue.evict_ahead(cancelled)
+            yield from self._queue.read_ahead(cancelled)
+
     # ----------------------------------------------------------------------------------- the message
 
     def _take(self, text: str, turn: _Turn) -> Generator[Event, None, Message]:

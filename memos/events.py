@@ -155,7 +155,18 @@ class PressureWarning(Event):
 
 @dataclass(frozen=True, slots=True)
 class Evicted(Event):
-    """Messages left the queue. They stay in recall storage, under these ids."""
+    """Messages left the queue. They stay in recall storage, under these ids.
+
+    Args:
+        first_id: of the oldest that left.
+        last_id: of the newest.
+        messages: how many.
+        tokens: how many were freed.
+        summary: what stands for everything that has left.
+        source: who wrote it, `model` or `deterministic`.
+        reason: `flush`, `ahead` (of the next turn), `asked` or `start`.
+        way: `exact` (what stays was read again behind the summary) or `shift` (moved, not read again).
+    """
 
     first_id: int
     last_id: int
@@ -164,6 +175,7 @@ class Evicted(Event):
     summary: str
     source: str
     reason: str
+    way: str = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +193,10 @@ class PrefixMoved(Event):
 
 @dataclass(frozen=True, slots=True)
 class Step(Event):
-    """One pass through the model ended: the cost of a call or a summary, in tokens.
+    """One pass through the model ended: the cost of a call, a summary or an eviction, in tokens.
 
     Args:
-        purpose: `call` or `summary`.
+        purpose: `call`, `summary`, `eviction` (the prompt as it is behind the summary), or `ahead` (of the next turn).
         evaluated: prompt tokens that were evaluated.
         reused: prompt tokens that were resident.
         generated: tokens that were generated.

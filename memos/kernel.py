@@ -25,6 +25,7 @@ from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallSt
 from memos.queue_manager import QueueManager
 from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
+from memos.summarizer import Summarizer
 from memos.working_context import WorkingContext
 
 
@@ -84,7 +85,8 @@ def boot(
 
     Raises:
         WindowError: the window is too small for the agent.
-        InputError: two tools have one name, or none speaks.
+        InputError: two tools have one name, or none speaks; or evictions by shift are asked for, and the model cannot
+            be shifted.
     """
     names = [tool.name for tool in tools]
     if SPEECH not in names or len(set(names)) < len(names):
@@ -98,7 +100,8 @@ def boot(
     _create_blocks(storage.state, policy)
     working = WorkingContext(storage.state, count, pending.append)
     text = prompts.instructions(tools, facts_are_noted=policy.note_facts)
-    queue = QueueManager(model, storage.recall, storage.state, working, policy, sampling, text)
+    summarizer = Summarizer(model, storage.recall, storage.state, policy, sampling)
+    queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, text)
     pager = Pager(storage.recall, storage.archival, count)
     memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
     prober = Prober(model)

@@ -180,14 +180,17 @@ class MainContext:
             How many tokens of the former prompt the new one still begins with.
         """
         before = self._tokens
-        self._fixed = fixed
-        self._entries = []
-        self._tokens = list(self._head(fixed))
-        for entry in entries:
-            self._tokens += self._lead(self._entries[-1] if self._entries else None, side_of(entry.kind))
-            self._tokens += entry.tokens
-            self._entries.append(entry)
+        self._fixed, self._entries = fixed, list(entries)
+        self._tokens = list(self.laid_out(fixed, entries))
         return shared_prefix(before, self._tokens)
+
+    def laid_out(self, fixed: Fixed, entries: Sequence[Entry]) -> Tokens:
+        """The prompt as it would be after `rewrite`."""
+        tokens, previous = list(self._head(fixed)), None
+        for entry in entries:
+            tokens += self._lead(previous, side_of(entry.kind)) + entry.tokens
+            previous = entry
+        return tuple(tokens)
 
     def size_of(self, fixed: Fixed, entries: Sequence[Entry]) -> int:
         """Tokens that the prompt would have after `rewrite`."""

@@ -24,6 +24,9 @@ class KernelSettings:
         page: the most that the kernel pages in with one message.
         result: the longest result of a function.
         warning: pressure at which the model is told that the queue is filling up.
+        eviction: `exact` (what stays is read again behind the summary) or `shift` (its keys are moved, which is
+            approximate); see docs/decisions/0009-eviction.md.
+        ahead: evict and read between turns, while nobody waits.
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
         max_steps: calls in one turn, the closing speech included.
         prefetch: page in what a message asks about the past.
@@ -40,6 +43,8 @@ class KernelSettings:
     block: int
     page: int
     result: int
+    eviction: str = "exact"
+    ahead: bool = True
     warning: float = 0.70
     evict_to: float = 0.50
     max_steps: int = 6

@@ -216,6 +216,7 @@ class LanguageModel(Protocol):
         sampling: Sampling,
         cancelled: Callable[[], bool],
         echoes: Sequence[Echo] = (),
+        fork: bool = False,
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; the last item is always one `Generated`.
 
@@ -229,9 +230,42 @@ class LanguageModel(Protocol):
             sampling: how prose is chosen.
             cancelled: asked between tokens.
             echoes: what prose should not repeat.
+            fork: leave the resident context as it is, and forget prompt and reply afterwards.
 
         Raises:
             WindowError: prompt and limit exceed the window.
+        """
+
+    def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+        """Read a prompt that will be needed, beside the resident context, which stays as it is until `adopt`.
+
+        What there is no room for is left out.
+
+        Args:
+            prompt: token ids from the start of the text.
+            cancelled: ends the reading at once, in the middle of a batch; what was read is forgotten then.
+
+        Returns:
+            Progress; the last item is how many tokens were evaluated.
+        """
+
+    def adopt(self) -> None:
+        """Make what was prepared the resident context. Where nothing was, it stays as it is."""
+
+    @property
+    def shift_refusal(self) -> str:
+        """Why `splice` would give wrong results with this model, as the end of a sentence; empty where it may be
+        used."""
+
+    def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
+        """Put `tokens` in the place of the resident tokens from `start` to `stop`.
+
+        What follows is not read again: its keys are turned to their new positions (RoPE makes that a rotation). It
+        is an approximation, since these keys and values have seen what is gone (DESIGN §7.6; StreamingLLM, Xiao et
+        al. 2023, arXiv 2309.17453).
+
+        Returns:
+            How many tokens were evaluated.
         """
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
@@ -267,13 +301,11 @@ class LanguageModel(Protocol):
         """Take the resident context over.
 
         Args:
-            release: called before somebody else takes it over.
+            release: called before somebody else takes it over. It may refuse with an error of ours; then the
+                context stays whose it is.
 
         Returns:
             Whether it was somebody else's, or nobody's.
-
-        Raises:
-            InputError: it is somebody else's, who is in the middle of a generation.
         """
 
     def close(self) -> None:
@@ -379,8 +411,14 @@ class AgentState(Protocol):
     def queue_start(self) -> int:
         """Id of the first message that is in the queue; 0 before the first eviction."""
 
-    def record_eviction(self, eviction: Eviction, *, queue_start: int) -> None:
-        """Move the queue's start and replace the summary, in one transaction."""
+    def written_back(self) -> list[Block]:
+        """The blocks as they stand in the prompt; none before it was laid out."""
+
+    def record_write_back(self, blocks: Sequence[Block]) -> None:
+        """These blocks stand in the prompt now."""
+
+    def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
+        """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far, oldest first."""

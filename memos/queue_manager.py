@@ -8,28 +8,21 @@ know what a turn is for, which functions exist, or how memory is searched.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-from memos import prompts, summary
+from memos import prompts
 from memos.errors import InputError, WindowError
 from memos.events import Event, Evicted, PrefixMoved, PressureWarning, Progress, Repaired, Step
 from memos.main_context import Entry, Fixed, MainContext, Tokens
-from memos.messages import Call, Eviction, Kind, Message, State
+from memos.messages import Block, Call, Eviction, Kind, Message, State
 from memos.policy import KernelSettings
-from memos.protocols import (
-    AgentState,
-    Echo,
-    Generated,
-    LanguageModel,
-    Reading,
-    RecallStorage,
-    Sampling,
-    TextGrammar,
-)
+from memos.protocols import AgentState, LanguageModel, Reading, RecallStorage, shared_prefix
 from memos.speech import ARGUMENT, FUNCTION
+from memos.summarizer import Summarizer
 from memos.working_context import WorkingContext
 
-PART = 0.4  # of the summary's room, for what leaves at one time
+PIECE = 64  # tokens that are read at a time where nobody waits: a second on a slow machine
 
 
 class QueueManager:
@@ -41,11 +34,12 @@ class QueueManager:
         state: where the queue's start and the summary are kept.
         working: the blocks, for the prompt's head.
         policy: sizes and marks.
-        sampling: how a summary's words are chosen.
+        summarizer: writes what stands for those that leave.
         instructions: the fixed text of the prompt's head.
 
     Raises:
         WindowError: the head does not leave room for a conversation.
+        InputError: evictions by shift are asked for, and the model cannot be shifted.
     """
 
     def __init__(
@@ -55,27 +49,47 @@ class QueueManager:
         state: AgentState,
         working: WorkingContext,
         policy: KernelSettings,
-        sampling: Sampling,
+        summarizer: Summarizer,
         instructions: str,
     ) -> None:
+        if policy.eviction == "shift" and model.shift_refusal:
+            raise InputError(f'{model.name} cannot evict by shift: {model.shift_refusal}. Use eviction = "exact".')
         self._model, self._recall, self._state, self._working = model, recall, state, working
-        self._policy, self._sampling = policy, sampling
+        self._policy, self._summarizer = policy, summarizer
         self._instructions = model.tokenize(instructions)
         self._warned = False
-        self.context = MainContext(model, self.head(state.summary()), policy.reserve)
+        self.context = MainContext(model, self._as_it_was(), policy.reserve)
         self._check_room()
 
     # ------------------------------------------------------------------------------------------- head
 
     def head(self, text: str) -> Fixed:
         """The prompt's head from the blocks as they are now and a summary's text: what a write-back installs."""
+        return self._head(text, self._working.blocks)
+
+    def _head(self, text: str, blocks: Iterable[Block]) -> Fixed:
         tokenize = self._model.tokenize
-        blocks = tuple((b.label, tokenize(prompts.block(b))) for b in self._working.blocks)
-        return Fixed(self._instructions, blocks, tokenize(prompts.summary(text)) if text else ())
+        laid_out = tuple((block.label, tokenize(prompts.block(block))) for block in blocks)
+        return Fixed(self._instructions, laid_out, tokenize(prompts.summary(text)) if text else ())
+
+    def _as_it_was(self) -> Fixed:
+        """The head as of the last write-back: what was edited since stands in the queue."""
+        return self._head(self._state.summary(), self._state.written_back() or self._working.blocks)
+
+    def write_back(self) -> Iterator[Event]:
+        """Refresh the blocks' copies in the head, where nothing is lost by it: at a start that reads all anew."""
+        blocks = self._working.blocks
+        if tuple(self._state.written_back()) == blocks:
+            return
+        self._state.record_write_back(blocks)
+        size = self.context.used
+        kept = self.context.rewrite(self.head(self._state.summary()), self.context.entries)
+        if kept < size:
+            yield PrefixMoved("start", kept)
 
     def _check_room(self) -> None:
         grown = sum(block.limit - len(self._model.tokenize(block.text)) for block in self._working.blocks)
-        largest = self.context.fixed_cost + max(0, grown) + self._policy.summary
+        largest = self.context.size_of(self.head(""), ()) + max(0, grown) + self._policy.summary
         if self.context.usable - largest < self._policy.reserve:
             raise WindowError(
                 f"A window of {self.context.window:,} tokens is too small for this agent: instructions, blocks "
@@ -159,33 +173,68 @@ class QueueManager:
         if self.context.free < needed:
             yield from self.evict("flush", needed=needed, keep_turn=keep_turn)
 
-    def evict(self, reason: str, *, needed: int = 0, keep_turn: int | None = None) -> Generator[Event, None, None]:
+    def evict(
+        self,
+        reason: str,
+        *,
+        needed: int = 0,
+        keep_turn: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generator[Event, None, None]:
         """Page the oldest turns out until the queue's room is at the policy's mark and `needed` fits.
 
         It cannot fail for want of a summary: if the model's is unusable, a deterministic one stands in.
-        Nothing happens where nothing may leave.
+        Nothing happens where nothing may leave, or where it is cancelled before the page-out is recorded.
         """
         cut = self._cut(needed, keep_turn)
         if cut == 0:
             return
-        leaving = self.context.entries[:cut]
+        leaving, remaining = self.context.entries[:cut], self.context.entries[cut:]
         messages = self._stored(leaving)
-        text, source = "", "deterministic"
-        for item in self._ask_summary(leaving, messages):
-            if isinstance(item, Event):
-                yield item
-            else:
-                text, source = self._joined(item, messages), "model"
-        yield from self._page_out(
-            leaving, self.context.entries[cut:], text or self._plain_summary(messages), source, reason
-        )
+        text, source = yield from self._summarizer.written(self.context, leaving, messages, cancelled)
+        if self._policy.eviction == "exact" and not cancelled():
+            yield from self._prepare(self.context.laid_out(self.head(text), remaining), cancelled)
+        if not cancelled():
+            yield from self._page_out(leaving, remaining, text, source, reason)
+
+    def evict_ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
+        """Between turns: page out now what the next turn would have to, while nobody waits.
+
+        That is, if a message as long as the longest in view, and a step, would not fit.
+        """
+        said = [len(entry.tokens) for entry in self.context.entries if entry.kind is Kind.USER]
+        foreseen = self._policy.step_room + max(said, default=0)
+        if self.context.free < foreseen:
+            yield from self.evict("ahead", needed=foreseen, cancelled=cancelled)
+
+    def read_ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
+        """Between turns: read what of the prompt is not resident, in pieces of which each stays."""
+        prompt, started = self.context.tokens, time.perf_counter()
+        before = here = shared_prefix(self._model.resident(), prompt)
+        while here < len(prompt) and not cancelled():
+            for _ in self._model.prepare(prompt[: here + PIECE], cancelled):
+                pass
+            self._model.adopt()
+            here = shared_prefix(self._model.resident(), prompt)
+        if here > before:
+            yield Step("ahead", here - before, before, 0, 0, time.perf_counter() - started)
+
+    def _prepare(self, prompt: Tokens, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Read the prompt as it will be beside the one that is, so that nothing is lost if it is cancelled."""
+        started = time.perf_counter()
+        for item in self._model.prepare(prompt, cancelled):
+            if isinstance(item, Reading):
+                yield Progress("reading", item.done, item.total, "tokens")
+            elif not cancelled():
+                yield Step("eviction", item, len(prompt) - item, 0, 0, time.perf_counter() - started)
 
     def _page_out(
         self, leaving: Sequence[Entry], remaining: Sequence[Entry], text: str, source: str, reason: str
     ) -> Iterator[Event]:
         """Record that entries leave, and rewrite the main context with this summary in their place."""
-        before, after = self.context.size_of(self.context.fixed, [*leaving, *remaining]), self.head(text)
-        freed = before - self.context.size_of(after, remaining)
+        before, after = self.context.tokens, self.head(text)
+        former = self.context.size_of(self.context.fixed, [*leaving, *remaining])
+        freed = former - self.context.size_of(after, remaining)
         eviction = Eviction(
             first_id=leaving[0].message_id,
             last_id=leaving[-1].message_id,
@@ -196,11 +245,27 @@ class QueueManager:
             reason=reason,
         )
         start = remaining[0].message_id if remaining else leaving[-1].message_id + 1
-        self._state.record_eviction(eviction, queue_start=start)
+        self._state.record_eviction(eviction, queue_start=start, blocks=self._working.blocks)
         kept = self.context.rewrite(after, remaining)
         self._warned = False
-        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, text, source, reason)
+        way = yield from self._move(before, kept)
+        yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, text, source, reason, way)
         yield PrefixMoved("eviction", kept)
+
+    def _move(self, before: Tokens, kept: int) -> Generator[Event, None, str]:
+        """Bring the cache to the rewritten prompt, by the policy's way; returns the way that was possible."""
+        if self._policy.eviction == "exact":
+            self._model.adopt()
+            return "exact"
+        now = self.context.tokens
+        stays = min(shared_prefix(before[::-1], now[::-1]), len(before) - kept, len(now) - kept)
+        stop = len(before) - stays
+        if not stays or shared_prefix(self._model.resident(), before) <= stop:
+            return "exact"  # nothing of what stays is in the cache, so there is nothing to move
+        started = time.perf_counter()
+        evaluated = self._model.splice(kept, stop, now[kept : len(now) - stays])
+        yield Step("eviction", evaluated, len(now) - evaluated, 0, 0, time.perf_counter() - started)
+        return "shift"
 
     def _cut(self, needed: int, keep_turn: int | None) -> int:
         """How many entries leave: whole turns, as few as reach the target."""
@@ -222,69 +287,6 @@ class QueueManager:
     def _least(self, head: Fixed, entries: Sequence[Entry], last: int) -> int:
         """The smallest size that can be reached: with only the messages that must stay."""
         return self.context.size_of(head, entries[last:]) + self._policy.summary
-
-    # ---------------------------------------------------------------------------------------- summary
-
-    def _ask_summary(self, leaving: Sequence[Entry], messages: Sequence[Message]) -> Iterator[Event | str]:
-        """Ask for a summary of what leaves, in place on the resident context; yields its text if it is usable."""
-        request = self._model.tokenize(prompts.summary_request(summary.key_words(messages)))
-        limit = int(self._policy.summary * PART)
-        prompt = self._summary_prompt(request, len(leaving), self.context.window - limit)
-        if not prompt:
-            return
-        generation = self._model.generate(
-            prompt,
-            TextGrammar(opening=prompts.SUMMARY_OPENING),
-            limit=limit,
-            sampling=self._sampling,
-            cancelled=lambda: False,
-            echoes=self._seen(leaving),
-        )
-        for item in generation:
-            if isinstance(item, Reading):
-                yield Progress("summing up", item.done, item.total, "tokens")
-            elif isinstance(item, Generated):
-                yield Step("summary", item.evaluated, item.reused, len(item.tokens), item.decodes, item.seconds)
-                text = item.text.removeprefix(prompts.SUMMARY_OPENING)
-                if text := summary.usable(text, cut=item.finish == "length"):
-                    yield text
-
-    def _summary_prompt(self, request: Tokens, leaving: int, room: int) -> Tokens:
-        """The request behind as many of those that leave as there is room for; empty if it would not see most."""
-        for count in range(leaving, max(1, leaving // 2) - 1, -1):
-            prompt = self.context.ready(request, upto=count)
-            if len(prompt) <= room:
-                return prompt
-        return ()
-
-    def _seen(self, leaving: Sequence[Entry]) -> list[Echo]:
-        """What a summary should not repeat: the head word for word, and whole phrases of what it sums up."""
-        fixed = self.context.fixed
-        head = [Echo(fixed.summary, 1), *(Echo(tokens, 2) for _, tokens in fixed.blocks)]
-        return head + [Echo(entry.tokens, 3) for entry in leaving]
-
-    def _joined(self, newest: str, messages: Sequence[Message]) -> str:
-        return summary.joined(self._state.summary(), newest, self._span(messages), self._fits)
-
-    def _fits(self, text: str) -> bool:
-        return len(self._model.tokenize(prompts.summary(text))) <= self._policy.summary
-
-    def _plain_summary(self, messages: Sequence[Message]) -> str:
-        """The summary without the model; it cannot fail."""
-
-        def fits(text: str) -> bool:
-            return len(self._model.tokenize(text)) <= self._policy.summary * PART
-
-        return self._joined(summary.first_words(messages, fits), messages)
-
-    def _span(self, messages: Sequence[Message]) -> str:
-        """Pointer to everything that has ever left, with its days."""
-        earlier = self._state.evictions()
-        first = earlier[0].first_id if earlier else messages[0].id
-        start = self._recall.get(first) or messages[0]
-        days = f"{start.created_at:%Y-%m-%d}"
-        end = f"{messages[-1].created_at:%Y-%m-%d}"
-        return f"recall:{first}-{messages[-1].id}, {days if days == end else days + ' to ' + end}"
 
     # ------------------------------------------------------------------------------------------ start
 
@@ -328,7 +330,7 @@ class QueueManager:
 
     def _restore(self, entries: list[Entry], messages: list[Message]) -> Iterator[Event]:
         """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
-        head = self.head(self._state.summary())
+        head = self._as_it_was()
         if self.context.size_of(head, entries) <= self.context.usable:
             self.context.rewrite(head, entries)
             return
@@ -337,7 +339,7 @@ class QueueManager:
         starts = [index for index in range(1, count) if entries[index].turn != entries[index - 1].turn]
         index = next((start for start in starts if self._size(entries[start:]) <= room), count)
         leaving = entries[:index]
-        text = self._plain_summary([m for m in messages if m.id <= leaving[-1].message_id])
+        text = self._summarizer.plain([m for m in messages if m.id <= leaving[-1].message_id])
         self.context.rewrite(head, ())
         yield from self._page_out(leaving, entries[index:], text, "deterministic", "start")
 

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     dry_allowed_length: int = Field(2, ge=1, description="tokens in a row that may be repeated")
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
+    eviction: Literal["exact", "shift"] = Field("exact", description="what stays is read again, or its keys are moved")
+    ahead: bool = Field(True, description="evict between turns, while nobody waits")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
     prefetch: bool = Field(True, description="page in what a message asks about the past")

@@ -46,8 +46,10 @@ class ScriptedModel:
         yes: probability of the first option of a choice; or a function of the prompt's text, which returns that
             or one probability an option.
         name: also the fingerprint.
+        unmovable: why `splice` would be wrong; empty where it is not.
 
     Attributes:
+        spliced: arguments of every `splice`.
         prompts: every prompt that was read, with what was generated for it.
         echoes: for every prompt, what its prose was not to repeat.
     """
@@ -62,14 +64,18 @@ class ScriptedModel:
         summaries: Iterable[str] = (),
         yes: float | Callable[[str], float | Sequence[float]] = 0.0,
         name: str = "scripted",
+        unmovable: str = "",
     ) -> None:
         self._script = iter(script)
         self._summaries = iter(summaries)
         self._yes = yes
         self._name = name
         self._window = window
+        self._unmovable = unmovable
+        self.spliced: list[tuple[int, int, tuple[int, ...]]] = []
         self._resident: list[int] = []
         self._probe: list[int] = []
+        self._ahead: list[int] = []
         self._release: Callable[[], None] | None = None
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
@@ -141,10 +147,12 @@ class ScriptedModel:
         sampling: Sampling,
         cancelled: Callable[[], bool],
         echoes: Sequence[Echo] = (),
+        fork: bool = False,
     ) -> Iterator[Reading | Piece | Generated]:
         """The script's next item, word by word."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt)} + {limit} tokens exceed the window of {self._window}.")
+        before = list(self._resident)
         reused = self._read(prompt)
         yield Reading(len(prompt) - reused, len(prompt) - reused)
         words = _WORD.findall(self._next_text(grammar))
@@ -157,11 +165,34 @@ class ScriptedModel:
             done.append(word)
             yield Piece(word)
         tokens = tuple(self._intern(word) for word in done)
-        self._resident += tokens
+        self._resident = before if fork else [*self._resident, *tokens]
         self.prompts.append((tuple(prompt), tokens))
         self.echoes.append(tuple(echoes))
         evaluated = len(prompt) - reused
         yield Generated(tokens, "".join(done), finish, evaluated, reused, len(tokens), 0.0)
+
+    def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+        """Read beside what is resident."""
+        new = len(prompt) - shared_prefix(self._resident, prompt)
+        yield Reading(0, new)
+        if not cancelled():
+            self._ahead = list(prompt)
+        yield new
+
+    def adopt(self) -> None:
+        """Make what was prepared resident."""
+        self._resident, self._ahead = self._ahead or self._resident, []
+
+    @property
+    def shift_refusal(self) -> str:
+        """Words have no positions, so they can be moved."""
+        return self._unmovable
+
+    def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
+        """Replace some of what is resident."""
+        self._resident[start:stop] = tokens
+        self.spliced.append((start, stop, tuple(tokens)))
+        return len(tokens)
 
     def _next_text(self, grammar: Grammar) -> str:
         if isinstance(grammar, TextGrammar):
@@ -210,9 +241,10 @@ class ScriptedModel:
 
     def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over."""
-        before, self._release = self._release, release
+        before = self._release
         if before is not None and before != release:
             before()
+        self._release = release
         return before != release
 
     def close(self) -> None:

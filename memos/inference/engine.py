@@ -1,8 +1,7 @@
 """The decode loop: one resident context, prompts by token ids, calls by grammar.
 
-Owns which tokens are resident in the key-value cache. Every prompt is compared with them, the shared prefix is
-kept and only the rest is evaluated; so a rollback, a fork for a probe and a summary in place are all nothing
-but asking with another prompt. It does not know what a message, a block or an eviction is.
+Owns the model as the kernel sees it, and how the next token comes about. What is resident where is `cache`'s. It does
+not know what a message, a block or an eviction is.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -22,14 +20,13 @@ import llguidance.numpy
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.errors import InputError, ModelError, WindowError
+from memos.errors import ModelError, WindowError
+from memos.inference.cache import Cache
 from memos.inference.grammar import lark, prose_openings
-from memos.inference.llama import MAIN, SIDE_ROOM, SIDES, Llama, LlamaOptions
+from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
 from memos.inference.template import scaffold_text
-from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold, Snapshot, shared_prefix
-
-LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told
+from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold, Snapshot
 
 
 class LlamaModel:
@@ -57,13 +54,10 @@ class LlamaModel:
         progress: Callable[[float], None] | None = None,
     ) -> None:
         self._llama = Llama(path, options, progress)
+        self._cache = Cache(self._llama)
         self._name = name
         self._window = options.window
-        # The tokens whose keys and values are in the cache, by sequence.
-        self._sequences: dict[int, list[int]] = {MAIN: [], **{side: [] for side in SIDES}}
-        self._sides = list(SIDES)  # least recently used first
         self._release: Callable[[], None] | None = None
-        self._generating = False
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
         with warnings.catch_warnings():
@@ -115,39 +109,49 @@ class LlamaModel:
     @property
     def sequences(self) -> int:
         """How many sequences can be taken and restored."""
-        return len(self._sequences)
+        return self._cache.kept
 
     def resident(self, sequence: int = MAIN) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return tuple(self._sequences[sequence])
+        return self._cache.resident(sequence)
 
     def snapshot(self, sequence: int = MAIN, upto: int | None = None) -> Snapshot:
         """A copy of what is resident, or of its first `upto` tokens."""
         tokens = self.resident(sequence)[:upto]
-        return Snapshot(self.snapshot_key, tokens, self._llama.state(sequence, len(tokens)))
+        return Snapshot(self.snapshot_key, tokens, self._cache.state(sequence, len(tokens)))
 
     def restore(self, snapshot: Snapshot, sequence: int = MAIN) -> bool:
         """Make a snapshot resident; see `LanguageModel.restore`."""
-        room = self._window if sequence == MAIN else SIDE_ROOM
-        self._sequences[sequence].clear()
-        if snapshot.key != self.snapshot_key or len(snapshot.tokens) > room:
-            self._llama.truncate(0, sequence)
+        if snapshot.key != self.snapshot_key:
+            self._cache.clear(sequence)
             return False
-        if not self._llama.set_state(sequence, snapshot.state):
-            return False
-        self._sequences[sequence].extend(snapshot.tokens)
-        return True
+        return self._cache.restore(snapshot.tokens, snapshot.state, sequence)
+
+    @property
+    def shift_refusal(self) -> str:
+        """Why `splice` would be wrong with this model; empty where it may be used."""
+        return self._llama.shift_refusal
+
+    def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
+        """Replace resident tokens and move what follows; see `LanguageModel.splice`."""
+        return self._cache.splice(start, stop, tokens)
+
+    def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+        """Read a prompt ahead of time; see `LanguageModel.prepare`."""
+        return self._cache.prepare(prompt, cancelled)
+
+    def adopt(self) -> None:
+        """Make what was prepared the resident context."""
+        self._cache.adopt()
 
     def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over; see `LanguageModel.claim`."""
         before = self._release
         if before == release:
             return False
-        if self._generating:
-            raise InputError("The model is in the middle of another agent's reply.")
-        self._release = release
         if before is not None:
             before()
+        self._release = release
         return True
 
     def _read_template(self) -> tuple[Scaffold, str]:
@@ -172,75 +176,19 @@ class LlamaModel:
 
     def close(self) -> None:
         """Free the model."""
-        for resident in self._sequences.values():
-            resident.clear()
         self._llama.close()
-
-    # ---------------------------------------------------------------------------------------- prompts
-
-    def _read(
-        self, prompt: Sequence[int], cancelled: Callable[[], bool], sequence: int = MAIN
-    ) -> Iterator[Reading | int]:
-        """Make `prompt` resident; yields progress, and at the end how many tokens were evaluated."""
-        keep = self._keep(prompt, sequence)
-        total = len(prompt) - keep
-        step = self._llama.options.batch
-        for start in range(keep, len(prompt), step):
-            if total > LEAST_PROGRESS:
-                yield Reading(start - keep, total)
-            if cancelled():
-                break
-            self._decode(prompt[start : start + step], sequence)
-        yield len(self._sequences[sequence]) - keep
-
-    def _keep(self, prompt: Sequence[int], sequence: int) -> int:
-        """Roll a sequence back to what it shares with `prompt`; returns how many tokens that is."""
-        if not prompt:
-            raise ModelError("A prompt has at least one token.")
-        resident = self._sequences[sequence]
-        # The last token is evaluated again in any case, for its logits.
-        keep = min(shared_prefix(resident, prompt), len(prompt) - 1)
-        if keep < len(resident):
-            if not self._llama.truncate(keep, sequence):
-                keep = 0
-            del resident[keep:]
-        return keep
-
-    def _decode(self, tokens: Sequence[int], sequence: int = MAIN) -> None:
-        resident = self._sequences[sequence]
-        try:
-            self._llama.decode(tokens, len(resident), sequence)
-        except BaseException:  # an interrupt, too: the cache may hold what `resident` does not name
-            if not self._llama.truncate(len(resident), sequence):
-                resident.clear()
-            raise
-        resident.extend(tokens)
 
     def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
         if len(prompt) > SIDE_ROOM:
             raise WindowError(f"A probe has at most {SIDE_ROOM} tokens, not {len(prompt):,}.")
-        side = self._side(prompt)
-        for _ in self._read(prompt, lambda: False, side):
+        for _ in self._cache.read(prompt, lambda: False, self._cache.side(prompt)):
             pass
         logits = self._llama.logits()
         first = [self._llama.tokenize(option, special=False)[0] for option in options]
         scores = np.array([logits[token] for token in first], dtype=np.float64)
         likelihood = np.exp(scores - scores.max())
         return tuple(float(share) for share in likelihood / likelihood.sum())
-
-    def _side(self, prompt: Sequence[int]) -> int:
-        """The sequence that has most of a prompt; for one that is new to all, that which was not used for longest.
-
-        Any two prompts share the template's first tokens, so only a large part of one is worth keeping the rest out.
-        """
-        shared = {side: shared_prefix(self._sequences[side], prompt) for side in self._sides}
-        best = max(self._sides, key=shared.__getitem__)
-        if shared[best] < len(prompt) // 2:
-            best = self._sides[0]
-        self._sides.remove(best)
-        self._sides.append(best)
-        return best
 
     # ------------------------------------------------------------------------------------- generation
 
@@ -253,33 +201,32 @@ class LlamaModel:
         sampling: Sampling,
         cancelled: Callable[[], bool],
         echoes: Sequence[Echo] = (),
+        fork: bool = False,
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
-        with self._busy():
-            yield from self._continue(_Choice(self, grammar, sampling, echoes), prompt, limit, cancelled)
-
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        self._generating = True
+        choice = _Choice(self, grammar, sampling, echoes)
+        if not fork:
+            yield from self._continue(choice, prompt, limit, cancelled, MAIN)
+            return
         try:
-            yield
+            yield from self._continue(choice, prompt, limit, cancelled, self._cache.fork(prompt))
         finally:
-            self._generating = False
+            self._cache.clear(FORK)
 
     def _continue(
-        self, choice: _Choice, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool]
+        self, choice: _Choice, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool], sequence: int
     ) -> Iterator[Reading | Piece | Generated]:
         started = time.perf_counter()
         evaluated = 0
-        for item in self._read(prompt, cancelled):
+        for item in self._cache.read(prompt, cancelled, sequence):
             if isinstance(item, Reading):
                 yield item
             else:
                 evaluated = item
-        run = _Run(self, choice, limit, cancelled)
-        if len(self._sequences[MAIN]) == len(prompt):
+        run = _Run(self, choice, limit, cancelled, sequence)
+        if len(self.resident(sequence)) == len(prompt):
             yield from run.pieces()
         else:
             run.finish = "cancelled"
@@ -348,8 +295,10 @@ class _Choice:
 class _Run:
     """One generation in progress: which tokens came, and their text so far."""
 
-    def __init__(self, model: LlamaModel, choice: _Choice, limit: int, cancelled: Callable[[], bool]) -> None:
-        self._model, self._choice = model, choice
+    def __init__(
+        self, model: LlamaModel, choice: _Choice, limit: int, cancelled: Callable[[], bool], sequence: int
+    ) -> None:
+        self._model, self._choice, self._sequence = model, choice, sequence
         self._limit, self._cancelled = limit, cancelled
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.tokens: list[int] = []
@@ -379,7 +328,7 @@ class _Run:
         self.text += text
         # The last tokens are evaluated with whatever comes next: a call that is complete needs no logits.
         if not self._choice.ended and len(self.tokens) < self._limit:
-            self._model._decode(tokens)
+            self._model._cache.decode(tokens, self._sequence)
             self.decodes += 1
         if text:
             yield Piece(text)

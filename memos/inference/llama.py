@@ -1,14 +1,15 @@
 """The llama.cpp library as one object: weights, vocabulary and a context with its key-value cache.
 
 Owns every pointer and every call into llama_cpp; translates its return codes into errors of ours. It does
-not know what the tokens mean, which of them are resident, or what a grammar is: that is `engine`'s.
+not know what the tokens mean, which of them are resident (`cache`), or what a grammar is (`engine`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +23,16 @@ from memos.errors import ModelError, WindowError
 
 MAIN = 0  # the sequence that the agent sees
 SIDES = (1, 2, 3)  # sequences beside it: as many as there are kinds of probes, so that each keeps its prefix
-SPARE = 1 + len(SIDES)  # a sequence to copy a part of another to; takes no cells of its own
-SIDE_ROOM = 768  # cells of the cache that each of these may take
+FORK = 1 + len(SIDES)  # begins as the main one does and goes on otherwise
+SPARE = 2 + len(SIDES)  # to hold a part of another for a moment; takes no cells of its own
+SIDE_ROOM = 768  # cells of the cache that each of the sides may take
+MOST_FORK_ROOM = 4096  # cells that the fork may take beside a full window
 KV_TYPES = {
     "f16": 1,
     "q8_0": 8,
 }  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
+ABORTED = 2  # what llama_decode returns when its abort callback said so
+MULTIMODAL_ROPE = (lib.LLAMA_ROPE_TYPE_MROPE, lib.LLAMA_ROPE_TYPE_IMROPE, lib.LLAMA_ROPE_TYPE_VISION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ class LlamaOptions:
     batch: int = 256
     kv_type: str = "f16"
     flash_attention: bool = False
+
+    @property
+    def fork_room(self) -> int:
+        """Cells of the cache for what the fork does not share: an eviction leaves about half a window to read."""
+        return min(self.window // 2, MOST_FORK_ROOM)
+
+    @property
+    def cells(self) -> int:
+        """Cells of the cache for all sequences."""
+        return self.window + self.fork_room + len(SIDES) * SIDE_ROOM
 
 
 @lib.llama_log_callback  # type: ignore[untyped-decorator]
@@ -116,7 +131,7 @@ class Llama:
                 f"A window of {window:,} tokens is beyond the {self.trained_window:,} that this model was "
                 f"trained for; ask for --context {self.trained_window} or less."
             )
-        needed = self.kv_bytes(window + len(SIDES) * SIDE_ROOM)
+        needed = self.kv_bytes(self.options.cells)
         free = psutil.virtual_memory().available
         on_gpu = lib.llama_supports_gpu_offload() and self.options.gpu_layers != 0
         if not on_gpu and needed > free:
@@ -137,7 +152,7 @@ class Llama:
     def _open_context(self) -> object:
         options = self.options
         parameters = lib.llama_context_default_params()
-        parameters.n_ctx = options.window + len(SIDES) * SIDE_ROOM
+        parameters.n_ctx = options.cells
         parameters.n_batch = parameters.n_ubatch = options.batch
         parameters.n_seq_max = SPARE + 1
         parameters.kv_unified = True
@@ -223,8 +238,19 @@ class Llama:
 
     # --------------------------------------------------------------------------------------- context
 
-    def decode(self, tokens: Sequence[int], position: int, sequence: int = MAIN) -> None:
+    def decode(
+        self, tokens: Sequence[int], position: int, sequence: int = MAIN, cancelled: Callable[[], bool] | None = None
+    ) -> bool:
         """Evaluate at most `options.batch` tokens at `position`…; logits are kept for the last one.
+
+        Args:
+            tokens: what to evaluate.
+            position: of the first of them.
+            sequence: the one that they go on.
+            cancelled: asked while the CPU computes, between two nodes of the graph.
+
+        Returns:
+            False if it was cancelled: the cache holds an unknown part of the tokens then.
 
         Raises:
             WindowError: no room is left in the key-value cache.
@@ -238,11 +264,31 @@ class Llama:
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = sequence
             batch.logits[index] = index == len(tokens) - 1
-        code = lib.llama_decode(self._context, batch)
+        with self._abortable(cancelled):
+            code = lib.llama_decode(self._context, batch)
         if code == 1:
             raise WindowError(f"The key-value cache is full at token {position:,}.")
-        if code != 0:
+        if code not in (0, ABORTED):
             raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens (code {code}).")
+        return bool(code == 0)
+
+    @contextmanager
+    def _abortable(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+        """Let `cancelled` end an evaluation, if there is one to ask."""
+        if cancelled is None:
+            yield
+            return
+        ask = cancelled
+
+        @lib.ggml_abort_callback  # type: ignore[untyped-decorator]
+        def callback(_data: ctypes.c_void_p) -> bool:
+            return ask()
+
+        lib.llama_set_abort_callback(self._context, callback, None)
+        try:
+            yield
+        finally:
+            lib.llama_set_abort_callback(self._context, lib.ggml_abort_callback(), None)
 
     def logits(self) -> NDArray[np.float32]:
         """Logits after the last evaluated token: a view that the next `decode` overwrites."""
@@ -261,16 +307,56 @@ class Llama:
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return False
 
+    def share(self, source: int, target: int, start: int, stop: int) -> bool:
+        """Let cells of one sequence, by their positions, belong to another, which must have none there.
+
+        Returns:
+            False where the architecture has no state of a part (recurrent models): the target is empty then.
+        """
+        lib.llama_memory_seq_cp(self.memory, source, target, start, stop)
+        if stop > start and lib.llama_memory_seq_pos_max(self.memory, target) != stop - 1:
+            self.truncate(0, target)
+            return False
+        return True
+
+    def shift(self, sequence: int, start: int, by: int) -> None:
+        """Move the tokens from `start` on by some positions. Their keys are turned at the next evaluation."""
+        lib.llama_memory_seq_add(self.memory, sequence, start, -1, by)
+
+    @property
+    def shift_refusal(self) -> str:
+        """Why `shift` would be wrong with this model; empty where it may be used (DESIGN §7.8 and §7.9)."""
+        if lib.llama_model_is_recurrent(self._model) or lib.llama_model_is_hybrid(self._model):
+            return "it is recurrent: its state has no positions"
+        rope = lib.llama_model_rope_type(self._model)
+        if rope in MULTIMODAL_ROPE:
+            return "its positions have several parts (M-RoPE)"
+        if rope == lib.LLAMA_ROPE_TYPE_NONE:
+            return "its positions are not rotary"
+        if self._metadata("rope.scaling.type") == "yarn":
+            return "YaRN scales the keys again with every shift"
+        if not lib.llama_memory_can_shift(self.memory):
+            return "llama.cpp cannot shift its cache"
+        return ""
+
+    def _metadata(self, key: str) -> str:
+        """A value of the GGUF's header by its key after the architecture's name; empty if there is none."""
+        architecture = self._meta("general.architecture")
+        return self._meta(f"{architecture}.{key}")
+
+    def _meta(self, key: str) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        length = lib.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
+
     def state(self, sequence: int, length: int) -> bytes:
         """Keys and values of the first `length` tokens of a sequence, for `set_state`.
 
         Returns:
             Nothing where the architecture has no state of a part (recurrent models).
         """
-        self.truncate(0, SPARE)
-        lib.llama_memory_seq_cp(self.memory, sequence, SPARE, 0, length)
         try:
-            if lib.llama_memory_seq_pos_max(self.memory, SPARE) != length - 1:
+            if not self.share(sequence, SPARE, 0, length):
                 return b""
             size = lib.llama_state_seq_get_size(self._context, SPARE)
             buffer = (ctypes.c_uint8 * size)()

@@ -107,6 +107,7 @@ class AgentRow(Base):
     queue_start: Mapped[int] = mapped_column(default=0)
     summary: Mapped[str] = mapped_column(default="")
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    prompt: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class BlockRow(Base):

@@ -5,6 +5,7 @@ Owns how these are kept. It does not know what a block means, nor how large one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -84,11 +85,22 @@ class State:
         with self._sql.read() as session:
             return self._agent(session).queue_start
 
-    def record_eviction(self, eviction: Eviction, *, queue_start: int) -> None:
-        """Move the queue's start and replace the summary, in one transaction."""
+    def written_back(self) -> list[Block]:
+        """The blocks as they stand in the prompt; none before it was laid out."""
+        with self._sql.read() as session:
+            return [Block(*values) for values in self._agent(session).prompt.get("blocks", [])]
+
+    def record_write_back(self, blocks: Sequence[Block]) -> None:
+        """These blocks stand in the prompt now."""
+        with self._sql.write() as session:
+            self._agent(session).prompt = _prompt(blocks)
+
+    def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
+        """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""
         with self._sql.write() as session:
             agent = self._agent(session)
             agent.queue_start = queue_start
+            agent.prompt = _prompt(blocks)
             agent.summary = clean(eviction.summary)
             session.add(
                 EvictionRow(
@@ -147,3 +159,7 @@ class State:
 
     def _remember(self, session: Session, row: BlockRow, by: str) -> None:
         session.add(BlockHistoryRow(agent_id=self._agent_id, label=row.label, former=row.text, changed_by=by))
+
+
+def _prompt(blocks: Sequence[Block]) -> dict[str, Any]:
+    return {"blocks": [[block.label, clean(block.text), block.limit, clean(block.description)] for block in blocks]}

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from safetensors import safe_open
 
 from memos import Agent, events
+from memos.errors import InputError
 from memos.events import Event
 from memos.testing import ScriptedModel, say
 
@@ -25,6 +27,12 @@ def resumed(happened: Iterable[Event]) -> list[int]:
     return [event.tokens for event in happened if isinstance(event, events.Resumed) and event.sequence == 0]
 
 
+def head_of(agent: Agent) -> str:
+    model = agent.kernel.queue._model
+    assert isinstance(model, ScriptedModel)
+    return model.text(agent.kernel.queue.context.fixed.tokens)
+
+
 LONG = "word " * 100
 
 
@@ -34,9 +42,36 @@ def test_a_restart_reads_only_what_is_new() -> None:
         before = agent.context().used
     with opened("ada", ScriptedModel()) as agent:
         (tokens,) = resumed(agent.start_events)
-        assert tokens > before - 20
+        assert tokens == before
         step = call_of(agent.ask("And now?").events)
         assert step.reused >= tokens and step.evaluated < 60
+
+
+def test_an_edit_before_a_restart_does_not_cost_the_conversation() -> None:
+    """The block's copy in the prompt stays as it was, with the edit behind it in the queue."""
+    with opened("ada", ScriptedModel()) as agent:
+        agent.ask(LONG)
+        agent.blocks["user"] = "Likes quinces."
+        agent.ask("hello")
+        before = agent.context().used
+    with opened("ada", ScriptedModel()) as agent:
+        assert resumed(agent.start_events)[0] == before
+        step = call_of(agent.ask("And now?").events)
+        assert step.evaluated < 20 and agent.blocks["user"].text == "Likes quinces."
+        agent.evict()
+        assert "Likes quinces." in head_of(agent)
+    with opened("ada", ScriptedModel(), snapshots=0) as agent:
+        assert "Likes quinces." in head_of(agent)
+
+
+def test_where_nothing_is_spared_the_blocks_are_written_back_at_the_start() -> None:
+    with opened("ada", ScriptedModel(), snapshots=0) as agent:
+        agent.ask(LONG)
+        agent.blocks["user"] = "Likes quinces."
+    with opened("ada", ScriptedModel(), snapshots=0) as agent:
+        moved = [event for event in agent.start_events if isinstance(event, events.PrefixMoved)]
+        assert [event.reason for event in moved] == ["start"]
+        assert "Likes quinces." in head_of(agent)
 
 
 def test_without_a_limit_nothing_is_kept() -> None:
@@ -122,3 +157,15 @@ def test_evicting_by_hand_takes_the_model_over_first() -> None:
         eve.ask("river " * 100)
         ada.evict()
         assert call_of(eve.ask("again").events).evaluated < 60, "eve's context was saved before ada's eviction"
+
+
+def test_an_agent_in_the_middle_of_a_turn_keeps_the_model() -> None:
+    model = ScriptedModel()
+    with opened("ada", model) as ada, opened("eve", model) as eve:
+        ada.ask("hello")
+        talking = ada.stream("hello again")
+        next(talking)
+        with pytest.raises(InputError, match="Agent ada is busy"):
+            eve.ask("my turn")
+        list(talking)
+        assert eve.ask("my turn").text

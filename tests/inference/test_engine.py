@@ -8,7 +8,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
+from numpy.typing import NDArray
 
 from memos.errors import InputError, ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
@@ -43,6 +47,7 @@ def run(
     stop_after: int = 10**9,
     sampling: Sampling = GREEDY,
     echoes: tuple[Echo, ...] = (),
+    fork: bool = False,
 ) -> tuple[Generated, list[str]]:
     pieces: list[str] = []
     last: Generated | None = None
@@ -53,6 +58,7 @@ def run(
         sampling=sampling,
         cancelled=lambda: len(pieces) >= stop_after,
         echoes=echoes,
+        fork=fork,
     )
     for item in stream:
         if isinstance(item, Piece):
@@ -61,6 +67,14 @@ def run(
             last = item
     assert last is not None
     return last, pieces
+
+
+def with_metadata(source: Path, target: Path, values: dict[str, str]) -> None:
+    """A copy of a GGUF file with other strings in its header."""
+    reader = GGUFReader(source)
+    writer = GGUFWriter(target, arch="llama")
+    details = {key: MetadataDetails(GGUFValueType.STRING, value) for key, value in values.items()}
+    copy_with_new_metadata(reader, writer, details, [])
 
 
 def ask(model: LlamaModel, text: str) -> tuple[int, ...]:
@@ -209,22 +223,21 @@ def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     model.close()
 
 
-def test_a_model_is_not_taken_over_in_the_middle_of_a_reply(model: LlamaModel) -> None:
-    released: list[str] = []
+def test_whoever_has_the_model_may_refuse_to_give_it_away(model: LlamaModel) -> None:
+    busy = [True, False]
 
     def first() -> None:
-        released.append("first")
+        if busy.pop(0):
+            raise InputError("in the middle of something")
 
     def second() -> None:
-        released.append("second")
+        pass
 
     assert model.claim(first) and not model.claim(first)
-    reply = model.generate(ask(model, "hello"), ANY, limit=20, sampling=GREEDY, cancelled=lambda: False)
-    next(iter(reply))
-    with pytest.raises(InputError, match="another agent's reply"):
+    with pytest.raises(InputError, match="in the middle"):
         model.claim(second)
-    list(reply)
-    assert model.claim(second) and released == ["first"]
+    assert not model.claim(first), "it is still the first one's"
+    assert model.claim(second)
 
 
 def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path) -> None:
@@ -267,6 +280,137 @@ def test_a_seed_gives_the_same_words(model: LlamaModel) -> None:
 def test_the_window_is_refused_before_it_overflows(model: LlamaModel) -> None:
     with pytest.raises(WindowError, match="exceed the window"):
         run(model, (1,) * 1000, limit=100)
+
+
+STORY = "The old ferry crossed the river at noon with nine goats and a bishop on board. " * 8
+
+
+def logits_after(model: LlamaModel, prompt: tuple[int, ...]) -> NDArray[np.float32]:
+    """What the model expects after a prompt; reads what is not resident."""
+    for _ in model._cache.read(prompt, lambda: False):
+        pass
+    return model._llama.logits().copy()
+
+
+def divergence(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    """Kullback-Leibler divergence in nats of the next token's distribution."""
+    first, second = (
+        logits.astype(np.float64) - np.logaddexp.reduce(logits.astype(np.float64)) for logits in (one, two)
+    )
+    return float(np.sum(np.exp(first) * (first - second)))
+
+
+def read_ahead(model: LlamaModel, prompt: tuple[int, ...], calls: int = 10**9) -> int:
+    """Prepare a prompt; cancelled after so many questions whether it is. Returns how often it was asked."""
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > calls
+
+    list(model.prepare(prompt, cancelled))
+    return asked
+
+
+def test_a_fork_says_the_same_and_leaves_the_resident_context_alone(model: LlamaModel) -> None:
+    prompt = ask(model, STORY)
+    run(model, prompt, limit=20)
+    resident = model.resident()
+    other = prompt[:60] + model.scaffold.user_to_model
+    aside = run(model, other, limit=30, fork=True)[0]
+    assert model.resident() == resident and aside.reused >= 59
+    assert run(model, prompt, limit=20)[0].evaluated == 1
+    assert run(model, other, limit=30)[0].tokens == aside.tokens
+
+
+def test_what_was_prepared_is_adopted_and_not_read_again(model: LlamaModel) -> None:
+    now, later = ask(model, STORY), ask(model, "Something else altogether. " + STORY)
+    run(model, now, limit=20)
+    resident = model.resident()
+    read_ahead(model, later)
+    assert model.resident() == resident, "nothing is decided yet"
+    model.adopt()
+    assert model.resident() == later
+    end = run(model, later, limit=30)[0]
+    assert end.evaluated == 1
+    run(model, now, limit=20)
+    assert run(model, later, limit=30)[0].tokens == end.tokens
+    model.adopt()
+    assert model.resident()[: len(later)] == later, "there was nothing to adopt"
+
+
+def test_preparing_ends_in_the_middle_of_a_batch_when_it_is_cancelled(model: LlamaModel) -> None:
+    now, later = ask(model, "hello"), ask(model, STORY)
+    end = run(model, now, limit=20)[0]
+    resident = model.resident()
+    whole = read_ahead(model, later)
+    assert whole > 20 * len(later) // OPTIONS.batch, "asked between the steps of a batch, too"
+    for calls in (3, whole // 2, whole - 3):
+        assert read_ahead(model, later, calls) <= calls + 3
+        model.adopt()
+        assert model.resident() == resident
+    assert run(model, now, limit=20)[0].tokens == end.tokens
+
+
+def test_what_there_is_no_room_to_prepare_is_read_later(model: LlamaModel) -> None:
+    now, later = ask(model, "goat " * 900), ask(model, "ferry " * 850)
+    run(model, now, limit=20)
+    read_ahead(model, later)
+    model.adopt()
+    part = model.resident()
+    assert part == later[: len(part)] and 400 < len(part) < len(later)
+    end = run(model, later, limit=20)[0]
+    assert end.evaluated == len(later) - len(part)
+
+
+def test_spliced_and_spliced_back_is_as_before(model: LlamaModel) -> None:
+    """Keys are turned by a rotation, so turning them back gives the same keys but for rounding."""
+    prompt = ask(model, STORY)
+    before = logits_after(model, prompt)
+    out, start, stop = prompt[40:90], 40, 90
+    there = model.splice(start, stop, (5,))
+    assert there == 2 and model.resident() == (*prompt[:40], 5, *prompt[90:])
+    moved = logits_after(model, model.resident())
+    assert model.splice(start, start + 1, out) == len(out) + 1
+    assert model.resident() == prompt
+    back = logits_after(model, prompt)
+    # Cells in another order are summed in another order: a divergence of about .003 is rounding.
+    assert divergence(before, back) < 0.01 < divergence(before, moved)
+
+
+def test_a_splice_is_near_to_reading_it_all_again(model: LlamaModel) -> None:
+    prompt = ask(model, "There was a war in Bern, and it rained for a week. " * 6 + STORY)
+    cut = prompt[:30] + prompt[100:]
+    exact = logits_after(model, cut)
+    logits_after(model, prompt)
+    model.splice(30, 100, ())
+    assert model.resident() == cut
+    assert run(model, (*cut, 5), limit=8)[0].evaluated == 1
+    assert divergence(exact, logits_after(model, cut)) < 0.5
+    logits_after(model, prompt)
+    model.splice(len(prompt) - 3, len(prompt), (5, 6))
+    assert model.resident() == (*prompt[:-3], 5, 6)
+
+
+def test_a_snapshot_after_a_splice_has_the_keys_turned(model: LlamaModel, smollm: Path) -> None:
+    prompt = ask(model, STORY)
+    logits_after(model, prompt)
+    model.splice(30, 90, ())
+    taken = model.snapshot()
+    other = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    assert other.restore(taken)
+    assert divergence(logits_after(model, (*taken.tokens, 5)), logits_after(other, (*taken.tokens, 5))) < 0.01
+    other.close()
+
+
+@pytest.mark.parametrize(("scaling", "why"), [("yarn", "YaRN scales the keys again"), ("linear", ""), ("none", "")])
+def test_where_a_shift_would_be_wrong_the_model_says_why(smollm: Path, tmp_path: Path, scaling: str, why: str) -> None:
+    changed = tmp_path / "changed.gguf"
+    with_metadata(smollm, changed, {"llama.rope.scaling.type": scaling})
+    opened = LlamaModel(changed, name="q", fingerprint="f", options=LlamaOptions(window=256, batch=64))
+    assert opened.shift_refusal.startswith(why) and bool(opened.shift_refusal) is bool(why)
+    opened.close()
 
 
 def test_quantised_keys_and_flash_attention(smollm: Path) -> None:

@@ -38,15 +38,18 @@ CALLS = st.one_of(
 )
 
 
+WAYS = st.sampled_from(["exact", "shift"])
+
+
 class Conversation(RuleBasedStateMachine):
     """An agent that is talked to, edited, evicted and killed at random; its prompts are watched."""
 
-    @initialize(likely=st.sampled_from([0.0, 0.9]), answered=st.sampled_from([0.0, 0.4, 0.9]))
-    def start(self, likely: float, answered: float) -> None:
+    @initialize(likely=st.sampled_from([0.0, 0.9]), answered=st.sampled_from([0.0, 0.4, 0.9]), way=WAYS)
+    def start(self, likely: float, answered: float, way: str) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.script: list[Call] = []
         self.killed: list[Generator[Event, None, None]] = []
-        self.likely, self.answered = likely, answered
+        self.likely, self.answered, self.way = likely, answered, way
         self.shown: dict[int, str] = {}
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self.database = Database.open(Path(self.folder.name))
@@ -57,7 +60,8 @@ class Conversation(RuleBasedStateMachine):
         self.model = ScriptedModel(iter(self._next_call, None), window=WINDOW, yes=self._probe)
         self.stored = self.database.agent("ada")
         storage = Storage(self.stored.recall, self.stored.archival, self.stored.state)
-        *_, kernel = boot(self.model, storage, SYSTEM_CALLS, policy=KernelSettings.for_window(WINDOW), now=self._now)
+        policy = KernelSettings.for_window(WINDOW, eviction=self.way)
+        *_, kernel = boot(self.model, storage, SYSTEM_CALLS, policy=policy, now=self._now)
         assert isinstance(kernel, Kernel)
         self.kernel = kernel
         self.moved = True  # a fresh model has nothing resident: the first prompt begins anew
@@ -79,6 +83,8 @@ class Conversation(RuleBasedStateMachine):
         for number, event in enumerate(stream):
             if isinstance(event, events.PrefixMoved):
                 self.moved = True
+            if isinstance(event, events.Evicted):
+                self._check_cache(event)
             if isinstance(event, events.Speech):
                 self.shown[event.message_id] = event.text
             if isinstance(event, events.SpeechDelta):
@@ -90,6 +96,13 @@ class Conversation(RuleBasedStateMachine):
                 self.killed.append(stream)  # still referred to, so never closed: nothing runs after a kill
                 self._reopen()
                 return
+
+    def _check_cache(self, eviction: events.Evicted) -> None:
+        """After an eviction the rewritten prompt is what is resident, whether it was read or moved."""
+        prompt, resident = self.kernel.queue.context.tokens, self.model.resident()
+        if eviction.reason != "start" and eviction.way == self.way:
+            assert prompt[: len(resident)] == resident[: len(prompt)]
+            assert len(resident) > len(prompt) // 2
 
     def _check_prompts(self) -> None:
         for index in range(self.seen, len(self.model.prompts)):
@@ -122,6 +135,11 @@ class Conversation(RuleBasedStateMachine):
     @rule()
     def evict(self) -> None:
         self._watch(self.kernel.queue.evict("asked"))
+
+    @rule(patience=st.integers(0, 12))
+    def pause(self, patience: int) -> None:
+        asked = iter(range(100))
+        self._watch(self.kernel.controller.ahead(lambda: next(asked) >= patience))
 
     @rule()
     def restart(self) -> None:

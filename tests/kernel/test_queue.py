@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from memos import events, prompts
+from memos.errors import InputError
 from memos.messages import Call, Kind, State
 from memos.testing import ScriptedModel, say
 from tests.kernel.conftest import Bench, probed
@@ -152,3 +155,78 @@ def test_a_call_without_its_result_is_answered_at_the_next_start(bench: Bench, o
     assert any("conversation_search was interrupted" in what for what in repairs)
     assert any("never answered" in what for what in repairs)
     assert "interrupted" in bench.view()
+
+
+# ------------------------------------------------------------------------------------ two ways, and ahead of time
+
+
+def steps(of: Any, happened: list[events.Event], purpose: str) -> list[events.Step]:
+    return [step for step in of(happened, events.Step) if step.purpose == purpose]
+
+
+def test_an_exact_eviction_reads_what_stays_once(bench: Bench, of: Any) -> None:
+    happened = fill(bench)
+    evictions = of(happened, events.Evicted)
+    assert {eviction.way for eviction in evictions} == {"exact"} and not bench.model.spliced
+    assert len(steps(of, happened, "eviction")) == len(evictions)
+    for step in steps(of, happened, "call")[1:]:
+        assert step.evaluated < 150, "a message and its surroundings, never the queue again"
+
+
+def test_a_shift_reads_only_the_head_that_is_new(bench: Bench, of: Any) -> None:
+    bench.open(eviction="shift")
+    fill(bench, 2)
+    list(bench.kernel.controller.edit_block("user", "Likes quinces."))
+    happened = fill(bench, 6)
+    assert {eviction.way for eviction in of(happened, events.Evicted)} == {"shift"}
+    context = bench.kernel.queue.context
+    head = sum(len(tokens) for _, tokens in context.fixed.blocks) + len(context.fixed.summary)
+    for step in steps(of, happened, "eviction"):
+        assert 0 < step.evaluated <= head + 10
+    for step in steps(of, happened, "call"):
+        assert step.evaluated < 150
+    assert "Likes quinces" in bench.model.text(bench.model.resident()), "the write-back came with it"
+
+
+def test_a_shift_with_nothing_resident_is_an_exact_eviction(bench: Bench, of: Any) -> None:
+    fill(bench, 3)
+    bench.open(eviction="shift")
+    evicted = of(bench.kernel.queue.evict("asked"), events.Evicted)
+    assert [one.way for one in evicted] == ["exact"] and not bench.model.spliced
+
+
+def test_a_model_that_cannot_be_shifted_is_refused_by_name(bench: Bench) -> None:
+    with pytest.raises(InputError, match=r'scripted cannot evict by shift: it squints\. Use eviction = "exact"'):
+        bench.open(model={"unmovable": "it squints"}, eviction="shift")
+
+
+def test_between_turns_room_is_made_for_the_next(bench: Bench, of: Any) -> None:
+    happened: list[events.Event] = []
+    for number in range(8):
+        between = list(bench.kernel.controller.ahead(lambda: False))
+        prompt = bench.kernel.queue.context.tokens
+        assert bench.model.resident()[: len(prompt)] == prompt
+        happened += between
+        evicted = of(bench.say(f"{number} {LONG}"), events.Evicted)
+        assert not evicted or number == 0, "the user waits for one before a message longer than any before it only"
+    assert {one.reason for one in of(happened, events.Evicted)} == {"ahead"}
+
+
+def test_what_is_not_ready_when_input_arrives_is_dropped(bench: Bench, of: Any) -> None:
+    for number in range(8):
+        bench.say(f"{number} {LONG}")
+        if bench.kernel.queue.context.free < 300:
+            break
+    before, resident = bench.kernel.queue.context.tokens, bench.model.resident()
+    for limit in range(3):
+        asked: list[int] = []
+
+        def cancelled(limit: int = limit, asked: list[int] = asked) -> bool:
+            asked.append(1)
+            return len(asked) > limit
+
+        assert not of(bench.kernel.queue.evict_ahead(cancelled), events.Evicted)
+    assert bench.kernel.queue.context.tokens == before and not bench.stored.state.evictions()
+    assert bench.model.resident() == resident
+    bench.open(ahead=False)
+    assert not list(bench.kernel.controller.ahead(lambda: False))

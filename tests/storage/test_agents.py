@@ -144,7 +144,13 @@ def test_an_eviction_moves_start_and_summary_together(agent: AgentStorage) -> No
     state = agent.state
     assert (state.summary(), state.queue_start(), state.evictions()) == ("", 0, [])
     eviction = Eviction(1, 7, 7, 900, "They met.", "model", "flush")
-    state.record_eviction(eviction, queue_start=8)
+    assert state.written_back() == []
+    state.save_block(Block("user", "Ann", 200, "who"), by="user")
+    state.record_eviction(eviction, queue_start=8, blocks=state.blocks())
+    state.save_block(Block("user", "Anna", 200, "who"), by="user")
+    assert state.written_back() == [Block("user", "Ann", 200, "who")]
+    state.record_write_back(state.blocks())
+    assert state.written_back() == state.blocks()
     assert (state.summary(), state.queue_start(), state.evictions()) == ("They met.", 8, [eviction])
     assert state.settings() == {}
     state.save_settings({"temperature": 0.5})

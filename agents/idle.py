@@ -1,0 +1,54 @@
+"""Work for the time between two turns, while the user reads or types.
+
+It starts a moment after the last turn, in a thread of its own. What uses the model is given up as soon as input
+arrives; what does not goes on beside the turn. It does not know what the work is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+IDLE_SECONDS = 2.0  # after a turn, before work is done that the user did not ask for
+
+
+class Idle:
+    """The idle time of one agent.
+
+    Args:
+        beside: work that may go on while a turn runs; it raises nothing.
+        ahead: work that may not. It is given a function that says when to stop, and raises nothing.
+    """
+
+    def __init__(self, beside: Callable[[], None], ahead: Callable[[Callable[[], bool]], None]) -> None:
+        self._beside, self._ahead = beside, ahead
+        self._working = threading.Lock()
+        self._over = threading.Event()
+        self._timer = threading.Timer(0, lambda: None)
+
+    def begin(self) -> None:
+        """A turn is over, and nobody asks for anything."""
+        self.end()
+        over = self._over = threading.Event()
+        self._timer = threading.Timer(IDLE_SECONDS, self._work, (over,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """Input is here. Returns when nothing uses the model any more."""
+        self._over.set()
+        self._timer.cancel()
+        with self._working:
+            pass
+
+    def close(self) -> None:
+        """End, and wait for all of it."""
+        self.end()
+        if self._timer.is_alive():
+            self._timer.join()
+
+    def _work(self, over: threading.Event) -> None:
+        self._beside()
+        with self._working:
+            if not over.is_set():
+                self._ahead(over.is_set)

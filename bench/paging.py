@@ -1,0 +1,324 @@
+"""What keeping a prompt costs: tokens that are evaluated next to tokens that are new, for several ways to do it.
+
+    python -m bench.paging [--data FILE] [--models A,B] [--windows 4096,8192] [--turns 100] [--seed 0] [--no-timing]
+
+A conversation of LoCoMo is replayed (`bench.replay`), so that all arms hear and say the same. In every third turn the
+model edits a block first; every 25 turns the process ends and starts again. Arms:
+
+    memos exact   what stays after an eviction is read again behind the new summary
+    memos shift   it is moved
+    memos pause   exact, and before every turn the user pauses: what is done then is not counted
+    classic       MemGPT 0.3.25's layout of the same prompts: clock, counts and memory in the head, made anew at every
+                  edit and eviction, function signatures after it; nothing outlives the process, summaries are free
+    stateless     every call from nothing
+
+Evaluated are prompt tokens that were read, and tokens that were generated. New are those that stood nowhere in the
+prompt before: messages, calls, results, and those segments of the head that changed. Then one turn of each kind is
+held on the model itself, and timed: to the first word, and to the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from bench.machine import describe, write
+from bench.replay import LOCOMO, Read, Replay, Tokens, conversation
+from memos import Agent, events
+from memos.agents.composition import load_model
+from memos.inference.engine import LlamaModel
+from memos.messages import Call
+from memos.protocols import LanguageModel, Piece, Sampling, Snapshot, TextGrammar, shared_prefix
+from memos.settings import Settings
+from memos.testing import say
+
+MODELS = "qwen2.5-coder-0.5b,qwen2.5-coder-1.5b"
+KINDS = ("plain", "edit", "eviction", "restart")
+EDIT_EVERY, RESTART_EVERY = 3, 25
+
+Talk = Sequence[tuple[str, str]]
+Splice = tuple[int, int, Tokens]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn in one arm.
+
+    Args:
+        kind: one of `KINDS`.
+        evaluated: tokens read and generated.
+        new: tokens that are new in the prompt.
+        resident: what was in the cache when it began.
+        splices: what was moved.
+        reads: what the model was asked.
+        keeps: whether what was read is kept from call to call.
+        heads: of each read that is no fork, the head's length, and the blocks as they are by then.
+    """
+
+    kind: str
+    evaluated: int
+    new: int
+    resident: Tokens
+    splices: tuple[Splice, ...]
+    reads: tuple[Read, ...]
+    keeps: bool = True
+    heads: tuple[tuple[int, str], ...] = ()
+
+
+def main() -> None:
+    """Replay in every arm, time one turn of each kind, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=LOCOMO, help="a LoCoMo file, one conversation a line, gzip or not")
+    parser.add_argument("--models", default=MODELS)
+    parser.add_argument("--windows", default="4096,8192")
+    parser.add_argument("--turns", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="which conversation")
+    parser.add_argument("--timing", action=argparse.BooleanOptionalAction, default=True)
+    options = parser.parse_args()
+    if not options.data.exists():
+        sys.exit(f"There is no {options.data}; name a LoCoMo file with --data.")
+    talk = conversation(options.data, options.turns, options.seed)
+    rows: list[dict[str, Any]] = []
+    for name in options.models.split(","):
+        for window in map(int, options.windows.split(",")):
+            model = load_model(Settings(model=name, context=window))
+            assert isinstance(model, LlamaModel)
+            try:
+                for arm, turns in replayed(model, talk).items():
+                    times = timed(model, turns) if options.timing else {}
+                    rows += [{"arm": arm, "model": name, "window": window, **row} for row in summed(turns, times)]
+                    for row in rows[-len(KINDS) - 1 :]:
+                        print(*row.values(), sep="\t", flush=True)
+            finally:
+                model.close()
+    given = f"--models {options.models} --windows {options.windows} --turns {options.turns} --seed {options.seed}"
+    result = {**describe(f"python -m bench.paging {given}"), "seed": options.seed, "data": options.data.name}
+    print(f"written to {write('paging', {**result, 'rows': rows})}")
+
+
+def summed(turns: Sequence[Turn], times: dict[str, tuple[float, float]]) -> Iterator[dict[str, Any]]:
+    """Means by kind of turn, and of all."""
+    for kind in (*KINDS, "all"):
+        some = [turn for turn in turns if kind in (turn.kind, "all")]
+        evaluated, new = sum(turn.evaluated for turn in some), sum(turn.new for turn in some)
+        first, whole = times.get(kind, (None, None))
+        yield {
+            "kind": kind,
+            "turns": len(some),
+            "evaluated_tokens": round(mean(turn.evaluated for turn in some), 1) if some else None,
+            "new_tokens": round(mean(turn.new for turn in some), 1) if some else None,
+            "ratio": round(evaluated / new, 3) if new else None,
+            "ttft_s": first,
+            "turn_s": whole,
+        }
+
+
+# ------------------------------------------------------------------------------------------- the arms
+
+
+def replayed(model: LanguageModel, talk: Talk) -> dict[str, list[Turn]]:
+    """The turns of every arm."""
+    exact = replay(model, talk, "exact")
+    return {
+        "memos exact": exact,
+        "memos shift": replay(model, talk, "shift"),
+        "memos pause": replay(model, talk, "exact", pause=True),
+        "classic": classic(model, exact),
+        "stateless": [stateless(turn) for turn in exact],
+    }
+
+
+def replay(model: LanguageModel, talk: Talk, eviction: str, *, pause: bool = False) -> list[Turn]:
+    """Hold the conversation with a real agent."""
+    summaries = (" ".join(one for one, _ in talk[start : start + 3])[:300] for start in range(len(talk)))
+    # What the idle time would do is done by hand, so that every run is the same.
+    settings: dict[str, Any] = {
+        "eviction": eviction,
+        "prefetch": False,
+        "note_facts": False,
+        "ahead": False,
+        "embedding": "none",
+    }
+    turns: list[Turn] = []
+    segments: dict[str, Tokens] = {}
+    calls = script(talk)
+    with tempfile.TemporaryDirectory() as folder:
+        for first in range(0, len(talk), RESTART_EVERY):
+            replayer = Replay(model, calls, summaries)
+            with Agent.open("replay", model=replayer, folder=folder, **settings) as agent:
+                for number, (text, _) in enumerate(talk[first : first + RESTART_EVERY]):
+                    if pause:
+                        list(agent.kernel.queue.evict_ahead(lambda: False))
+                        list(agent.kernel.queue.read_ahead(lambda: False))
+                    segments = segments if not number and not pause else segments_of(agent)
+                    turn = one_turn(agent, replayer, text, segments)
+                    turns.append(replace(turn, kind="restart") if first and not number else turn)
+                    segments = segments_of(agent)
+    return turns
+
+
+def script(talk: Talk) -> Iterator[Call]:
+    """The model's calls: in every third turn it notes the subject in a block, then it answers."""
+    noted = ""
+    for number, (_, answer) in enumerate(talk, 1):
+        if number % EDIT_EVERY == 0:
+            subject = f"We spoke of subject {number}."
+            given = {"label": "user", "old_content": noted, "new_content": subject}
+            yield (
+                Call("core_memory_replace", given)
+                if noted
+                else Call("core_memory_append", {"label": "user", "content": subject})
+            )
+            noted = subject
+        yield say(answer)
+
+
+def one_turn(agent: Agent, model: Replay, text: str, segments: dict[str, Tokens]) -> Turn:
+    """Say one thing, and count.
+
+    Args:
+        agent: the agent.
+        model: its model.
+        text: what is said.
+        segments: the head's changing segments, as they were read last; none before the first turn, in which all is
+            new.
+    """
+    context, kind = agent.kernel.queue.context, "plain"
+    resident, used, reads, splices = model.resident(), context.used, len(model.reads), len(model.spliced)
+    evaluated = freed = 0
+    heads = []
+    for event in agent.stream(text):
+        if isinstance(event, events.Step):
+            evaluated += event.evaluated + event.generated
+            if event.purpose == "call":
+                heads.append((context.fixed_cost, blocks_of(agent)))
+        elif isinstance(event, events.Evicted):
+            kind, freed = "eviction", freed + event.tokens
+        elif isinstance(event, events.CallStarted) and kind == "plain":
+            kind = "edit"
+    changed = sum(len(tokens) for label, tokens in segments_of(agent).items() if segments.get(label) != tokens)
+    new = context.used - used + freed + changed if segments else context.used
+    return Turn(
+        kind, evaluated, new, resident, tuple(model.spliced[splices:]), tuple(model.reads[reads:]), heads=tuple(heads)
+    )
+
+
+def segments_of(agent: Agent) -> dict[str, Tokens]:
+    """The head's segments that may change, as they are in the prompt."""
+    fixed = agent.kernel.queue.context.fixed
+    return {**dict(fixed.blocks), "summary": fixed.summary}
+
+
+def blocks_of(agent: Agent) -> str:
+    """The blocks as they are, written back or not."""
+    return "\n".join(f"<{block.label}>\n{block.text}\n</{block.label}>" for block in agent.kernel.working.blocks)
+
+
+def classic(model: LanguageModel, exact: Sequence[Turn]) -> list[Turn]:
+    """The same calls, answers and evictions under MemGPT's head."""
+    clock = datetime(2026, 1, 1, tzinfo=UTC)
+    turns: list[Turn] = []
+    resident: Tokens = ()
+    head: Tokens = ()
+    made_of = ""
+    for turn in exact:
+        clock += timedelta(minutes=7)
+        before = resident = () if turn.kind == "restart" else resident
+        asked = [read for read in turn.reads if not read.fork]
+        evaluated, reads = 0, []
+        for read, (fixed, blocks) in zip(asked, turn.heads, strict=True):
+            if blocks != made_of or turn.kind in ("eviction", "restart"):
+                head, made_of = classic_head(model, read.prompt[:fixed], blocks, clock, len(turns)), blocks
+            prompt = head + read.prompt[fixed:]
+            evaluated += len(prompt) - min(shared_prefix(resident, prompt), len(prompt) - 1) + read.generated
+            reads.append(replace(read, prompt=prompt))
+            resident = prompt
+        turns.append(Turn(turn.kind, evaluated, turn.new, before, (), tuple(reads)))
+    return turns
+
+
+def classic_head(model: LanguageModel, head: Tokens, blocks: str, clock: datetime, messages: int) -> Tokens:
+    """MemGPT's: what the agent is, then memory with its clock and counts, then the functions.
+
+    The tokens of memos' own head stand for its text without the blocks: two thirds of it follow the memory.
+    """
+    memory = model.tokenize(
+        f"\n### Memory [last modified: {clock:%Y-%m-%d %I:%M:%S %p %Z%z}]\n"
+        f"{messages} previous messages between you and the user are stored in recall memory (use functions to access "
+        "them)\n0 total memories you created are stored in archival memory (use functions to access them)\n\n"
+        f"Core memory shown below:\n{blocks}\n"
+    )
+    rest = head[: len(head) - len(model.tokenize(blocks))]
+    return rest[: len(rest) // 3] + memory + rest[len(rest) // 3 :]
+
+
+def stateless(turn: Turn) -> Turn:
+    """The same with nothing kept."""
+    asked = tuple(read for read in turn.reads if not read.fork)
+    return Turn(
+        turn.kind, sum(len(read.prompt) + read.generated for read in asked), turn.new, (), (), asked, keeps=False
+    )
+
+
+# ------------------------------------------------------------------------------------------ the clock
+
+
+def timed(model: LlamaModel, turns: Sequence[Turn]) -> dict[str, tuple[float, float]]:
+    """Hold one turn of each kind on the model: seconds to the first word of the answer, and to the last."""
+    times = {}
+    for kind in KINDS:
+        some = [turn for turn in turns if turn.kind == kind]
+        if some:
+            times[kind] = hold(model, some[len(some) * 2 // 3])
+    return times
+
+
+def hold(model: LlamaModel, turn: Turn) -> tuple[float, float]:
+    """Hold one turn: what is resident before it is read first, and not timed."""
+    resident = turn.resident
+    if turn.kind == "restart" and resident:  # from disk in an agent; here from memory
+        make_resident(model, resident)
+        snapshot = model.snapshot()
+    make_resident(model, resident)
+    started = time.perf_counter()
+    if turn.kind == "restart" and resident:
+        model.restore(snapshot)
+    first = 0.0
+    splices = list(turn.splices)
+    for read in turn.reads:
+        if not read.fork and splices:
+            model.splice(*splices.pop(0))
+        for item in model.generate(
+            read.prompt,
+            TextGrammar(max_chars=10_000),
+            limit=max(1, read.generated),
+            sampling=Sampling(),
+            cancelled=lambda: False,
+            fork=read.fork,
+        ):
+            if isinstance(item, Piece) and read is turn.reads[-1]:
+                first = first or time.perf_counter() - started
+        if not turn.keeps:
+            make_resident(model, ())
+    return round(first, 3), round(time.perf_counter() - started, 3)
+
+
+def make_resident(model: LlamaModel, tokens: Tokens) -> None:
+    """Have exactly these tokens in the cache."""
+    model.restore(Snapshot("", (), b""))  # of no model, so nothing is resident
+    if tokens:
+        for _ in model.prepare(tokens, lambda: False):
+            pass
+        model.adopt()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""docs/benchmarks.md from the committed results, so that no number in it is typed by hand.
+
+python -m bench.tables
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.machine import RESULTS
+
+TARGET = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Made by `python -m bench.tables` from [bench/results](../bench/results); each result names its machine, versions, seed
+and command. Token counts are exact. Seconds are of one run, side by side, on a shared machine: read them as ratios.
+"""
+PAGING = """## Paging: tokens evaluated next to tokens that are new
+
+`{command}` on {cores} cores of {processor}, {at}. One conversation of LoCoMo replayed: the model edits a block in every
+third turn, the process ends and starts again every 25 turns; probes and prefetch are off. What the arms are, and what
+counts as new, is in [bench/paging.py](../bench/paging.py). Seconds are of one turn of that kind.
+"""
+SHIFT = """## What an eviction by shift costs
+
+`{command}` on {cores} cores of {processor}, {at}. Half of the context leaves for a summary. Divergence (KL, nats) is of
+the next token's distribution from the exact one, over {positions} positions of the text that follows; ten codes stand
+in what stays, and are asked for.
+"""
+GPU = """## GPU
+
+Nothing here has been run on a GPU yet.
+"""
+
+
+def main() -> None:
+    """Write the file."""
+    parts = [HEAD]
+    paging, shift = _result("paging"), _result("shift")
+    if paging:
+        parts += [PAGING.format(**_about(paging)), *_paging(paging)]
+    if shift:
+        rows = shift["rows"]
+        parts += [SHIFT.format(**_about(shift), positions=rows[0]["positions"]), _shift(rows)]
+    TARGET.write_text("\n".join([*parts, GPU]), encoding="utf-8")
+    print(f"written to {TARGET}")
+
+
+def _result(name: str) -> dict[str, Any]:
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _about(result: dict[str, Any]) -> dict[str, Any]:
+    machine = result["machine"]
+    return {"command": result["command"], "at": result["at"], **machine}
+
+
+def _paging(result: dict[str, Any]) -> Iterable[str]:
+    rows = result["rows"]
+    for model, window in dict.fromkeys((row["model"], row["window"]) for row in rows):
+        some = [row for row in rows if (row["model"], row["window"]) == (model, window)]
+        yield f"### {model}, window {window:,}\n"
+        yield _table(
+            ("arm", "turn", "turns", "evaluated a turn", "new", "ratio", "to the first word, s", "turn, s"),
+            [
+                [
+                    row["arm"],
+                    row["kind"],
+                    row["turns"],
+                    *(
+                        "–" if row[key] is None else f"{row[key]:,}"
+                        for key in ("evaluated_tokens", "new_tokens", "ratio", "ttft_s", "turn_s")
+                    ),
+                ]
+                for row in some
+            ],
+        )
+
+
+def _shift(rows: Sequence[dict[str, Any]]) -> str:
+    return _table(
+        (
+            "model",
+            "before",
+            "after",
+            "KL mean",
+            "KL median",
+            "codes, exact",
+            "shift",
+            "evaluated, exact",
+            "shift",
+            "s, exact",
+            "shift",
+        ),
+        [
+            [
+                row["model"],
+                row["tokens_before"],
+                row["tokens_after"],
+                row["kl_mean"],
+                row["kl_median"],
+                *(f"{row[way]['right']} of {row['asked']}" for way in ("exact", "shift")),
+                *(row[way]["evaluated"] for way in ("exact", "shift")),
+                *(row[way]["seconds"] for way in ("exact", "shift")),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Idle time: what is done while the user reads, and that it is over when input arrives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memos import Agent, events
+from memos.agents import idle
+from memos.agents.idle import Idle
+from memos.testing import ScriptedModel
+
+LONG = "word " * 120
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.01)
+
+
+def opened(model: ScriptedModel, name: str = "ada", **options: Any) -> Agent:
+    return Agent.open(name, model=model, embedding="none", **{"prefetch": False, "note_facts": False, **options})
+
+
+def test_input_ends_what_uses_the_model_and_waits_for_it() -> None:
+    began, order = threading.Event(), []
+
+    def ahead(over: Callable[[], bool]) -> None:
+        began.set()
+        while not over():
+            pass
+        order.append("ahead is over")
+
+    waiting = Idle(lambda: order.append("beside"), ahead)
+    waiting.begin()
+    assert began.wait(5)
+    waiting.end()
+    order.append("input")
+    assert order == ["beside", "ahead is over", "input"]
+    waiting.begin()
+    waiting.close()
+    assert not waiting._timer.is_alive()
+
+
+def test_input_that_comes_first_leaves_nothing_to_do() -> None:
+    done: list[str] = []
+    beside = threading.Event()
+
+    def slow() -> None:
+        beside.set()
+        release.wait(5)
+
+    release = threading.Event()
+    waiting = Idle(slow, lambda _over: done.append("ahead"))
+    waiting.begin()
+    assert beside.wait(5)
+    waiting.end()  # does not wait for what may go on beside a turn
+    release.set()
+    waiting.close()
+    assert not done
+
+
+def test_an_agent_evicts_while_nobody_waits_and_tells_it_next_time() -> None:
+    model = ScriptedModel(window=1024)
+    with opened(model) as agent:
+        happened: list[events.Event] = []
+        for number in range(8):
+            happened += agent.ask(f"{number} {LONG}").events
+            before, idle_work = len(agent.evictions()), agent._idle._timer
+            idle_work.join(5)
+            if len(agent.evictions()) > before:
+                break
+        told = agent.ask("hello").events
+    assert not [event for event in happened if isinstance(event, events.Evicted)]
+    assert [event.reason for event in told if isinstance(event, events.Evicted)] == ["ahead"]
+    kinds = [type(event) for event in told]
+    assert kinds.index(events.Evicted) < kinds.index(events.MessageStored)
+
+
+def test_it_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(ScriptedModel(window=1024), ahead=False) as agent:
+        for number in range(8):
+            agent.ask(f"{number} {LONG}")
+            agent._idle._timer.join(5)
+        assert {eviction.reason for eviction in agent.evictions()} == {"flush"}
+
+
+def test_an_agent_that_gave_the_model_away_does_nothing_with_it() -> None:
+    model = ScriptedModel(window=1024)
+    with opened(model) as ada, opened(model, "eve") as eve:
+        ada.ask(LONG)
+        eve.ask(LONG)
+        resident = model.resident()
+        ada._idle.begin()
+        ada._idle._timer.join(5)
+        eve._idle._timer.join(5)
+        assert model.resident()[: len(resident)] == resident
