@@ -45,6 +45,8 @@ bench: demo
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.paging
 	$(BIN)/python -m bench.shift
+	$(BIN)/python -m bench.decoding
+	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.tables
 
 check: install

@@ -26,7 +26,7 @@ from memos.messages import Block, Eviction
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling, shared_prefix
 from memos.settings import Settings, home, load
-from memos.tools import SYSTEM_CALLS
+from memos.tools import HIDING, SYSTEM_CALLS
 
 if TYPE_CHECKING:
     from memos.ingest.pipeline import IngestEvent, IngestFinished
@@ -121,7 +121,8 @@ class Agent:
         policy = KernelSettings.for_window(self._model.window, **_given(KernelSettings, wanted))
         sampling = Sampling(**_given(Sampling, wanted))
         storage = Storage(stored.recall, stored.archival, stored.state)
-        *events, kernel = boot(self._model, storage, (*SYSTEM_CALLS, *tools), policy=policy, sampling=sampling)
+        functions = (*SYSTEM_CALLS, *(HIDING if wanted.hiding else ()), *tools)
+        *events, kernel = boot(self._model, storage, functions, policy=policy, sampling=sampling)
         assert isinstance(kernel, Kernel)
         notices = [Notice(text) for text in self._database.take_notices()]
         return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
@@ -293,9 +294,10 @@ class Agent:
 
     def _read_end(self) -> None:
         """Read the last few tokens of what was said, which are otherwise read with what comes next."""
+        if not self._residency.mine or self._turn.locked():
+            return
         context = self.kernel.queue.context
-        unread = context.used - shared_prefix(self._model.resident(), context.tokens)
-        if self._residency.mine and unread <= FEW:
+        if context.used - shared_prefix(self._model.resident(), context.tokens) <= FEW:
             for _ in self.kernel.queue.read_ahead(lambda: False):
                 pass
 

@@ -103,7 +103,7 @@ class Residency:
         if self.mine and not self._closed:
             with suppress(StorageError):
                 self._save()
-        self._closed = True
+        self._closed, self.mine = True, False
 
     def _released(self) -> None:
         """Another agent takes the model."""
@@ -119,8 +119,9 @@ class Residency:
             return
         mine = shared_prefix(self._model.resident(), self._prompt())
         if mine >= shared_prefix(self._saved, self._prompt()) + worth:
-            self._store.save(self._name, self._model.snapshot(0, mine))
-            self._saved = self._model.resident()[:mine]
+            snapshot = self._model.snapshot(0, mine)
+            self._store.save(self._name, snapshot)
+            self._saved = snapshot.tokens
         for prefix in self._common:
             self._save_shared(prefix)
 

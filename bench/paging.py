@@ -1,6 +1,6 @@
 """What keeping a prompt costs: tokens that are evaluated next to tokens that are new, for several ways to do it.
 
-    python -m bench.paging [--data FILE] [--models A,B] [--windows 4096,8192] [--turns 100] [--seed 0] [--no-timing]
+    python -m bench.paging [--data FILE] [--models A,B] [--windows 4096,8192] [--turns 100] [--seed 0] [--timed 4096]
 
 A conversation of LoCoMo is replayed (`bench.replay`), so that all arms hear and say the same. In every third turn the
 model edits a block first; every 25 turns the process ends and starts again. Arms:
@@ -43,6 +43,12 @@ from memos.testing import say
 MODELS = "qwen2.5-coder-0.5b,qwen2.5-coder-1.5b"
 KINDS = ("plain", "edit", "eviction", "restart")
 EDIT_EVERY, RESTART_EVERY = 3, 25
+TIMED = {
+    "memos exact": {"plain", "edit", "eviction", "restart"},
+    "memos shift": {"eviction"},
+    "classic": {"plain", "edit"},
+    "stateless": {"plain", "restart"},
+}
 
 Talk = Sequence[tuple[str, str]]
 Splice = tuple[int, int, Tokens]
@@ -81,10 +87,11 @@ def main() -> None:
     parser.add_argument("--windows", default="4096,8192")
     parser.add_argument("--turns", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="which conversation")
-    parser.add_argument("--timing", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--timed", default="4096", help="windows in which turns are held on the model; or none")
     options = parser.parse_args()
     if not options.data.exists():
         sys.exit(f"There is no {options.data}; name a LoCoMo file with --data.")
+    timed_windows = [int(window) for window in options.timed.split(",") if window.isdigit()]
     talk = conversation(options.data, options.turns, options.seed)
     rows: list[dict[str, Any]] = []
     for name in options.models.split(","):
@@ -92,24 +99,28 @@ def main() -> None:
             model = load_model(Settings(model=name, context=window))
             assert isinstance(model, LlamaModel)
             try:
-                for arm, turns in replayed(model, talk).items():
-                    times = timed(model, turns) if options.timing else {}
-                    rows += [{"arm": arm, "model": name, "window": window, **row} for row in summed(turns, times)]
+                arms = replayed(model, talk)
+                times = timed(model, arms) if window in timed_windows else {}
+                for arm, turns in arms.items():
+                    rows += [{"arm": arm, "model": name, "window": window, **row} for row in summed(arm, turns, times)]
                     for row in rows[-len(KINDS) - 1 :]:
                         print(*row.values(), sep="\t", flush=True)
             finally:
                 model.close()
     given = f"--models {options.models} --windows {options.windows} --turns {options.turns} --seed {options.seed}"
+    given += f" --timed {options.timed}"
     result = {**describe(f"python -m bench.paging {given}"), "seed": options.seed, "data": options.data.name}
     print(f"written to {write('paging', {**result, 'rows': rows})}")
 
 
-def summed(turns: Sequence[Turn], times: dict[str, tuple[float, float]]) -> Iterator[dict[str, Any]]:
+def summed(
+    arm: str, turns: Sequence[Turn], times: dict[tuple[str, str], tuple[float, float]]
+) -> Iterator[dict[str, Any]]:
     """Means by kind of turn, and of all."""
     for kind in (*KINDS, "all"):
         some = [turn for turn in turns if kind in (turn.kind, "all")]
         evaluated, new = sum(turn.evaluated for turn in some), sum(turn.new for turn in some)
-        first, whole = times.get(kind, (None, None))
+        first, whole = times.get((arm, kind), (None, None))
         yield {
             "kind": kind,
             "turns": len(some),
@@ -238,9 +249,10 @@ def classic(model: LanguageModel, exact: Sequence[Turn]) -> list[Turn]:
             if blocks != made_of or turn.kind in ("eviction", "restart"):
                 head, made_of = classic_head(model, read.prompt[:fixed], blocks, clock, len(turns)), blocks
             prompt = head + read.prompt[fixed:]
-            evaluated += len(prompt) - min(shared_prefix(resident, prompt), len(prompt) - 1) + read.generated
+            evaluated += len(prompt) - min(shared_prefix(resident, prompt), len(prompt) - 1)
+            evaluated += len(read.generated)
             reads.append(replace(read, prompt=prompt))
-            resident = prompt
+            resident = prompt + read.generated
         turns.append(Turn(turn.kind, evaluated, turn.new, before, (), tuple(reads)))
     return turns
 
@@ -264,60 +276,61 @@ def stateless(turn: Turn) -> Turn:
     """The same with nothing kept."""
     asked = tuple(read for read in turn.reads if not read.fork)
     return Turn(
-        turn.kind, sum(len(read.prompt) + read.generated for read in asked), turn.new, (), (), asked, keeps=False
+        turn.kind, sum(len(read.prompt) + len(read.generated) for read in asked), turn.new, (), (), asked, keeps=False
     )
 
 
 # ------------------------------------------------------------------------------------------ the clock
 
 
-def timed(model: LlamaModel, turns: Sequence[Turn]) -> dict[str, tuple[float, float]]:
-    """Hold one turn of each kind on the model: seconds to the first word of the answer, and to the last."""
+def timed(model: LlamaModel, arms: dict[str, list[Turn]]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Hold turns on the model: seconds to the first word of the answer, and to the last.
+
+    The first eviction and the first restart, and the last turn of the other kinds before that eviction, so that what is
+    resident grows from one to the next. Reading takes minutes here, so not all arms are held: what is left out costs
+    the same as another.
+    """
+    kinds = [turn.kind for turn in arms["memos exact"]]
+    first = kinds.index("eviction") if "eviction" in kinds else len(kinds) - 1
     times = {}
-    for kind in KINDS:
-        some = [turn for turn in turns if turn.kind == kind]
-        if some:
-            times[kind] = hold(model, some[len(some) * 2 // 3])
+    for arm, wanted in TIMED.items():
+        turns = arms[arm]
+        held = {turn.kind: turn for turn in (*turns[: first + 1], *[one for one in turns if one.kind == "restart"][:1])}
+        for kind in sorted(wanted & held.keys(), key=lambda kind: (kind == "restart", len(held[kind].resident))):
+            times[arm, kind] = hold(model, held[kind])
     return times
 
 
 def hold(model: LlamaModel, turn: Turn) -> tuple[float, float]:
-    """Hold one turn: what is resident before it is read first, and not timed."""
-    resident = turn.resident
-    if turn.kind == "restart" and resident:  # from disk in an agent; here from memory
-        make_resident(model, resident)
-        snapshot = model.snapshot()
-    make_resident(model, resident)
-    started = time.perf_counter()
-    if turn.kind == "restart" and resident:
-        model.restore(snapshot)
-    first = 0.0
-    splices = list(turn.splices)
+    """Hold one turn. What is resident before it is read first, and not timed; afterwards it is resident again."""
+    for _ in model.prepare(turn.resident or turn.reads[0].prompt[:1], lambda: False):
+        pass
+    model.adopt()
+    before = model.snapshot()
+    if turn.kind == "restart" or not turn.keeps:
+        forget(model)
+    started, first, splices = time.perf_counter(), 0.0, list(turn.splices)
+    if turn.kind == "restart" and turn.keeps and turn.resident:
+        model.restore(before)  # from disk in an agent; here from memory
     for read in turn.reads:
         if not read.fork and splices:
             model.splice(*splices.pop(0))
+        grammar, limit = TextGrammar(max_chars=10_000), max(1, len(read.generated))
         for item in model.generate(
-            read.prompt,
-            TextGrammar(max_chars=10_000),
-            limit=max(1, read.generated),
-            sampling=Sampling(),
-            cancelled=lambda: False,
-            fork=read.fork,
+            read.prompt, grammar, limit=limit, sampling=Sampling(), cancelled=lambda: False, fork=read.fork
         ):
             if isinstance(item, Piece) and read is turn.reads[-1]:
                 first = first or time.perf_counter() - started
         if not turn.keeps:
-            make_resident(model, ())
-    return round(first, 3), round(time.perf_counter() - started, 3)
+            forget(model)
+    whole = time.perf_counter() - started
+    model.restore(before)
+    return round(first, 3), round(whole, 3)
 
 
-def make_resident(model: LlamaModel, tokens: Tokens) -> None:
-    """Have exactly these tokens in the cache."""
-    model.restore(Snapshot("", (), b""))  # of no model, so nothing is resident
-    if tokens:
-        for _ in model.prepare(tokens, lambda: False):
-            pass
-        model.adopt()
+def forget(model: LlamaModel) -> None:
+    """Have nothing in the cache."""
+    model.restore(Snapshot("", (), b""))  # of no model
 
 
 if __name__ == "__main__":

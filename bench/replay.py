@@ -26,10 +26,10 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the model was asked to continue, and how many tokens it said. `fork`: beside the resident context."""
+    """What the model was asked to continue, and what it said. `fork`: beside the resident context."""
 
     prompt: Tokens
-    generated: int
+    generated: Tokens
     fork: bool
 
 
@@ -55,7 +55,7 @@ class Replay(ScriptedModel):
         """The script's next item; what it continues is noted."""
         for item in super().generate(prompt, *given, fork=fork, **named):
             if isinstance(item, Generated):
-                self.reads.append(Read(tuple(prompt), len(item.tokens), fork))
+                self.reads.append(Read(tuple(prompt), item.tokens, fork))
             yield item
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import describe, write
-from bench.paging import MODELS, make_resident
+from bench.paging import MODELS, forget
 from bench.replay import LOCOMO, Tokens, conversation
 from memos.agents.composition import load_model
 from memos.inference.engine import LlamaModel
@@ -103,7 +103,8 @@ def by(
     model: LlamaModel, before: Tokens, after: Tokens, following: str, codes: dict[str, str], *, shift: bool
 ) -> dict[str, Any]:
     """Evict by one way, and look at what the model says then."""
-    make_resident(model, before)
+    forget(model)
+    read(model, before)
     started = time.perf_counter()
     if shift:
         start = shared_prefix(before, after)

@@ -30,6 +30,16 @@ SHIFT = """## What an eviction by shift costs
 the next token's distribution from the exact one, over {positions} positions of the text that follows; ten codes stand
 in what stays, and are asked for.
 """
+DECODING = """## Decoding a function call
+
+`{command}` on {cores} cores of {processor}, {at}. Tokens that the grammar forces are decoded in one batch with the
+next; the mask says which tokens of the vocabulary the grammar admits.
+"""
+CONTROLLER = """## The kernel's own time in a turn
+
+`{command}` on {cores} cores of {processor}, {at}. All that is neither the model nor the embedder, with {messages:,}
+messages in recall storage.
+"""
 GPU = """## GPU
 
 Nothing here has been run on a GPU yet.
@@ -39,12 +49,15 @@ Nothing here has been run on a GPU yet.
 def main() -> None:
     """Write the file."""
     parts = [HEAD]
-    paging, shift = _result("paging"), _result("shift")
-    if paging:
+    if paging := _result("paging"):
         parts += [PAGING.format(**_about(paging)), *_paging(paging)]
-    if shift:
+    if shift := _result("shift"):
         rows = shift["rows"]
         parts += [SHIFT.format(**_about(shift), positions=rows[0]["positions"]), _shift(rows)]
+    if decoding := _result("decoding"):
+        parts += [DECODING.format(**_about(decoding)), _decoding(decoding)]
+    if controller := _result("controller"):
+        parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
     TARGET.write_text("\n".join([*parts, GPU]), encoding="utf-8")
     print(f"written to {TARGET}")
 
@@ -110,6 +123,24 @@ def _shift(rows: Sequence[dict[str, Any]]) -> str:
             ]
             for row in rows
         ],
+    )
+
+
+def _decoding(result: dict[str, Any]) -> str:
+    head = ("model", "calls", "tokens", "chosen", "decodes", "mask, ms", "choice, ms", "choice's share of the time")
+    cells = ("model", "calls", "tokens", "sampled", "decodes", "mask_ms", "choice_ms", "share_of_time")
+    return _table(head, [[result[cell] for cell in cells]])
+
+
+def _controller(result: dict[str, Any]) -> str:
+    names = {
+        "append_ms": "storing a message",
+        "without_prefetch_ms": "a turn without prefetch",
+        "searching_ms": "a turn that searches memory by words",
+    }
+    return _table(
+        ("what", "median, ms", "95th percentile, ms"),
+        [[name, result[key]["median"], result[key]["p95"]] for key, name in names.items()],
     )
 
 

@@ -28,6 +28,7 @@ def admit(
     working: WorkingContext,
     made: Sequence[Call],
     *,
+    hidden: Sequence[int] = (),
     only: Sequence[str] = (),
     without: Collection[str] = (),
 ) -> CallGrammar:
@@ -37,6 +38,7 @@ def admit(
         tools: the agent's functions.
         working: its blocks.
         made: calls that were made in this turn.
+        hidden: ids of messages that can be brought back.
         only: admit these functions alone, as far as the state admits them; empty: all.
         without: do not admit these.
 
@@ -49,7 +51,7 @@ def admit(
             continue
         if tool.budget is not None and sum(call.name == tool.name for call in made) >= tool.budget:
             continue
-        schema = _narrow(tool, working)
+        schema = _narrow(tool, working, hidden)
         if schema is not None:
             functions.append(FunctionSpec(tool.name, schema, prose=tool.name == SPEECH))
     if not functions:
@@ -57,8 +59,14 @@ def admit(
     return CallGrammar(tuple(functions), tuple(made))
 
 
-def _narrow(tool: Tool, working: WorkingContext) -> Mapping[str, Any] | None:
-    """The tool's schema, narrowed to what the blocks admit; None where nothing is left to call."""
+def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mapping[str, Any] | None:
+    """The tool's schema, narrowed to what blocks and queue admit; None where nothing is left to call."""
+    if tool.name == "restore_messages":
+        if not hidden:
+            return None
+        schema = copy.deepcopy(tool.schema)
+        schema["properties"]["message"] = {"type": "string", "enum": [f"recall:{one}" for one in hidden]}
+        return schema
     if tool.name == "core_memory_append":
         space = {b.label: working.left(b.label) for b in working.blocks}
         labels = [label for label, left in space.items() if left >= LEAST_SPACE]

@@ -165,7 +165,8 @@ class Controller:
             yield from self._queue.make_room(self._policy.step_room, keep_turn=turn.number)
             last = self._queue.context.free < self._policy.step_room
         only = (SPEECH,) if last else ()
-        grammar = admit(self._tools, self._working, turn.made, only=only, without=turn.withheld)
+        hidden = [entry.message_id for entry in self._queue.context.entries if entry.parked]
+        grammar = admit(self._tools, self._working, turn.made, hidden=hidden, only=only, without=turn.withheld)
         turn.steps += 1
         yield from self._generate(turn, grammar)
 

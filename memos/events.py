@@ -179,11 +179,28 @@ class Evicted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden(Event):
+    """A message of the queue is out of view until it is restored; its `tokens` are free."""
+
+    message_id: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored(Event):
+    """A hidden message is in view again. `spared`: its keys and values came back, and nothing is read."""
+
+    message_id: int
+    tokens: int
+    spared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PrefixMoved(Event):
     """The prompt no longer begins with what it was: the declared exceptions of the prefix invariant.
 
     Args:
-        reason: `eviction`, `write-back`, `edit` or `start`.
+        reason: `eviction`, `hide`, `restore` or `start`.
         kept: tokens of the old prompt that the new one still begins with.
     """
 

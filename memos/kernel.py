@@ -15,6 +15,7 @@ from memos.errors import InputError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
+from memos.hiding import Hiding
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
 from memos.messages import Block
@@ -101,9 +102,10 @@ def boot(
     working = WorkingContext(storage.state, count, pending.append)
     text = prompts.instructions(tools, facts_are_noted=policy.note_facts)
     summarizer = Summarizer(model, storage.recall, storage.state, policy, sampling)
-    queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, text)
+    hiding = Hiding(model, storage.state)
+    queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, hiding, text)
     pager = Pager(storage.recall, storage.archival, count)
-    memory = KernelMemory(working, pager, storage.archival, queue, policy.result - 8)
+    memory = KernelMemory(working, pager, storage.archival, queue, pending.append, policy.result - 8)
     prober = Prober(model)
     remembering = Remembering(prober, pager, queue, working, storage.archival, policy, count)
     controller = Controller(

@@ -8,7 +8,7 @@ something is in the queue, what is stored where, or when to evict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from memos.errors import WindowError
@@ -32,12 +32,29 @@ def side_of(kind: Kind) -> Side:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message in the queue: its id, kind and turn in recall storage, and its tokens without scaffold."""
+    """A message in the queue.
+
+    Args:
+        message_id: in recall storage.
+        kind: what it is.
+        turn: that it belongs to.
+        tokens: as the model sees it, without scaffold; none while it is hidden.
+        parked: its tokens while it is hidden.
+    """
 
     message_id: int
     kind: Kind
     turn: int
     tokens: Tokens
+    parked: Tokens = ()
+
+    def hidden(self) -> Entry:
+        """The same without its tokens in view."""
+        return replace(self, tokens=(), parked=self.tokens or self.parked)
+
+    def shown(self) -> Entry:
+        """The same with its tokens in view."""
+        return replace(self, tokens=self.tokens or self.parked, parked=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +208,11 @@ class MainContext:
             tokens += self._lead(previous, side_of(entry.kind)) + entry.tokens
             previous = entry
         return tuple(tokens)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where an entry's tokens begin in the prompt, and where they end."""
+        end = self.size_of(self._fixed, self._entries[: index + 1])
+        return end - len(self._entries[index].tokens), end
 
     def size_of(self, fixed: Fixed, entries: Sequence[Entry]) -> int:
         """Tokens that the prompt would have after `rewrite`."""

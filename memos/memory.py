@@ -5,6 +5,10 @@ Joins blocks, pages and archival notes behind one small object. It knows no SQL 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from memos.errors import ToolError
+from memos.events import Event, Hidden
 from memos.pager import Pager
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
@@ -19,6 +23,7 @@ class KernelMemory:
         pager: search results as pages.
         archival: where notes go.
         queue: for what is in view already.
+        observe: called with what happens to the queue.
         room: the longest page, in tokens.
     """
 
@@ -28,10 +33,11 @@ class KernelMemory:
         pager: Pager,
         archival: ArchivalStorage,
         queue: QueueManager,
+        observe: Callable[[Event], None],
         room: int,
     ) -> None:
         self._working, self._pager, self._archival = working, pager, archival
-        self._queue, self._room = queue, room
+        self._queue, self._observe, self._room = queue, observe, room
 
     def append_block(self, label: str, content: str) -> str:
         """Add a line to a block."""
@@ -59,3 +65,23 @@ class KernelMemory:
     def search_archival(self, query: str, page: int) -> str:
         """A page of notes and documents."""
         return self._pager.archival_page(query, page, room=self._room)
+
+    def hide(self, words: str) -> str:
+        """Hide the longest message in view, of an earlier turn, that has these words."""
+        found = self._queue.find(words)
+        if found is None:
+            raise ToolError(f"No earlier message in view has the words {words!r}.")
+        freed = 0
+        for event in self._queue.hiding.hide(self._queue.context, found):
+            freed += event.tokens if isinstance(event, Hidden) else 0
+            self._observe(event)
+        return f"recall:{found} is hidden; {freed} tokens are free again. restore_messages brings it back."
+
+    def restore(self, message: str) -> str:
+        """Bring a hidden message back."""
+        number = message.removeprefix("recall:")
+        if not number.isdigit():
+            raise ToolError(f"{message!r} is no message; write recall:NUMBER.")
+        for event in self._queue.hiding.restore(self._queue.context, int(number)):
+            self._observe(event)
+        return f"{message} is in view again."

@@ -172,6 +172,21 @@ class Snapshot:
     state: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Tokens that were taken out of the resident context, with their keys and values.
+
+    Args:
+        number: of the gap that it left.
+        tokens: what was taken out.
+        state: bytes that only the model understands.
+    """
+
+    number: int
+    tokens: tuple[int, ...]
+    state: bytes
+
+
 def shared_prefix(one: Sequence[int], two: Sequence[int]) -> int:
     """How many tokens two prompts have in common from the start: what need not be read twice."""
     length = min(len(one), len(two))
@@ -278,6 +293,20 @@ class LanguageModel(Protocol):
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
         """
+
+    def park(self, start: int, stop: int) -> Parked | None:
+        """Take the resident tokens from `start` to `stop` out, as if they were not there; the rest stays as it is.
+
+        What follows keeps its keys and values, so it is not read again, though it has seen what is gone (DESIGN §7.5;
+        compare Sculptor, Li et al. 2025, arXiv 2508.04664).
+
+        Returns:
+            What `unpark` needs; None, and nothing is changed, if the model cannot.
+        """
+
+    def unpark(self, parked: Parked) -> bool:
+        """Put tokens back where they were, exactly: nothing is computed. False, and nothing is changed, if what stands
+        before them was rewritten since."""
 
     @property
     def snapshot_key(self) -> str:
@@ -419,6 +448,12 @@ class AgentState(Protocol):
 
     def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
         """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""
+
+    def hidden(self) -> list[int]:
+        """Ids of the messages of the queue that are hidden."""
+
+    def record_hidden(self, message_ids: Sequence[int]) -> None:
+        """These are hidden now, and no others."""
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far, oldest first."""

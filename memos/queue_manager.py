@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from memos import prompts
 from memos.errors import InputError, WindowError
 from memos.events import Event, Evicted, PrefixMoved, PressureWarning, Progress, Repaired, Step
+from memos.hiding import Hiding
 from memos.main_context import Entry, Fixed, MainContext, Tokens
 from memos.messages import Block, Call, Eviction, Kind, Message, State
 from memos.policy import KernelSettings
@@ -35,6 +36,7 @@ class QueueManager:
         working: the blocks, for the prompt's head.
         policy: sizes and marks.
         summarizer: writes what stands for those that leave.
+        hiding: what of the queue is hidden.
         instructions: the fixed text of the prompt's head.
 
     Raises:
@@ -50,12 +52,13 @@ class QueueManager:
         working: WorkingContext,
         policy: KernelSettings,
         summarizer: Summarizer,
+        hiding: Hiding,
         instructions: str,
     ) -> None:
         if policy.eviction == "shift" and model.shift_refusal:
             raise InputError(f'{model.name} cannot evict by shift: {model.shift_refusal}. Use eviction = "exact".')
         self._model, self._recall, self._state, self._working = model, recall, state, working
-        self._policy, self._summarizer = policy, summarizer
+        self._policy, self._summarizer, self.hiding = policy, summarizer, hiding
         self._instructions = model.tokenize(instructions)
         self._warned = False
         self.context = MainContext(model, self._as_it_was(), policy.reserve)
@@ -151,6 +154,16 @@ class QueueManager:
         entries = self.context.entries
         return entries[0].message_id if entries else 2**62
 
+    def find(self, words: str) -> int | None:
+        """Id of the longest message in view, of a turn that is over, that has all of some words."""
+        wanted, last = words.casefold().split(), self._recall.last_turn()
+        shown = [entry for entry in self.context.entries if entry.tokens and entry.turn != last]
+        for entry in sorted(shown, key=lambda entry: -len(entry.tokens)):
+            message = self._recall.get(entry.message_id)
+            if wanted and message and all(word in message.content.casefold() for word in wanted):
+                return entry.message_id
+        return None
+
     # --------------------------------------------------------------------------------------- pressure
 
     def warn(self, turn: int) -> Iterator[Event]:
@@ -168,10 +181,22 @@ class QueueManager:
             self.append(Kind.ALERT, text, turn=turn)
         yield PressureWarning(round(pressure, 4), context.used, context.usable)
 
-    def make_room(self, needed: int, *, keep_turn: int | None = None) -> Iterator[Event]:
-        """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay."""
+    def make_room(
+        self,
+        needed: int,
+        *,
+        keep_turn: int | None = None,
+        reason: str = "flush",
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay.
+
+        Long results of turns that are over are hidden first: that reads nothing again.
+        """
+        if self.context.free < needed and self._policy.hide_results:
+            yield from self.hiding.hide_long_results(self.context, keep_turn)
         if self.context.free < needed:
-            yield from self.evict("flush", needed=needed, keep_turn=keep_turn)
+            yield from self.evict(reason, needed=needed, keep_turn=keep_turn, cancelled=cancelled)
 
     def evict(
         self,
@@ -204,8 +229,7 @@ class QueueManager:
         """
         said = [len(entry.tokens) for entry in self.context.entries if entry.kind is Kind.USER]
         foreseen = self._policy.step_room + max(said, default=0)
-        if self.context.free < foreseen:
-            yield from self.evict("ahead", needed=foreseen, cancelled=cancelled)
+        yield from self.make_room(foreseen, reason="ahead", cancelled=cancelled)
 
     def read_ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
         """Between turns: read what of the prompt is not resident, in pieces of which each stays."""
@@ -215,7 +239,10 @@ class QueueManager:
             for _ in self._model.prepare(prompt[: here + PIECE], cancelled):
                 pass
             self._model.adopt()
-            here = shared_prefix(self._model.resident(), prompt)
+            came_to = shared_prefix(self._model.resident(), prompt)
+            if came_to <= here:
+                break  # there is no room to read it beside what is resident
+            here = came_to
         if here > before:
             yield Step("ahead", here - before, before, 0, 0, time.perf_counter() - started)
 
@@ -300,7 +327,7 @@ class QueueManager:
             if repaired is not None:
                 messages.append(repaired)
         yield from self._complete(messages)
-        entries = [self.entry(message) for message in messages]
+        entries = self.hiding.as_it_was([self.entry(message) for message in messages])
         yield from self._restore(entries, messages)
 
     def _repair(self, message: Message) -> tuple[Message | None, Event | None]:

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     eviction: Literal["exact", "shift"] = Field("exact", description="what stays is read again, or its keys are moved")
+    hide_results: bool = Field(True, description="hide long results of earlier turns before anything is evicted")
+    hiding: bool = Field(False, description="offer hide_messages and restore_messages to the model")
     ahead: bool = Field(True, description="evict between turns, while nobody waits")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")

@@ -18,6 +18,7 @@ from memos.protocols import (
     Echo,
     Generated,
     Grammar,
+    Parked,
     Piece,
     Reading,
     Sampling,
@@ -76,6 +77,7 @@ class ScriptedModel:
         self._resident: list[int] = []
         self._probe: list[int] = []
         self._ahead: list[int] = []
+        self._gaps: list[tuple[int, ...]] = []
         self._release: Callable[[], None] | None = None
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
@@ -155,21 +157,37 @@ class ScriptedModel:
         before = list(self._resident)
         reused = self._read(prompt)
         yield Reading(len(prompt) - reused, len(prompt) - reused)
-        words = _WORD.findall(self._next_text(grammar))
         done: list[str] = []
+        tokens: tuple[int, ...] = ()
         finish = "stop"
-        for word in words:
-            if cancelled() or len(done) >= limit:
+        for word in _WORD.findall(self._next_text(grammar)):
+            more = self.tokenize(word)
+            if cancelled() or len(tokens) + len(more) > limit:
                 finish = "cancelled" if cancelled() else "length"
                 break
             done.append(word)
+            tokens += more
             yield Piece(word)
-        tokens = tuple(self._intern(word) for word in done)
         self._resident = before if fork else [*self._resident, *tokens]
         self.prompts.append((tuple(prompt), tokens))
         self.echoes.append(tuple(echoes))
         evaluated = len(prompt) - reused
         yield Generated(tokens, "".join(done), finish, evaluated, reused, len(tokens), 0.0)
+
+    def park(self, start: int, stop: int) -> Parked | None:
+        """Take some of what is resident out."""
+        self._gaps.append(tuple(self._resident[:start]))
+        parked = Parked(len(self._gaps) - 1, tuple(self._resident[start:stop]), b"scripted")
+        del self._resident[start:stop]
+        return parked
+
+    def unpark(self, parked: Parked) -> bool:
+        """Put it back, if what stood before it does."""
+        before = self._gaps[parked.number]
+        if tuple(self._resident[: len(before)]) != before:
+            return False
+        self._resident[len(before) : len(before)] = parked.tokens
+        return True
 
     def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
         """Read beside what is resident."""

@@ -7,6 +7,7 @@ agent as `Memory` and know nothing of queues, tokens or storage.
 from memos.tools.archival import archival_memory_insert, archival_memory_search
 from memos.tools.blocks import core_memory_append, core_memory_replace
 from memos.tools.conversation import conversation_search, conversation_search_date, send_message
+from memos.tools.hiding import hide_messages, restore_messages
 
 SYSTEM_CALLS = (
     send_message,
@@ -17,8 +18,10 @@ SYSTEM_CALLS = (
     archival_memory_insert,
     archival_memory_search,
 )
+HIDING = (hide_messages, restore_messages)
 
 __all__ = [
+    "HIDING",
     "SYSTEM_CALLS",
     "archival_memory_insert",
     "archival_memory_search",
@@ -26,5 +29,7 @@ __all__ = [
     "conversation_search_date",
     "core_memory_append",
     "core_memory_replace",
+    "hide_messages",
+    "restore_messages",
     "send_message",
 ]

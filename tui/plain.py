@@ -252,6 +252,10 @@ def describe(event: events.Event) -> str:
             return f"paged in {', '.join(sources)}"
         case events.Evicted(messages=count, first_id=first, last_id=last):
             return f"{count} messages left the window (recall:{first}-{last}); a summary took their place"
+        case events.Hidden(message_id=number, tokens=tokens):
+            return f"recall:{number} is hidden ({tokens} tokens)"
+        case events.Restored(message_id=number):
+            return f"recall:{number} is in view again"
         case events.PressureWarning(pressure=pressure):
             return f"the window is {pressure:.0%} full"
         case events.CallInvalid(reason=reason):

@@ -9,14 +9,51 @@ It does not know grammars, sampling, or what a message is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from memos.errors import ModelError
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, SIDES, SPARE, Llama
-from memos.protocols import Reading, shared_prefix
+from memos.protocols import Parked, Reading, shared_prefix
 
 LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told
 
 Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Positions whose tokens were taken out: `length` of them from `position` on, before the token at `index`."""
+
+    number: int  # which one it is: none is ever like another
+    index: int
+    position: int
+    length: int
+
+
+@dataclass(slots=True)
+class Resident:
+    """The tokens whose keys and values one sequence has, and the gaps between their positions."""
+
+    tokens: list[int] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)  # by position
+
+    def position(self, index: int) -> int:
+        """Where the token at an index stands."""
+        return index + sum(gap.length for gap in self.gaps if gap.index <= index)
+
+    def after(self, count: int) -> int:
+        """The position behind the first `count` tokens."""
+        return self.position(count - 1) + 1 if count else 0
+
+    @property
+    def end(self) -> int:
+        """The position behind all of them."""
+        return self.after(len(self.tokens))
+
+    def first(self, count: int) -> Resident:
+        """The first `count` tokens."""
+        return Resident(self.tokens[:count], [gap for gap in self.gaps if gap.index < count])
 
 
 class Cache:
@@ -25,9 +62,9 @@ class Cache:
     def __init__(self, llama: Llama) -> None:
         self._llama = llama
         self._window = llama.options.window
-        # The tokens whose keys and values are in the cache, by sequence.
-        self._sequences: dict[int, list[int]] = {sequence: [] for sequence in (MAIN, *SIDES, FORK)}
+        self._sequences = {sequence: Resident() for sequence in (MAIN, *SIDES, FORK)}
         self._sides = list(SIDES)  # least recently used first
+        self._numbers = count(1)
 
     @property
     def kept(self) -> int:
@@ -36,12 +73,12 @@ class Cache:
 
     def resident(self, sequence: int = MAIN) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return tuple(self._sequences[sequence])
+        return tuple(self._sequences[sequence].tokens)
 
     def clear(self, sequence: int) -> None:
         """Forget a sequence."""
         self._llama.truncate(0, sequence)
-        self._sequences[sequence].clear()
+        self._sequences[sequence] = Resident()
 
     # ---------------------------------------------------------------------------------------- reading
 
@@ -50,7 +87,7 @@ class Cache:
 
         Where it is cancelled, what was read so far stays.
         """
-        if sequence == MAIN and self._sequences[FORK]:
+        if sequence == MAIN and self._sequences[FORK].tokens:
             self.clear(FORK)  # prepared, and not adopted
         keep = self._keep(prompt, sequence)
         total = len(prompt) - keep
@@ -60,7 +97,7 @@ class Cache:
                 yield Reading(start - keep, total)
             if cancelled() or not self.decode(prompt[start : start + step], sequence, cancelled):
                 break
-        yield len(self._sequences[sequence]) - keep
+        yield len(self._sequences[sequence].tokens) - keep
 
     def _keep(self, prompt: Sequence[int], sequence: int) -> int:
         """Roll a sequence back to what it shares with `prompt`; returns how many tokens that is."""
@@ -68,24 +105,30 @@ class Cache:
             raise ModelError("A prompt has at least one token.")
         resident = self._sequences[sequence]
         # The last token is evaluated again in any case, for its logits.
-        keep = min(shared_prefix(resident, prompt), len(prompt) - 1)
-        if keep < len(resident):
-            if not self._llama.truncate(keep, sequence):
-                keep = 0
-            del resident[keep:]
+        keep = min(shared_prefix(resident.tokens, prompt), len(prompt) - 1)
+        if keep < len(resident.tokens):
+            keep = self._truncate(keep, sequence)
         return keep
+
+    def _truncate(self, length: int, sequence: int) -> int:
+        """Keep the first tokens of a sequence; returns how many it has then: none where the architecture cannot."""
+        resident = self._sequences[sequence]
+        if not self._llama.truncate(resident.after(length), sequence):
+            length = 0
+        self._sequences[sequence] = resident.first(length)
+        return length
 
     def decode(self, tokens: Sequence[int], sequence: int = MAIN, cancelled: Cancelled | None = None) -> bool:
         """Evaluate tokens at a sequence's end; False, and nothing is changed, if it was cancelled meanwhile."""
         resident = self._sequences[sequence]
         done = False
         try:
-            done = self._llama.decode(tokens, len(resident), sequence, cancelled)
+            done = self._llama.decode(tokens, resident.end, sequence, cancelled)
         finally:  # after an interrupt, too, the cache may hold what `resident` does not name
-            if not done and not self._llama.truncate(len(resident), sequence):
-                resident.clear()
+            if not done:
+                self._truncate(len(resident.tokens), sequence)
         if done:
-            resident.extend(tokens)
+            resident.tokens.extend(tokens)
         return done
 
     def side(self, prompt: Sequence[int]) -> int:
@@ -93,7 +136,7 @@ class Cache:
 
         Any two prompts share the template's first tokens, so only a large part of one is worth keeping the rest out.
         """
-        shared = {side: shared_prefix(self._sequences[side], prompt) for side in self._sides}
+        shared = {side: shared_prefix(self._sequences[side].tokens, prompt) for side in self._sides}
         best = max(self._sides, key=shared.__getitem__)
         if shared[best] < len(prompt) // 2:
             best = self._sides[0]
@@ -108,17 +151,21 @@ class Cache:
 
         No key is copied: a cell of the cache can belong to several sequences.
         """
-        resident = self._sequences[MAIN]
-        shared = shared_prefix(resident, prompt)
-        if shared_prefix(self._sequences[FORK], prompt) < shared:
-            self.clear(FORK)
-            if self._llama.share(MAIN, FORK, 0, shared):
-                self._sequences[FORK] = resident[:shared]
+        shared = shared_prefix(self._sequences[MAIN].tokens, prompt)
+        if shared_prefix(self._sequences[FORK].tokens, prompt) < shared:
+            self._share(MAIN, FORK, shared)
         return FORK
+
+    def _share(self, source: int, target: int, count: int) -> None:
+        """Let a sequence have the first `count` tokens of another, and nothing else."""
+        taken = self._sequences[source].first(count)
+        self.clear(target)
+        if self._llama.share(source, target, 0, taken.end):
+            self._sequences[target] = taken
 
     def prepare(self, prompt: Sequence[int], cancelled: Cancelled) -> Iterator[Reading | int]:
         """Read a prompt on the fork, as far as there is room beside what is resident; see `LanguageModel.prepare`."""
-        resident = self._sequences[MAIN]
+        resident = self._sequences[MAIN].tokens
         room = self._window + self._llama.options.fork_room - len(resident)
         part = prompt[: shared_prefix(resident, prompt) + room]
         complete = False
@@ -131,46 +178,95 @@ class Cache:
 
     def adopt(self) -> None:
         """Let the fork take the place of what is resident, if there is one; it is empty afterwards."""
-        ahead = self._sequences[FORK]
-        if not ahead:
-            return
-        self.clear(MAIN)
-        if self._llama.share(FORK, MAIN, 0, len(ahead)):
-            self._sequences[MAIN] = list(ahead)
-        self.clear(FORK)
+        if ahead := len(self._sequences[FORK].tokens):
+            self._share(FORK, MAIN, ahead)
+            self.clear(FORK)
 
     # ---------------------------------------------------------------------------------------- moving
 
     def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
         """Put tokens in the place of some of the resident ones; see `LanguageModel.splice`."""
-        llama, resident = self._llama, self._sequences[MAIN]
-        tail = resident[stop:]
         self.clear(FORK)  # a shared cell would move for both
-        llama.share(MAIN, SPARE, stop, len(resident))
-        llama.truncate(start, MAIN)
-        del resident[start:]
+        llama, before = self._llama, self._sequences[MAIN]
+        tail, first = before.tokens[stop:], before.position(stop)
+        llama.share(MAIN, SPARE, first, before.end)
+        self._truncate(start, MAIN)
         try:
             step = llama.options.batch
-            for first in range(0, len(tokens), step):
-                self.decode(tokens[first : first + step])
+            for at in range(0, len(tokens), step):
+                self.decode(tokens[at : at + step])
             if tail:
-                llama.shift(SPARE, stop, start + len(tokens) - stop)
-                llama.share(SPARE, MAIN, start + len(tokens), start + len(tokens) + len(tail))
-                resident.extend(tail)
+                now = self._sequences[MAIN]
+                by = now.end - first
+                llama.shift(SPARE, first, by)
+                llama.share(SPARE, MAIN, now.end, before.end + by)
+                moved = len(now.tokens) - stop
+                # A gap moves with what is behind it, but the keys that were in it do not turn.
+                now.gaps += [
+                    replace(gap, number=next(self._numbers), index=gap.index + moved, position=gap.position + by)
+                    for gap in before.gaps
+                    if gap.index > stop
+                ]
+                now.tokens += tail
         finally:
             llama.truncate(0, SPARE)
         if not tail:
             return len(tokens)
         # llama.cpp turns the keys at the next evaluation; a snapshot before it would keep them as they were.
-        llama.truncate(len(resident) - 1, MAIN)
-        self.decode([resident.pop()])
+        last = self._sequences[MAIN].tokens[-1]
+        self._truncate(len(self._sequences[MAIN].tokens) - 1, MAIN)
+        self.decode([last])
         return len(tokens) + 1
+
+    # ---------------------------------------------------------------------------------------- parking
+
+    def park(self, start: int, stop: int) -> Parked | None:
+        """Take tokens out and leave a gap; see `LanguageModel.park`."""
+        llama, resident = self._llama, self._sequences[MAIN]
+        inside = any(start < gap.index < stop for gap in resident.gaps)
+        # Positions go on behind the gap, and the model knows only so many.
+        if inside or not 0 < start < stop < len(resident.tokens) or resident.end + self._window > llama.trained_window:
+            return None
+        first, end = resident.position(start), resident.after(stop)
+        state = llama.state(MAIN, first, end)
+        if not state:
+            return None
+        self.clear(FORK)
+        llama.remove(MAIN, first, end)
+        gap = Gap(next(self._numbers), start, first, end - first)
+        parked = Parked(gap.number, tuple(resident.tokens[start:stop]), state)
+        del resident.tokens[start:stop]
+        behind = [replace(gap, index=gap.index - (stop - start)) for gap in resident.gaps if gap.position >= end]
+        before = [gap for gap in resident.gaps if gap.position < first]
+        resident.gaps = [*before, gap, *behind]
+        return parked
+
+    def unpark(self, parked: Parked) -> bool:
+        """Put tokens back into their gap, if it is still there; see `LanguageModel.unpark`."""
+        llama, resident, length = self._llama, self._sequences[MAIN], len(parked.tokens)
+        gap = next((gap for gap in resident.gaps if gap.number == parked.number), None)
+        if gap is None or len(resident.tokens) + length > self._window or not llama.set_state(SPARE, parked.state):
+            return False
+        llama.copy(SPARE, MAIN, gap.position, gap.position + length)
+        llama.truncate(0, SPARE)
+        resident.tokens[gap.index : gap.index] = parked.tokens
+        resident.gaps = [
+            replace(one, index=one.index + length) if one.position > gap.position else one
+            for one in resident.gaps
+            if one is not gap
+        ]
+        return True
 
     # -------------------------------------------------------------------------------------- snapshots
 
+    def whole(self, sequence: int) -> int:
+        """How many tokens stand before the first gap: positions of a snapshot have none."""
+        resident = self._sequences[sequence]
+        return resident.gaps[0].index if resident.gaps else len(resident.tokens)
+
     def state(self, sequence: int, length: int) -> bytes:
-        """Keys and values of the first `length` tokens of a sequence."""
-        return self._llama.state(sequence, length)
+        """Keys and values of the first `length` tokens of a sequence, at most those before a gap."""
+        return self._llama.state(sequence, 0, length)
 
     def restore(self, tokens: Sequence[int], state: bytes, sequence: int) -> bool:
         """Make tokens resident by their state in place of what is; False, and nothing is resident, if it cannot be."""
@@ -178,5 +274,5 @@ class Cache:
         self.clear(sequence)
         if len(tokens) > room or not self._llama.set_state(sequence, state):
             return False
-        self._sequences[sequence].extend(tokens)
+        self._sequences[sequence].tokens.extend(tokens)
         return True

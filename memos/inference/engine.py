@@ -26,7 +26,7 @@ from memos.inference.grammar import lark, prose_openings
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
 from memos.inference.template import scaffold_text
-from memos.protocols import Echo, Generated, Grammar, Piece, Reading, Sampling, Scaffold, Snapshot
+from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot
 
 
 class LlamaModel:
@@ -117,7 +117,7 @@ class LlamaModel:
 
     def snapshot(self, sequence: int = MAIN, upto: int | None = None) -> Snapshot:
         """A copy of what is resident, or of its first `upto` tokens."""
-        tokens = self.resident(sequence)[:upto]
+        tokens = self.resident(sequence)[:upto][: self._cache.whole(sequence)]
         return Snapshot(self.snapshot_key, tokens, self._cache.state(sequence, len(tokens)))
 
     def restore(self, snapshot: Snapshot, sequence: int = MAIN) -> bool:
@@ -135,6 +135,14 @@ class LlamaModel:
     def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
         """Replace resident tokens and move what follows; see `LanguageModel.splice`."""
         return self._cache.splice(start, stop, tokens)
+
+    def park(self, start: int, stop: int) -> Parked | None:
+        """Take resident tokens out; see `LanguageModel.park`."""
+        return self._cache.park(start, stop)
+
+    def unpark(self, parked: Parked) -> bool:
+        """Put them back; see `LanguageModel.unpark`."""
+        return self._cache.unpark(parked)
 
     def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
         """Read a prompt ahead of time; see `LanguageModel.prepare`."""

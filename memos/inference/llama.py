@@ -307,13 +307,21 @@ class Llama:
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return False
 
+    def copy(self, source: int, target: int, start: int, stop: int) -> None:
+        """Let cells of one sequence, by their positions, belong to another, which must have none there."""
+        lib.llama_memory_seq_cp(self.memory, source, target, start, stop)
+
+    def remove(self, sequence: int, start: int, stop: int) -> None:
+        """Take positions out of a sequence; those behind them stay where they are."""
+        lib.llama_memory_seq_rm(self.memory, sequence, start, stop)
+
     def share(self, source: int, target: int, start: int, stop: int) -> bool:
-        """Let cells of one sequence, by their positions, belong to another, which must have none there.
+        """As `copy`, to the end of the target.
 
         Returns:
             False where the architecture has no state of a part (recurrent models): the target is empty then.
         """
-        lib.llama_memory_seq_cp(self.memory, source, target, start, stop)
+        self.copy(source, target, start, stop)
         if stop > start and lib.llama_memory_seq_pos_max(self.memory, target) != stop - 1:
             self.truncate(0, target)
             return False
@@ -349,14 +357,14 @@ class Llama:
         length = lib.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
-    def state(self, sequence: int, length: int) -> bytes:
-        """Keys and values of the first `length` tokens of a sequence, for `set_state`.
+    def state(self, sequence: int, start: int, stop: int) -> bytes:
+        """Keys and values of a sequence from one position to another, for `set_state`.
 
         Returns:
             Nothing where the architecture has no state of a part (recurrent models).
         """
         try:
-            if not self.share(sequence, SPARE, 0, length):
+            if not self.share(sequence, SPARE, start, stop):
                 return b""
             size = lib.llama_state_seq_get_size(self._context, SPARE)
             buffer = (ctypes.c_uint8 * size)()

@@ -93,14 +93,26 @@ class State:
     def record_write_back(self, blocks: Sequence[Block]) -> None:
         """These blocks stand in the prompt now."""
         with self._sql.write() as session:
-            self._agent(session).prompt = _prompt(blocks)
+            agent = self._agent(session)
+            agent.prompt = {**agent.prompt, **_prompt(blocks)}
+
+    def hidden(self) -> list[int]:
+        """Ids of the messages of the queue that are hidden."""
+        with self._sql.read() as session:
+            return list(self._agent(session).prompt.get("hidden", []))
+
+    def record_hidden(self, message_ids: Sequence[int]) -> None:
+        """These are hidden now, and no others."""
+        with self._sql.write() as session:
+            agent = self._agent(session)
+            agent.prompt = {**agent.prompt, "hidden": list(message_ids)}
 
     def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
         """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""
         with self._sql.write() as session:
             agent = self._agent(session)
             agent.queue_start = queue_start
-            agent.prompt = _prompt(blocks)
+            agent.prompt = {**agent.prompt, **_prompt(blocks)}
             agent.summary = clean(eviction.summary)
             session.add(
                 EvictionRow(

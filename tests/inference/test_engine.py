@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -402,6 +402,62 @@ def test_a_snapshot_after_a_splice_has_the_keys_turned(model: LlamaModel, smollm
     assert other.restore(taken)
     assert divergence(logits_after(model, (*taken.tokens, 5)), logits_after(other, (*taken.tokens, 5))) < 0.01
     other.close()
+
+
+def test_what_was_parked_comes_back_exactly(model: LlamaModel) -> None:
+    prompt = ask(model, STORY)
+    before = logits_after(model, prompt)
+    first = model.park(20, 60)
+    second = model.park(40, 70)  # tokens 80 to 110 of the prompt
+    assert first and second and model.resident() == prompt[:20] + prompt[60:80] + prompt[110:]
+    without = logits_after(model, model.resident())
+    grown = (*model.resident(), 5, 6, 7)
+    assert run(model, grown, limit=8)[0].evaluated == 3, "what stays is not read again"
+    assert model.unpark(second) and model.unpark(first)
+    assert model.resident()[: len(prompt)] == prompt
+    back = logits_after(model, prompt)
+    assert divergence(before, back) < 0.01 < divergence(before, without)
+
+
+def test_what_stands_before_a_gap_must_be_as_it_was(model: LlamaModel) -> None:
+    prompt = ask(model, STORY)
+    changes: list[Callable[[], object]] = [
+        lambda: logits_after(model, prompt[:30]),
+        lambda: model.splice(5, 10, ()),
+    ]
+    for change in changes:
+        logits_after(model, prompt)
+        parked = model.park(40, 60)
+        assert parked is not None
+        change()
+        resident = model.resident()
+        assert not model.unpark(parked) and model.resident() == resident
+    logits_after(model, prompt)
+    assert model.park(0, 20) is None and model.park(20, len(prompt)) is None, "a gap has something on both sides"
+    parked = model.park(40, 60)
+    assert model.park(30, 50) is None, "and no gap inside"
+    assert parked and model.unpark(parked)
+
+
+def test_gaps_are_kept_by_forks_and_evictions(model: LlamaModel) -> None:
+    prompt = ask(model, STORY)
+    logits_after(model, prompt)
+    assert model.park(20, 60)
+    shown = model.resident()
+    longer = (*shown, 5, 6)
+    aside = run(model, longer, limit=20, fork=True)[0]
+    assert aside.evaluated == 2 and model.resident() == shown
+    assert run(model, longer, limit=20)[0].tokens == aside.tokens
+    assert model.snapshot().tokens == shown[:20], "positions of a snapshot have no gaps"
+    read_ahead(model, (*shown[:40], 9, 9))
+    model.adopt()
+    assert model.resident() == (*shown[:40], 9, 9)
+    assert run(model, (*shown[:40], 9, 9, 5), limit=8)[0].evaluated == 1
+    logits_after(model, prompt)
+    assert model.park(60, 90) is not None
+    model.splice(10, 30, (5,))
+    assert model.resident() == (*prompt[:10], 5, *prompt[30:60], *prompt[90:])
+    assert run(model, (*model.resident(), 5), limit=8)[0].evaluated == 1
 
 
 @pytest.mark.parametrize(("scaling", "why"), [("yarn", "YaRN scales the keys again"), ("linear", ""), ("none", "")])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from memos import events
-from memos.errors import BlockError, InputError
+from memos.errors import BlockError, InputError, ToolError
 from memos.events import Event
 from memos.kernel import Kernel, Storage, boot
 from memos.messages import Call
@@ -140,6 +140,20 @@ class Conversation(RuleBasedStateMachine):
     def pause(self, patience: int) -> None:
         asked = iter(range(100))
         self._watch(self.kernel.controller.ahead(lambda: next(asked) >= patience))
+
+    @rule(which=st.integers(0, 20))
+    def hide_or_restore(self, which: int) -> None:
+        """Hide a message, or bring it back; perhaps there is none, or no room."""
+        queue = self.kernel.queue
+        entries = queue.context.entries
+        if not entries:
+            return
+        entry = entries[which % len(entries)]
+        move = queue.hiding.restore if entry.parked else queue.hiding.hide
+        try:
+            self._watch(event for event in move(queue.context, entry.message_id))
+        except ToolError:
+            return
 
     @rule()
     def restart(self) -> None:
