@@ -135,8 +135,7 @@ class Controller:
 
     def _take(self, text: str, turn: _Turn) -> Generator[Event, None, Message]:
         """Store the message, make room, put it into view, and page in what goes with it."""
-        newest = self._recall.search(limit=1)
-        clock = self._clock_text(newest.items[0] if newest.items else None)
+        clock = self._clock_text(self._recall.last_spoken())
         stored = [self._recall.append(Kind.ALERT, clock, turn=turn.number)] if clock else []
         message = self._recall.append(Kind.USER, text, turn=turn.number)
         stored.append(message)

@@ -373,6 +373,9 @@ class RecallStorage(Protocol):
     def since(self, first_id: int) -> list[Message]:
         """All messages from `first_id` on, oldest first."""
 
+    def last_spoken(self) -> Message | None:
+        """The newest message of the user or the assistant, or None."""
+
     def last_turn(self) -> int:
         """The newest message's turn; 0 where there is none."""
 

@@ -105,6 +105,14 @@ class Recall:
         with self._sql.read() as session:
             return [_message(row) for row in session.scalars(statement)]
 
+    def last_spoken(self) -> Message | None:
+        """The newest message of the user or the assistant, or None."""
+        kinds = [str(kind) for kind in SPOKEN]
+        newest = select(MessageRow).where(self._mine(), MessageRow.kind.in_(kinds)).order_by(MessageRow.id.desc())
+        with self._sql.read() as session:
+            row = session.scalar(newest.limit(1))
+        return None if row is None else _message(row)
+
     def last_turn(self) -> int:
         """The newest message's turn; 0 where there is none."""
         newest = select(MessageRow.turn).where(self._mine()).order_by(MessageRow.id.desc()).limit(1)

@@ -193,8 +193,8 @@ class Conversation(RuleBasedStateMachine):
 
 TestConversation = Conversation.TestCase
 TestConversation.settings = settings(
-    max_examples=10,
-    stateful_step_count=8,
+    max_examples=40,
+    stateful_step_count=10,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

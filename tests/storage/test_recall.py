@@ -267,6 +267,13 @@ def test_messages_are_found_before_and_after_they_are_indexed(indexed: Database,
         assert embedder.embedded == before
 
 
+def test_the_last_that_was_spoken(agent: AgentStorage) -> None:
+    assert agent.recall.last_spoken() is None
+    said = agent.recall.append(Kind.SPEECH, "hello", turn=1)
+    agent.recall.append(Kind.CALL, "{}", turn=2)
+    assert agent.recall.last_spoken() == said
+
+
 def test_nothing_heavy_is_loaded_before_it_is_needed(home: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from memos.storage import Database\n"
