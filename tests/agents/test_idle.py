@@ -36,7 +36,7 @@ def test_input_ends_what_uses_the_model_and_waits_for_it() -> None:
 
     waiting = Idle(lambda: order.append("beside"), ahead)
     waiting.begin()
-    assert began.wait(5)
+    assert began.wait(30)
     waiting.end()
     order.append("input")
     assert order == ["beside", "ahead is over", "input"]
@@ -51,12 +51,12 @@ def test_input_that_comes_first_leaves_nothing_to_do() -> None:
 
     def slow() -> None:
         beside.set()
-        release.wait(5)
+        release.wait(30)
 
     release = threading.Event()
     waiting = Idle(slow, lambda _over: done.append("ahead"))
     waiting.begin()
-    assert beside.wait(5)
+    assert beside.wait(30)
     waiting.end()  # does not wait for what may go on beside a turn
     release.set()
     waiting.close()
@@ -70,7 +70,7 @@ def test_an_agent_evicts_while_nobody_waits_and_tells_it_next_time() -> None:
         for number in range(8):
             happened += agent.ask(f"{number} {LONG}").events
             before, idle_work = len(agent.evictions()), agent._idle._timer
-            idle_work.join(5)
+            idle_work.join(30)
             if len(agent.evictions()) > before:
                 break
         told = agent.ask("hello").events
@@ -84,7 +84,7 @@ def test_it_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(ScriptedModel(window=1024), ahead=False) as agent:
         for number in range(8):
             agent.ask(f"{number} {LONG}")
-            agent._idle._timer.join(5)
+            agent._idle._timer.join(30)
         assert {eviction.reason for eviction in agent.evictions()} == {"flush"}
 
 
@@ -95,6 +95,6 @@ def test_an_agent_that_gave_the_model_away_does_nothing_with_it() -> None:
         eve.ask(LONG)
         resident = model.resident()
         ada._idle.begin()
-        ada._idle._timer.join(5)
-        eve._idle._timer.join(5)
+        ada._idle._timer.join(30)
+        eve._idle._timer.join(30)
         assert model.resident()[: len(resident)] == resident
