@@ -42,7 +42,12 @@ messages in recall storage.
 """
 GPU = """## GPU
 
-Nothing here has been run on a GPU yet.
+Nothing here has been run on a GPU yet; [bench/gpu](../bench/gpu) packs, builds and measures.
+"""
+MEASURED = """## GPU
+
+`{command}`, {at}: {model}, the same work on each device. An eviction takes half of the context out; a resume brings a
+snapshot back that spares reading all.
 """
 
 
@@ -58,7 +63,9 @@ def main() -> None:
         parts += [DECODING.format(**_about(decoding)), _decoding(decoding)]
     if controller := _result("controller"):
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
-    TARGET.write_text("\n".join([*parts, GPU]), encoding="utf-8")
+    gpu = _result("gpu")
+    parts += [MEASURED.format(**_about(gpu), model=gpu["model"]), _gpu(gpu)] if gpu else [GPU]
+    TARGET.write_text("\n".join(parts), encoding="utf-8")
     print(f"written to {TARGET}")
 
 
@@ -130,6 +137,19 @@ def _decoding(result: dict[str, Any]) -> str:
     head = ("model", "calls", "tokens", "chosen", "decodes", "mask, ms", "choice, ms", "choice's share of the time")
     cells = ("model", "calls", "tokens", "sampled", "decodes", "mask_ms", "choice_ms", "share_of_time")
     return _table(head, [[result[cell] for cell in cells]])
+
+
+def _gpu(result: dict[str, Any]) -> str:
+    cells = {
+        "device": "device",
+        "prefill_tokens_s": "reading, tokens/s",
+        "decode_tokens_s": "decoding, tokens/s",
+        "eviction_exact_s": "eviction exact, s",
+        "eviction_shift_s": "shift, s",
+        "resume_s": "resume, s",
+        "read_all_s": "reading all, s",
+    }
+    return _table(list(cells.values()), [[row[cell] for cell in cells] for row in result["rows"]])
 
 
 def _controller(result: dict[str, Any]) -> str:
