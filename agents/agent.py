@@ -24,7 +24,7 @@ from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
 from memos.messages import Block, Eviction
 from memos.policy import KernelSettings
-from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling, shared_prefix
+from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.settings import Settings, home, load
 from memos.tools import HIDING, SYSTEM_CALLS
 
@@ -111,7 +111,7 @@ class Agent:
             model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common, self._alone
         )
         self.start_events += tuple(self._residency.open())
-        if shared_prefix(model.resident(), context.tokens) <= context.fixed_cost:
+        if self.kernel.queue.resident <= context.fixed_cost:
             self.start_events += tuple(self.kernel.queue.write_back())
         self._idle.begin()
 
@@ -296,9 +296,9 @@ class Agent:
         """Read the last few tokens of what was said, which are otherwise read with what comes next."""
         if not self._residency.mine or self._turn.locked():
             return
-        context = self.kernel.queue.context
-        if context.used - shared_prefix(self._model.resident(), context.tokens) <= FEW:
-            for _ in self.kernel.queue.read_ahead(lambda: False):
+        queue = self.kernel.queue
+        if queue.context.used - queue.resident <= FEW:
+            for _ in queue.read_ahead(lambda: False):
                 pass
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from bench.demo import SESSION
+from bench.demo import load_session
 from bench.machine import describe, write
 from memos import Agent, prompts
 from memos.messages import Eviction, Kind
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--turns", type=int, default=50)
     options = parser.parse_args()
-    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    session = load_session()
     told = [sentence for turn in session["turns"] for sentence in sentences(turn)]
     asked = [fact["ask"] for fact in session["facts"]]
     with tempfile.TemporaryDirectory() as folder:

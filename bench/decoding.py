@@ -13,7 +13,7 @@ import json
 import time
 from typing import Any
 
-from bench.demo import SESSION
+from bench.demo import load_session
 from bench.machine import describe, write
 from memos import prompts
 from memos.agents.composition import load_model
@@ -48,7 +48,7 @@ def measured(model: LlamaModel, limit: int) -> dict[str, Any]:
     grammar = CallGrammar(tuple(FunctionSpec(tool.name, tool.schema, tool.name == SPEECH) for tool in SYSTEM_CALLS))
     scaffold = model.scaffold
     head = scaffold.open + model.tokenize(prompts.instructions(SYSTEM_CALLS, facts_are_noted=False))
-    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    session = load_session()
     texts = [fact["ask"] for fact in session["facts"]] + [sentences(turn)[0] for turn in session["turns"]]
     masks, choices = _Clock(), _Clock()
     masks.around(LlamaModel, "_allowed")

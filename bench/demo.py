@@ -28,6 +28,12 @@ SESSION = Path(__file__).parent / "demo_session.json"
 PHASES = ("talk", "again")
 
 
+def load_session() -> dict[str, Any]:
+    """What is said, and the facts in it."""
+    session: dict[str, Any] = json.loads(SESSION.read_text(encoding="utf-8"))
+    return session
+
+
 def main() -> None:
     """Run both phases and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -65,7 +71,7 @@ def _in_process(phase: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def run_phase(options: argparse.Namespace) -> dict[str, Any]:
     """One process's share of the session."""
-    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    session = load_session()
     settings = {"context": options.context, "seed": options.seed, "folder": options.home}
     with Agent.open("demo", model=options.model, **settings) as agent:
         session["turns"] = session["turns"][: options.turns]

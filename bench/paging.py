@@ -32,11 +32,12 @@ from typing import Any
 
 from bench.machine import describe, write
 from bench.replay import LOCOMO, Read, Replay, Tokens, conversation
+from bench.resident import forget, read
 from memos import Agent, events
 from memos.agents.composition import load_model
 from memos.inference.engine import LlamaModel
 from memos.messages import Call
-from memos.protocols import LanguageModel, Piece, Sampling, Snapshot, TextGrammar, shared_prefix
+from memos.protocols import LanguageModel, Piece, Sampling, TextGrammar, shared_prefix
 from memos.settings import Settings
 from memos.testing import say
 
@@ -243,16 +244,16 @@ def classic(model: LanguageModel, exact: Sequence[Turn]) -> list[Turn]:
     for turn in exact:
         clock += timedelta(minutes=7)
         before = resident = () if turn.kind == "restart" else resident
-        asked = [read for read in turn.reads if not read.fork]
+        asked = [one for one in turn.reads if not one.fork]
         evaluated, reads = 0, []
-        for read, (fixed, blocks) in zip(asked, turn.heads, strict=True):
+        for one, (fixed, blocks) in zip(asked, turn.heads, strict=True):
             if blocks != made_of or turn.kind in ("eviction", "restart"):
-                head, made_of = classic_head(model, read.prompt[:fixed], blocks, clock, len(turns)), blocks
-            prompt = head + read.prompt[fixed:]
+                head, made_of = classic_head(model, one.prompt[:fixed], blocks, clock, len(turns)), blocks
+            prompt = head + one.prompt[fixed:]
             evaluated += len(prompt) - min(shared_prefix(resident, prompt), len(prompt) - 1)
-            evaluated += len(read.generated)
-            reads.append(replace(read, prompt=prompt))
-            resident = prompt + read.generated
+            evaluated += len(one.generated)
+            reads.append(replace(one, prompt=prompt))
+            resident = prompt + one.generated
         turns.append(Turn(turn.kind, evaluated, turn.new, before, (), tuple(reads)))
     return turns
 
@@ -274,9 +275,9 @@ def classic_head(model: LanguageModel, head: Tokens, blocks: str, clock: datetim
 
 def stateless(turn: Turn) -> Turn:
     """The same with nothing kept."""
-    asked = tuple(read for read in turn.reads if not read.fork)
+    asked = tuple(one for one in turn.reads if not one.fork)
     return Turn(
-        turn.kind, sum(len(read.prompt) + len(read.generated) for read in asked), turn.new, (), (), asked, keeps=False
+        turn.kind, sum(len(one.prompt) + len(one.generated) for one in asked), turn.new, (), (), asked, keeps=False
     )
 
 
@@ -303,34 +304,27 @@ def timed(model: LlamaModel, arms: dict[str, list[Turn]]) -> dict[tuple[str, str
 
 def hold(model: LlamaModel, turn: Turn) -> tuple[float, float]:
     """Hold one turn. What is resident before it is read first, and not timed; afterwards it is resident again."""
-    for _ in model.prepare(turn.resident or turn.reads[0].prompt[:1], lambda: False):
-        pass
-    model.adopt()
+    read(model, turn.resident or turn.reads[0].prompt[:1])
     before = model.snapshot()
     if turn.kind == "restart" or not turn.keeps:
         forget(model)
     started, first, splices = time.perf_counter(), 0.0, list(turn.splices)
     if turn.kind == "restart" and turn.keeps and turn.resident:
         model.restore(before)  # from disk in an agent; here from memory
-    for read in turn.reads:
-        if not read.fork and splices:
+    for one in turn.reads:
+        if not one.fork and splices:
             model.splice(*splices.pop(0))
-        grammar, limit = TextGrammar(max_chars=10_000), max(1, len(read.generated))
+        grammar, limit = TextGrammar(max_chars=10_000), max(1, len(one.generated))
         for item in model.generate(
-            read.prompt, grammar, limit=limit, sampling=Sampling(), cancelled=lambda: False, fork=read.fork
+            one.prompt, grammar, limit=limit, sampling=Sampling(), cancelled=lambda: False, fork=one.fork
         ):
-            if isinstance(item, Piece) and read is turn.reads[-1]:
+            if isinstance(item, Piece) and one is turn.reads[-1]:
                 first = first or time.perf_counter() - started
         if not turn.keeps:
             forget(model)
     whole = time.perf_counter() - started
     model.restore(before)
     return round(first, 3), round(whole, 3)
-
-
-def forget(model: LlamaModel) -> None:
-    """Have nothing in the cache."""
-    model.restore(Snapshot("", (), b""))  # of no model
 
 
 if __name__ == "__main__":

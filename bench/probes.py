@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.demo import SESSION
+from bench.demo import load_session
 from bench.machine import describe, write
 from memos.agents.composition import load_model, make_embedder
 from memos.events import PagedIn
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     # The pages of all sixty stay in view, so that nothing must be evicted; their sizes are those of 2,048 tokens.
     model = load_model(Settings(model=options.model, context=16384))
-    session = json.loads(SESSION.read_text(encoding="utf-8"))
+    session = load_session()
     policy = KernelSettings.for_window(2048)
     least = policy.fact_threshold
     try:

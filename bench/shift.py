@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import describe, write
-from bench.paging import MODELS, forget
+from bench.paging import MODELS
 from bench.replay import LOCOMO, Tokens, conversation
+from bench.resident import forget, read
 from memos.agents.composition import load_model
 from memos.inference.engine import LlamaModel
 from memos.protocols import Generated, Sampling, TextGrammar, shared_prefix
@@ -133,12 +134,6 @@ def asked(model: LlamaModel, prompt: Tokens, thing: str) -> str:
     whole = prompt + scaffold.model_to_user + question + scaffold.user_to_model
     items = model.generate(whole, TextGrammar(), limit=16, sampling=Sampling(), cancelled=lambda: False, fork=True)
     return next(item.text for item in items if isinstance(item, Generated))
-
-
-def read(model: LlamaModel, prompt: Tokens) -> None:
-    """Make a prompt resident."""
-    for _ in model._cache.read(prompt, lambda: False):
-        pass
 
 
 def laid_out(model: LlamaModel, system: str, turns: Sequence[tuple[str, str]]) -> Tokens:

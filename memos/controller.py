@@ -164,8 +164,14 @@ class Controller:
             yield from self._queue.make_room(self._policy.step_room, keep_turn=turn.number)
             last = self._queue.context.free < self._policy.step_room
         only = (SPEECH,) if last else ()
-        hidden = [entry.message_id for entry in self._queue.context.entries if entry.parked]
-        grammar = admit(self._tools, self._working, turn.made, hidden=hidden, only=only, without=turn.withheld)
+        grammar = admit(
+            self._tools,
+            self._working,
+            turn.made,
+            hidden=self._queue.context.hidden_ids,
+            only=only,
+            without=turn.withheld,
+        )
         turn.steps += 1
         yield from self._generate(turn, grammar)
 

@@ -50,7 +50,7 @@ class Hiding:
             parked = self._model.park(start, stop)
             if parked is not None:
                 self._parked[message_id] = parked
-        kept = context.rewrite(context.fixed, [*entries[:index], entries[index].hidden(), *entries[index + 1 :]])
+        kept = context.exchange(index, entries[index].hidden())
         self._record(context)
         return [Hidden(message_id, stop - start), PrefixMoved("hide", kept)]
 
@@ -69,7 +69,7 @@ class Hiding:
             raise ToolError(f"recall:{message_id} has {size} tokens, and {context.free} are free.")
         parked = self._parked.pop(message_id, None)
         spared = parked is not None and self._model.unpark(parked)
-        kept = context.rewrite(context.fixed, [*entries[:index], entries[index].shown(), *entries[index + 1 :]])
+        kept = context.exchange(index, entries[index].shown())
         self._record(context)
         return [Restored(message_id, size, spared), PrefixMoved("restore", kept)]
 
@@ -83,6 +83,6 @@ class Hiding:
         return [event for message_id in long for event in self.hide(context, message_id)]
 
     def _record(self, context: MainContext) -> None:
-        hidden = [entry.message_id for entry in context.entries if entry.parked]
+        hidden = context.hidden_ids
         self._parked = {message_id: kept for message_id, kept in self._parked.items() if message_id in hidden}
         self._state.record_hidden(hidden)

@@ -201,6 +201,15 @@ class MainContext:
         self._tokens = list(self.laid_out(fixed, entries))
         return shared_prefix(before, self._tokens)
 
+    def exchange(self, index: int, entry: Entry) -> int:
+        """Put another entry in the place of one; returns as `rewrite` does."""
+        return self.rewrite(self._fixed, [*self._entries[:index], entry, *self._entries[index + 1 :]])
+
+    @property
+    def hidden_ids(self) -> tuple[int, ...]:
+        """Ids of the messages in the queue that are hidden."""
+        return tuple(entry.message_id for entry in self._entries if entry.parked)
+
     def laid_out(self, fixed: Fixed, entries: Sequence[Entry]) -> Tokens:
         """The prompt as it would be after `rewrite`."""
         tokens, previous = list(self._head(fixed)), None

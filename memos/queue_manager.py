@@ -231,18 +231,22 @@ class QueueManager:
         foreseen = self._policy.step_room + max(said, default=0)
         yield from self.make_room(foreseen, reason="ahead", cancelled=cancelled)
 
+    @property
+    def resident(self) -> int:
+        """How many tokens of the prompt, from its start, are in the model's cache."""
+        return shared_prefix(self._model.resident(), self.context.tokens)
+
     def read_ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
         """Between turns: read what of the prompt is not resident, in pieces of which each stays."""
         prompt, started = self.context.tokens, time.perf_counter()
-        before = here = shared_prefix(self._model.resident(), prompt)
+        before = here = self.resident
         while here < len(prompt) and not cancelled():
             for _ in self._model.prepare(prompt[: here + PIECE], cancelled):
                 pass
             self._model.adopt()
-            came_to = shared_prefix(self._model.resident(), prompt)
-            if came_to <= here:
+            if self.resident <= here:
                 break  # there is no room to read it beside what is resident
-            here = came_to
+            here = self.resident
         if here > before:
             yield Step("ahead", here - before, before, 0, 0, time.perf_counter() - started)
 

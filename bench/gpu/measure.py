@@ -20,9 +20,10 @@ from typing import Any
 import llama_cpp
 
 from bench.machine import describe, write
+from bench.resident import forget, read
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import LlamaOptions
-from memos.protocols import Generated, Sampling, Snapshot, TextGrammar
+from memos.protocols import Generated, Sampling, TextGrammar
 
 TEXT = "The old ferry crossed the river at noon with nine goats and a bishop on board, and nobody asked why. "
 DECODED = 64
@@ -62,7 +63,7 @@ def measured(path: Path, size: int, layers: int, device: str) -> dict[str, Any]:
         words = model.tokenize(TEXT)
         prompt = (model.scaffold.open + words * (size // len(words) + 1))[:size]
         read(model, prompt[:300])  # the first evaluation warms up
-        model.restore(Snapshot("", (), b""))
+        forget(model)
         reading = clocked(lambda: read(model, prompt))
         started = time.perf_counter()
         items = model.generate(
@@ -80,10 +81,10 @@ def measured(path: Path, size: int, layers: int, device: str) -> dict[str, Any]:
         read(model, prompt)
         exact = clocked(lambda: read(model, prompt[:100] + words + prompt[half:]))
         read(model, prompt)
-        save = time.perf_counter()
+        started = time.perf_counter()
         snapshot = model.snapshot()
-        saving = time.perf_counter() - save
-        model.restore(Snapshot("", (), b""))
+        saving = time.perf_counter() - started
+        forget(model)
         resuming = clocked(lambda: model.restore(snapshot))
         return {
             "device": device,
@@ -99,13 +100,6 @@ def measured(path: Path, size: int, layers: int, device: str) -> dict[str, Any]:
         }
     finally:
         model.close()
-
-
-def read(model: LlamaModel, prompt: tuple[int, ...]) -> None:
-    """Make a prompt resident."""
-    for _ in model.prepare(prompt, lambda: False):
-        pass
-    model.adopt()
 
 
 def clocked(work: Any) -> float:

@@ -278,12 +278,7 @@ class Llama:
         if cancelled is None:
             yield
             return
-        ask = cancelled
-
-        @lib.ggml_abort_callback  # type: ignore[untyped-decorator]
-        def callback(_data: ctypes.c_void_p) -> bool:
-            return ask()
-
+        callback = lib.ggml_abort_callback(lambda _data: cancelled())
         lib.llama_set_abort_callback(self._context, callback, None)
         try:
             yield
@@ -341,18 +336,14 @@ class Llama:
             return "its positions have several parts (M-RoPE)"
         if rope == lib.LLAMA_ROPE_TYPE_NONE:
             return "its positions are not rotary"
-        if self._metadata("rope.scaling.type") == "yarn":
+        if self._metadata(f"{self._metadata('general.architecture')}.rope.scaling.type") == "yarn":
             return "YaRN scales the keys again with every shift"
         if not lib.llama_memory_can_shift(self.memory):
             return "llama.cpp cannot shift its cache"
         return ""
 
     def _metadata(self, key: str) -> str:
-        """A value of the GGUF's header by its key after the architecture's name; empty if there is none."""
-        architecture = self._meta("general.architecture")
-        return self._meta(f"{architecture}.{key}")
-
-    def _meta(self, key: str) -> str:
+        """A value of the GGUF's header; empty if there is none."""
         buffer = ctypes.create_string_buffer(256)
         length = lib.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
