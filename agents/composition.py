@@ -78,6 +78,7 @@ def load_model(settings: Settings, progress: Callable[[str, float], None] | None
         batch=settings.batch,
         kv_type=settings.kv_type,
         flash_attention=settings.flash_attention,
+        speculation=settings.speculation,
     )
     return LlamaModel(
         path,

@@ -146,6 +146,8 @@ class Generated:
         reused: prompt tokens that were resident in the key-value cache.
         decodes: calls of the decoder for the generated tokens; fewer than tokens where some were forced.
         seconds: wall time of the whole.
+        drafted: tokens that were evaluated before they were chosen.
+        accepted: how many of these were chosen then; the others were evaluated in vain.
     """
 
     tokens: tuple[int, ...]
@@ -155,6 +157,8 @@ class Generated:
     reused: int
     decodes: int
     seconds: float
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

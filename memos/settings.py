@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     batch: int = Field(256, ge=16, le=4096, description="tokens evaluated at once")
     kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
     flash_attention: bool = False
+    speculation: int = Field(3, ge=0, le=15, description="tokens drafted where the model quotes; 0: none")
 
     snapshots: int = Field(2048, ge=0, description="MiB of disk for saved contexts, which spare a reading; 0: none")
 

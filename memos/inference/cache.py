@@ -118,18 +118,25 @@ class Cache:
         self._sequences[sequence] = resident.first(length)
         return length
 
-    def decode(self, tokens: Sequence[int], sequence: int = MAIN, cancelled: Cancelled | None = None) -> bool:
+    def decode(
+        self, tokens: Sequence[int], sequence: int = MAIN, cancelled: Cancelled | None = None, outputs: int = 1
+    ) -> bool:
         """Evaluate tokens at a sequence's end; False, and nothing is changed, if it was cancelled meanwhile."""
         resident = self._sequences[sequence]
         done = False
         try:
-            done = self._llama.decode(tokens, resident.end, sequence, cancelled)
+            done = self._llama.decode(tokens, resident.end, sequence, cancelled, outputs)
         finally:  # after an interrupt, too, the cache may hold what `resident` does not name
             if not done:
                 self._truncate(len(resident.tokens), sequence)
         if done:
             resident.tokens.extend(tokens)
         return done
+
+    def drop(self, count: int, sequence: int) -> None:
+        """Take the last tokens of a sequence away again."""
+        if count:
+            self._truncate(len(self._sequences[sequence].tokens) - count, sequence)
 
     def side(self, prompt: Sequence[int]) -> int:
         """The sequence of probes that has most of a prompt; for one that is new to all, the least recently used.

@@ -1,30 +1,24 @@
 """The decode loop: one resident context, prompts by token ids, calls by grammar.
 
-Owns the model as the kernel sees it, and how the next token comes about. What is resident where is `cache`'s. It does
-not know what a message, a block or an eviction is.
+Owns the model as the kernel sees it. What is resident where is `cache`'s, how the next token comes about is
+`generation`'s. It does not know what a message, a block or an eviction is.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
-import llguidance
-import llguidance.llamacpp
-import llguidance.numpy
 import numpy as np
-from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
 from memos.inference.cache import Cache
-from memos.inference.grammar import lark, prose_openings
+from memos.inference.generation import Choice, Guide, Run
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
-from memos.inference.sampler import Repetition, Sampler, Vocabulary
+from memos.inference.lookup import Lookup
 from memos.inference.template import scaffold_text
 from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot
 
@@ -60,11 +54,10 @@ class LlamaModel:
         self._release: Callable[[], None] | None = None
         self._scaffold, self.template_note = self._read_template()
         self._fingerprint = fingerprint
-        with warnings.catch_warnings():
-            # llguidance calls a function by the name it had before llama.cpp renamed it.
-            warnings.filterwarnings("ignore", message="llama_token_get_attr", category=DeprecationWarning)
-            self._guide = llguidance.llamacpp.lltokenizer_from_vocab(self._llama.vocab)
-        self._mask = llguidance.numpy.allocate_token_bitmask(1, self._guide.vocab_size)
+        self._guide = Guide(self._llama)
+        self.lookup: Callable[[Sequence[int]], Lookup] = partial(
+            Lookup, most=options.speculation if self._llama.rolls_back else 0
+        )
 
     @property
     def name(self) -> str:
@@ -95,11 +88,6 @@ class LlamaModel:
     def scaffold(self) -> Scaffold:
         """The chat template's own tokens."""
         return self._scaffold
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens as parts of words. Made (in most of a second) when prose is first generated."""
-        return Vocabulary([self._llama.token_bytes(token) for token in range(self._llama.vocabulary_size)])
 
     @property
     def snapshot_key(self) -> str:
@@ -214,7 +202,7 @@ class LlamaModel:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self._window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
-        choice = _Choice(self, grammar, sampling, echoes)
+        choice = Choice(self._guide, grammar, sampling, echoes)
         if not fork:
             yield from self._continue(choice, prompt, limit, cancelled, MAIN)
             return
@@ -224,7 +212,7 @@ class LlamaModel:
             self._cache.clear(FORK)
 
     def _continue(
-        self, choice: _Choice, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool], sequence: int
+        self, choice: Choice, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool], sequence: int
     ) -> Iterator[Reading | Piece | Generated]:
         started = time.perf_counter()
         evaluated = 0
@@ -233,7 +221,7 @@ class LlamaModel:
                 yield item
             else:
                 evaluated = item
-        run = _Run(self, choice, limit, cancelled, sequence)
+        run = Run(self._cache, choice, self.lookup(prompt), limit, cancelled, sequence)
         if len(self.resident(sequence)) == len(prompt):
             yield from run.pieces()
         else:
@@ -245,101 +233,10 @@ class LlamaModel:
             evaluated=evaluated,
             reused=len(prompt) - evaluated if run.finish != "cancelled" or run.tokens else 0,
             decodes=run.decodes,
+            drafted=run.drafted,
+            accepted=run.accepted,
             seconds=time.perf_counter() - started,
         )
-
-    def _allowed(self, matcher: llguidance.LLMatcher) -> NDArray[np.bool_]:
-        llguidance.numpy.fill_next_token_bitmask(matcher, self._mask)
-        bits = np.unpackbits(self._mask.view(np.uint8)[0], bitorder="little")
-        return bits[: self._llama.vocabulary_size].astype(bool)
-
-
-class _Choice:
-    """Which tokens come next: those that the grammar forces, else the one that is sampled."""
-
-    def __init__(self, model: LlamaModel, grammar: Grammar, sampling: Sampling, echoes: Sequence[Echo]) -> None:
-        self._model = model
-        self._matcher = llguidance.LLMatcher(model._guide, lark(grammar))
-        if self._matcher.is_error():
-            raise ModelError(f"The grammar of the functions does not compile: {self._matcher.get_error()}")
-        self._prose, self._strict = Sampler(sampling), Sampler(Sampling())
-        self._sampling, self._echoes = sampling, echoes
-        self._openings = prose_openings(grammar)
-        self._words_from: int | None = None  # the first token that was not forced
-
-    @cached_property
-    def _repetition(self) -> Repetition:
-        return Repetition(self._sampling, self._echoes, self._model.vocabulary)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the grammar is satisfied."""
-        return bool(self._matcher.is_stopped())
-
-    def next(self, generated: Sequence[int], text: str) -> list[int]:
-        """The next tokens after `generated`, whose text is `text`; empty where the model ends."""
-        forced: list[int] = self._matcher.compute_ff_tokens()
-        if forced:
-            consumed = self._matcher.try_consume_tokens(forced)
-            if consumed:
-                return forced[:consumed]
-        allowed = self._model._allowed(self._matcher)
-        if self._matcher.is_error():
-            raise ModelError(f"The grammar broke off: {self._matcher.get_error()}")
-        logits = self._model._llama.logits()
-        if text.startswith(self._openings):
-            # The head of a call is the same in all of them: counted into a run, it would forbid every first word.
-            self._words_from = len(generated) if self._words_from is None else self._words_from
-            lowered = self._repetition.penalise(logits, generated[self._words_from :])
-            token = self._prose.sample(lowered, allowed)
-        else:
-            token = self._strict.sample(logits, allowed)
-        if self._model._llama.is_end(token):
-            return []
-        self._matcher.consume_token(token)
-        return [token]
-
-
-class _Run:
-    """One generation in progress: which tokens came, and their text so far."""
-
-    def __init__(
-        self, model: LlamaModel, choice: _Choice, limit: int, cancelled: Callable[[], bool], sequence: int
-    ) -> None:
-        self._model, self._choice, self._sequence = model, choice, sequence
-        self._limit, self._cancelled = limit, cancelled
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.tokens: list[int] = []
-        self.text = ""
-        self.decodes = 0
-        self.finish = "stop"
-
-    def pieces(self) -> Iterator[Piece]:
-        """Generate until the grammar is satisfied, the limit is reached or the user cancels."""
-        while not self._choice.ended:
-            if self._cancelled():
-                self.finish = "cancelled"
-                return
-            tokens = self._choice.next(self.tokens, self.text)
-            if not tokens:
-                return
-            room = self._limit - len(self.tokens)
-            if len(tokens) > room:
-                self.finish = "length"
-                return
-            yield from self._take(tokens)
-
-    def _take(self, tokens: list[int]) -> Iterator[Piece]:
-        self.tokens.extend(tokens)
-        data = b"".join(self._model._llama.token_bytes(token) for token in tokens)
-        text = self._decoder.decode(data)
-        self.text += text
-        # The last tokens are evaluated with whatever comes next: a call that is complete needs no logits.
-        if not self._choice.ended and len(self.tokens) < self._limit:
-            self._model._cache.decode(tokens, self._sequence)
-            self.decodes += 1
-        if text:
-            yield Piece(text)
 
 
 def fingerprint(path: Path) -> str:

@@ -46,6 +46,7 @@ class LlamaOptions:
         batch: tokens evaluated in one call; also how fine progress and cancellation are in a prompt.
         kv_type: type of the cached keys and values: `"f16"` or `"q8_0"`.
         flash_attention: needed for quantised values.
+        speculation: tokens that may be drafted from the prompt and verified in one evaluation; 0 drafts none.
     """
 
     window: int
@@ -54,6 +55,7 @@ class LlamaOptions:
     batch: int = 256
     kv_type: str = "f16"
     flash_attention: bool = False
+    speculation: int = 3
 
     @property
     def fork_room(self) -> int:
@@ -239,15 +241,21 @@ class Llama:
     # --------------------------------------------------------------------------------------- context
 
     def decode(
-        self, tokens: Sequence[int], position: int, sequence: int = MAIN, cancelled: Callable[[], bool] | None = None
+        self,
+        tokens: Sequence[int],
+        position: int,
+        sequence: int = MAIN,
+        cancelled: Callable[[], bool] | None = None,
+        outputs: int = 1,
     ) -> bool:
-        """Evaluate at most `options.batch` tokens at `position`…; logits are kept for the last one.
+        """Evaluate at most `options.batch` tokens at `position`….
 
         Args:
             tokens: what to evaluate.
             position: of the first of them.
             sequence: the one that they go on.
             cancelled: asked while the CPU computes, between two nodes of the graph.
+            outputs: for how many of the last tokens logits are kept.
 
         Returns:
             False if it was cancelled: the cache holds an unknown part of the tokens then.
@@ -263,7 +271,7 @@ class Llama:
             batch.pos[index] = position + index
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = sequence
-            batch.logits[index] = index == len(tokens) - 1
+            batch.logits[index] = index >= len(tokens) - outputs
         with self._abortable(cancelled):
             code = lib.llama_decode(self._context, batch)
         if code == 1:
@@ -285,9 +293,13 @@ class Llama:
         finally:
             lib.llama_set_abort_callback(self._context, lib.ggml_abort_callback(), None)
 
-    def logits(self) -> NDArray[np.float32]:
-        """Logits after the last evaluated token: a view that the next `decode` overwrites."""
-        pointer = lib.llama_get_logits_ith(self._context, -1)
+    def logits(self, behind: int = 0) -> NDArray[np.float32]:
+        """Logits after the last evaluated token, or after that with `behind` more behind it; `decode` overwrites them.
+
+        Args:
+            behind: less than the `outputs` of the last evaluation.
+        """
+        pointer = lib.llama_get_logits_ith(self._context, -1 - behind)
         return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
 
     def truncate(self, length: int, sequence: int = MAIN) -> bool:
@@ -327,9 +339,14 @@ class Llama:
         lib.llama_memory_seq_add(self.memory, sequence, start, -1, by)
 
     @property
+    def rolls_back(self) -> bool:
+        """Whether single tokens can be taken from a sequence's end: a recurrent state has no tokens."""
+        return not (lib.llama_model_is_recurrent(self._model) or lib.llama_model_is_hybrid(self._model))
+
+    @property
     def shift_refusal(self) -> str:
         """Why `shift` would be wrong with this model; empty where it may be used (DESIGN §7.8 and §7.9)."""
-        if lib.llama_model_is_recurrent(self._model) or lib.llama_model_is_hybrid(self._model):
+        if not self.rolls_back:
             return "it is recurrent: its state has no positions"
         rope = lib.llama_model_rope_type(self._model)
         if rope in MULTIMODAL_ROPE:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,20 @@ from numpy.typing import NDArray
 from memos.errors import InputError, ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import SIDE_ROOM, LlamaOptions
+from memos.inference.lookup import Lookup
 from memos.messages import Call
-from memos.protocols import CallGrammar, Echo, FunctionSpec, Generated, Grammar, Piece, Reading, Sampling, TextGrammar
+from memos.protocols import (
+    CallGrammar,
+    Echo,
+    FunctionSpec,
+    Generated,
+    Grammar,
+    Piece,
+    Reading,
+    Sampling,
+    Snapshot,
+    TextGrammar,
+)
 from memos.speech import SpeechReader
 from memos.tools import SYSTEM_CALLS
 
@@ -108,6 +121,29 @@ def test_a_shared_prefix_is_not_read_twice(model: LlamaModel) -> None:
     again, _ = run(model, longer, limit=40)
     assert again.reused >= len(prompt) + len(end.tokens) - 8  # the last tokens are evaluated with what follows
     assert again.evaluated + again.reused == len(longer)
+
+
+QUOTED = "The lighthouse at Skomer was painted green in 1911 by Anna Holt, and the keeper logged nine herons. "
+
+
+def test_what_is_quoted_is_verified_in_batches_and_wrong_drafts_leave_no_trace(model: LlamaModel) -> None:
+    """The same tokens come with and without drafts; afterwards the cache has what was chosen, and nothing else."""
+    prompt, plain = ask(model, QUOTED * 4), model.lookup
+    ends = {}
+    for most in (0, 3):
+        model.lookup = partial(Lookup, most=most)
+        ends[most], _ = run(model, prompt, TextGrammar(opening="The lighthouse at"), limit=60)
+        resident = model.resident()
+        assert resident[: len(prompt)] == prompt and len(resident) <= len(prompt) + len(ends[most].tokens)
+        assert ends[most].tokens[: len(resident) - len(prompt)] == resident[len(prompt) :]
+    model.lookup = plain
+    assert ends[3].tokens == ends[0].tokens
+    assert ends[0].drafted == 0 < ends[3].accepted < ends[3].drafted
+    assert ends[3].decodes < ends[0].decodes
+    follow = prompt + ends[3].tokens + model.scaffold.model_to_user + model.tokenize("and?")
+    warm = logits_after(model, follow).copy()
+    model.restore(Snapshot("", (), b""))
+    assert divergence(logits_after(model, follow), warm) < 0.004  # rounding: the cells were read in other batches
 
 
 def test_reuse_does_not_change_what_is_generated(model: LlamaModel, smollm: Path) -> None:
