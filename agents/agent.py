@@ -124,7 +124,7 @@ class Agent:
         functions = (*SYSTEM_CALLS, *(HIDING if wanted.hiding else ()), *tools)
         *events, kernel = boot(self._model, storage, functions, policy=policy, sampling=sampling)
         assert isinstance(kernel, Kernel)
-        notices = [Notice(text) for text in self._database.take_notices()]
+        notices = [Notice(text) for text in (*self._model.notes, *self._database.take_notices())]
         return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
 
     @classmethod

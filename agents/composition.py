@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos.errors import ModelNotFound
+from memos.errors import InputError, ModelNotFound
 from memos.protocols import Embedder, LanguageModel
 from memos.settings import Settings, home, load
 
@@ -65,28 +65,54 @@ def load_model(settings: Settings, progress: Callable[[str, float], None] | None
         ModelError: it is missing, damaged, or not a model that this build can run.
         WindowError: the window does not fit.
     """
+    from memos.agents.window import plan, read_rows, results_file
     from memos.inference.engine import LlamaModel, fingerprint
     from memos.inference.llama import LlamaOptions
+    from memos.inference.rope import Rotary
+    from memos.models.gguf_info import read_gguf
     from memos.models.store import resolve
 
     path = resolve(settings.model)
     report = progress or (lambda _what, _share: None)
+    header, known = read_gguf(path), fingerprint(path)
+    rotary = Rotary.read(header.architecture, header.metadata)
+    chosen = plan(rotary, settings.context, settings.rope, read_rows(results_file(home(), known)))
+    first, *larger = chosen.stages
     options = LlamaOptions(
-        window=settings.context,
+        window=first.window,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
         batch=settings.batch,
         kv_type=settings.kv_type,
         flash_attention=settings.flash_attention,
         speculation=settings.speculation,
+        positions=first.positions,
+        adapters=tuple(map(_adapter, settings.lora)),
     )
     return LlamaModel(
         path,
         name=settings.model,
-        fingerprint=fingerprint(path),
+        fingerprint=known,
         options=options,
+        larger=[(stage.window, stage.positions, stage.method) for stage in larger],
+        notes=chosen.notes,
         progress=lambda share: report("loading the model", share),
     )
+
+
+def _adapter(text: str) -> tuple[Path, float]:
+    """`FILE` or `FILE:SCALE`.
+
+    Raises:
+        InputError: the scale is no number.
+    """
+    file, colon, scale = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text).expanduser(), 1.0
+    try:
+        return Path(file).expanduser(), float(scale)
+    except ValueError:
+        raise InputError(f"A LoRA adapter is FILE or FILE:SCALE, and {scale!r} in {text!r} is no number.") from None
 
 
 @contextmanager

@@ -200,12 +200,28 @@ class PrefixMoved(Event):
     """The prompt no longer begins with what it was: the declared exceptions of the prefix invariant.
 
     Args:
-        reason: `eviction`, `hide`, `restore` or `start`.
+        reason: `eviction`, `hide`, `restore`, `grown` or `start`.
         kept: tokens of the old prompt that the new one still begins with.
     """
 
     reason: str
     kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grown(Event):
+    """The conversation outgrew its window and moved to a larger one, where it is read again.
+
+    Args:
+        before: tokens of the window that it had.
+        window: tokens of the window that it has.
+        method: how positions beyond the training are reached; `shared` where another agent on the model
+            needed it first.
+    """
+
+    before: int
+    window: int
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

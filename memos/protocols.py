@@ -216,6 +216,18 @@ class LanguageModel(Protocol):
         """Tokens that prompt and reply together may have."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how it was opened, in sentences."""
+
+    def grow(self) -> str:
+        """Take the next larger window, on the same weights; nothing is resident afterwards.
+
+        Returns:
+            The name of the method by which its positions reach it; empty, and nothing has changed, where there is
+            none.
+        """
+
+    @property
     def probe_room(self) -> int:
         """Tokens that a prompt of `choose` may have."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from memos import prompts
 from memos.errors import InputError, WindowError
-from memos.events import Event, Evicted, PrefixMoved, PressureWarning, Progress, Repaired, Step
+from memos.events import Event, Evicted, Grown, PrefixMoved, PressureWarning, Progress, Repaired, Step
 from memos.hiding import Hiding
 from memos.main_context import Entry, Fixed, MainContext, Tokens
 from memos.messages import Block, Call, Eviction, Kind, Message, State
@@ -191,12 +191,27 @@ class QueueManager:
     ) -> Iterator[Event]:
         """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay.
 
-        Long results of turns that are over are hidden first: that reads nothing again.
+        Long results of turns that are over are hidden first: that reads nothing again. Then a larger window is taken
+        where the model has one.
         """
         if self.context.free < needed and self._policy.hide_results:
             yield from self.hiding.hide_long_results(self.context, keep_turn)
+        yield from self._grow(self.context.used + needed)
         if self.context.free < needed:
             yield from self.evict(reason, needed=needed, keep_turn=keep_turn, cancelled=cancelled)
+
+    def _grow(self, size: int) -> Iterator[Event]:
+        """Take larger windows until a prompt of `size` tokens fits, as far as there are any."""
+        while size > self.context.usable:
+            before = self.context.window
+            # Another agent on the same model may have let it grow already.
+            method = self._model.grow() if self._model.window == before else "shared"
+            if not method:
+                return
+            self.context.window = self._model.window
+            self._warned = False
+            yield Grown(before, self.context.window, method)
+            yield PrefixMoved("grown", 0)
 
     def evict(
         self,
@@ -362,6 +377,7 @@ class QueueManager:
     def _restore(self, entries: list[Entry], messages: list[Message]) -> Iterator[Event]:
         """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
         head = self._as_it_was()
+        yield from self._grow(self.context.size_of(head, entries))
         if self.context.size_of(head, entries) <= self.context.usable:
             self.context.rewrite(head, entries)
             return

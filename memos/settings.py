@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     model: str = Field("qwen2.5-coder-1.5b", description="chat model: a name of `memos models list`, or a GGUF file")
     embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, a folder, or none for words only")
     context: int = Field(4096, description="window in tokens")
+    rope: str = Field("auto", description="how a window beyond the training is reached; auto: by what was probed")
+    lora: tuple[str, ...] = Field((), description="LoRA adapters, each FILE or FILE:SCALE")
     database: str = Field("", description="SQLAlchemy URL; empty: memos.sqlite in the data folder")
 
     gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")

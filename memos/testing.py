@@ -66,12 +66,14 @@ class ScriptedModel:
         yes: float | Callable[[str], float | Sequence[float]] = 0.0,
         name: str = "scripted",
         unmovable: str = "",
+        larger: Iterable[int] = (),
     ) -> None:
         self._script = iter(script)
         self._summaries = iter(summaries)
         self._yes = yes
         self._name = name
         self._window = window
+        self._larger = list(larger)
         self._unmovable = unmovable
         self.spliced: list[tuple[int, int, tuple[int, ...]]] = []
         self._resident: list[int] = []
@@ -104,6 +106,19 @@ class ScriptedModel:
     def window(self) -> int:
         """Tokens of the context."""
         return self._window
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing is to be known of it."""
+        return ()
+
+    def grow(self) -> str:
+        """Take the next of the larger windows that it was given."""
+        if not self._larger:
+            return ""
+        self._window = self._larger.pop(0)
+        self._resident, self._ahead, self._gaps = [], [], []
+        return "scripted"
 
     @property
     def probe_room(self) -> int:

@@ -252,6 +252,8 @@ def describe(event: events.Event) -> str:
             return f"paged in {', '.join(sources)}"
         case events.Evicted(messages=count, first_id=first, last_id=last):
             return f"{count} messages left the window (recall:{first}-{last}); a summary took their place"
+        case events.Grown(before=before, window=window, method=method):
+            return f"the window grew from {before:,} to {window:,} tokens ({method})"
         case events.Hidden(message_id=number, tokens=tokens):
             return f"recall:{number} is hidden ({tokens} tokens)"
         case events.Restored(message_id=number):

@@ -1,4 +1,4 @@
-"""`memos models …`: list, pull and look into models. Words and columns only; the work is `memos.models`."""
+"""`memos models …`: list, pull, look into and probe models. Words and columns only; the work is `memos.models`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from memos.cli.probe import command as probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +50,7 @@ Examples:
   memos models pull                      the default chat and embedding models
   memos models pull qwen2.5-coder-0.5b
   memos models info ~/Downloads/some.gguf
+  memos models probe smollm2-135m        how long a window it really has
 
 Models are stored once per user; MEMOS_MODELS names another folder."""
 )
@@ -290,5 +293,7 @@ def _embedding_facts(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder} is no sentence-transformers model: {error}.") from error
 
+
+models.add_command(probe)
 
 command = models

@@ -19,6 +19,8 @@ def model_options(command: Command) -> Command:
     options = [
         click.option("--model", help="A name of `memos models list`, or a GGUF file."),
         click.option("--context", type=int, help="The window in tokens.  [default: 4096]"),
+        click.option("--rope", help="How a window beyond the training is reached.  [default: auto]"),
+        click.option("--lora", multiple=True, metavar="FILE[:SCALE]", help="A LoRA adapter; may be given again."),
         click.option("--temperature", type=float, help="0 is greedy.  [default: 0]"),
         click.option("--seed", type=int, help="Seed of the sampler.  [default: 0]"),
     ]
@@ -35,6 +37,7 @@ def open_agent(name: str, *, create: bool = True, quiet: bool = False, **setting
     from memos.agents import Agent
 
     status = Status(quiet=quiet)
+    settings["lora"] = settings.get("lora") or None  # not given, rather than none
     try:
         return Agent.open(name, create=create, progress=status.show, **settings)
     finally:

@@ -16,6 +16,7 @@ from memos.errors import ModelError
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, SIDES, SPARE, Llama
 from memos.protocols import Parked, Reading, shared_prefix
 
+GROUPED_AT_ONCE = 64  # positions: every time, the keys behind them are turned again, which rounds them
 LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told
 
 Cancelled = Callable[[], bool]
@@ -33,14 +34,26 @@ class Gap:
 
 @dataclass(slots=True)
 class Resident:
-    """The tokens whose keys and values one sequence has, and the gaps between their positions."""
+    """The tokens whose keys and values one sequence has, and where they stand.
+
+    Args:
+        tokens: their ids.
+        gaps: positions between them that are empty, by position.
+        group: tokens that share a position among the first `grouped` (Self-Extend); then there are no gaps.
+        grouped: a multiple of `group`.
+    """
 
     tokens: list[int] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)  # by position
+    gaps: list[Gap] = field(default_factory=list)
+    group: int = 1
+    grouped: int = 0
 
     def position(self, index: int) -> int:
         """Where the token at an index stands."""
-        return index + sum(gap.length for gap in self.gaps if gap.index <= index)
+        if index < self.grouped:
+            return index // self.group
+        spared = self.grouped - self.grouped // self.group
+        return index - spared + sum(gap.length for gap in self.gaps if gap.index <= index)
 
     def after(self, count: int) -> int:
         """The position behind the first `count` tokens."""
@@ -52,8 +65,11 @@ class Resident:
         return self.after(len(self.tokens))
 
     def first(self, count: int) -> Resident:
-        """The first `count` tokens."""
-        return Resident(self.tokens[:count], [gap for gap in self.gaps if gap.index < count])
+        """The first `count` tokens, or some less: those that share a position go together."""
+        if count < self.grouped:
+            count -= count % self.group
+        gaps = [gap for gap in self.gaps if gap.index < count]
+        return Resident(self.tokens[:count], gaps, self.group, min(count, self.grouped))
 
 
 class Cache:
@@ -62,7 +78,8 @@ class Cache:
     def __init__(self, llama: Llama) -> None:
         self._llama = llama
         self._window = llama.options.window
-        self._sequences = {sequence: Resident() for sequence in (MAIN, *SIDES, FORK)}
+        self._positions = llama.options.positions
+        self._sequences = {sequence: self._nothing() for sequence in (MAIN, *SIDES, FORK)}
         self._sides = list(SIDES)  # least recently used first
         self._numbers = count(1)
 
@@ -78,7 +95,10 @@ class Cache:
     def clear(self, sequence: int) -> None:
         """Forget a sequence."""
         self._llama.truncate(0, sequence)
-        self._sequences[sequence] = Resident()
+        self._sequences[sequence] = self._nothing()
+
+    def _nothing(self) -> Resident:
+        return Resident(group=self._positions.group)
 
     # ---------------------------------------------------------------------------------------- reading
 
@@ -112,11 +132,11 @@ class Cache:
 
     def _truncate(self, length: int, sequence: int) -> int:
         """Keep the first tokens of a sequence; returns how many it has then: none where the architecture cannot."""
-        resident = self._sequences[sequence]
-        if not self._llama.truncate(resident.after(length), sequence):
-            length = 0
-        self._sequences[sequence] = resident.first(length)
-        return length
+        kept = self._sequences[sequence].first(length)
+        if not self._llama.truncate(kept.end, sequence):
+            kept = self._nothing()
+        self._sequences[sequence] = kept
+        return len(kept.tokens)
 
     def decode(
         self, tokens: Sequence[int], sequence: int = MAIN, cancelled: Cancelled | None = None, outputs: int = 1
@@ -131,7 +151,27 @@ class Cache:
                 self._truncate(len(resident.tokens), sequence)
         if done:
             resident.tokens.extend(tokens)
+            self._regroup(sequence)
         return done
+
+    def _regroup(self, sequence: int) -> None:
+        """Let tokens that are far from the end by now share positions (Self-Extend); a loop of shifts, since
+        llama.cpp's division of positions has a sign error (DESIGN §7.7). Not on the fork: what it shares would move
+        for both."""
+        resident, group = self._sequences[sequence], self._positions.group
+        block = group * GROUPED_AT_ONCE
+        blocks = -(-(len(resident.tokens) - self._positions.neighbours) // block)
+        far, before = blocks * block, resident.grouped
+        if sequence == FORK or group == 1 or not before < far <= len(resident.tokens):
+            return
+        for index in range(before, far):
+            at = resident.position(index)
+            if by := index // group - at:
+                self._llama.shift(sequence, at, by, at + 1)
+        if far < len(resident.tokens):
+            at = resident.position(far)
+            self._llama.shift(sequence, at, far // group - at)
+        resident.grouped = far
 
     def drop(self, count: int, sequence: int) -> None:
         """Take the last tokens of a sequence away again."""
@@ -188,6 +228,7 @@ class Cache:
         if ahead := len(self._sequences[FORK].tokens):
             self._share(FORK, MAIN, ahead)
             self.clear(FORK)
+            self._regroup(MAIN)
 
     # ---------------------------------------------------------------------------------------- moving
 
@@ -232,7 +273,8 @@ class Cache:
         llama, resident = self._llama, self._sequences[MAIN]
         inside = any(start < gap.index < stop for gap in resident.gaps)
         # Positions go on behind the gap, and the model knows only so many.
-        if inside or not 0 < start < stop < len(resident.tokens) or resident.end + self._window > llama.trained_window:
+        beyond = resident.end + self._window > llama.reach or self._positions.group > 1
+        if inside or beyond or not 0 < start < stop < len(resident.tokens):
             return None
         first, end = resident.position(start), resident.after(stop)
         state = llama.state(MAIN, first, end)
@@ -267,8 +309,10 @@ class Cache:
     # -------------------------------------------------------------------------------------- snapshots
 
     def whole(self, sequence: int) -> int:
-        """How many tokens stand before the first gap: positions of a snapshot have none."""
+        """How many tokens stand before the first gap: positions of a snapshot have none. None where some share."""
         resident = self._sequences[sequence]
+        if resident.grouped:
+            return 0
         return resident.gaps[0].index if resident.gaps else len(resident.tokens)
 
     def state(self, sequence: int, length: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from memos.inference.cache import Cache
 from memos.inference.generation import Choice, Guide, Run
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
 from memos.inference.lookup import Lookup
+from memos.inference.rope import Positions
 from memos.inference.template import scaffold_text
 from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot
 
@@ -31,6 +33,8 @@ class LlamaModel:
         name: what the user calls it.
         fingerprint: SHA-256 of the weights, or another string that changes with them.
         options: window, offloading, threads.
+        larger: windows to grow into, smallest first, each with its positions and their method's name.
+        notes: what the user should know of this choice.
         progress: called with a share from 0 to 1 while the weights are read.
 
     Raises:
@@ -45,14 +49,17 @@ class LlamaModel:
         name: str,
         fingerprint: str,
         options: LlamaOptions,
+        larger: Sequence[tuple[int, Positions, str]] = (),
+        notes: Sequence[str] = (),
         progress: Callable[[float], None] | None = None,
     ) -> None:
         self._llama = Llama(path, options, progress)
         self._cache = Cache(self._llama)
         self._name = name
-        self._window = options.window
+        self._larger = list(larger)
         self._release: Callable[[], None] | None = None
-        self._scaffold, self.template_note = self._read_template()
+        self._scaffold, note = self._read_template()
+        self._notes = (*notes, *([note] if note else []))
         self._fingerprint = fingerprint
         self._guide = Guide(self._llama)
         self.lookup: Callable[[Sequence[int]], Lookup] = partial(
@@ -72,17 +79,44 @@ class LlamaModel:
     @property
     def window(self) -> int:
         """Tokens that prompt and reply together may have."""
-        return self._window
+        return self._llama.options.window
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how it was opened."""
+        return self._notes
+
+    def grow(self) -> str:
+        """Take the next larger window; see `LanguageModel.grow`. One for which there is no memory is not taken."""
+        if not self._larger:
+            return ""
+        window, positions, method = self._larger.pop(0)
+        former = self._llama.options
+        try:
+            self.reopen(window, positions)
+        except WindowError:
+            self._larger.clear()
+            self.reopen(former.window, former.positions)
+            return ""
+        return method
+
+    def reopen(self, window: int, positions: Positions) -> None:
+        """Begin anew on the same weights; nothing is resident afterwards.
+
+        Args:
+            window: tokens.
+            positions: how they are reached.
+
+        Raises:
+            WindowError: there is no memory for it, and no context now.
+        """
+        self._llama.reopen(replace(self._llama.options, window=window, positions=positions))
+        self._cache = Cache(self._llama)
 
     @property
     def probe_room(self) -> int:
         """Tokens that a prompt of `choose` may have."""
         return SIDE_ROOM
-
-    @property
-    def trained_window(self) -> int:
-        """Tokens that the model was trained for."""
-        return self._llama.trained_window
 
     @property
     def scaffold(self) -> Scaffold:
@@ -200,8 +234,8 @@ class LlamaModel:
         fork: bool = False,
     ) -> Iterator[Reading | Piece | Generated]:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
-        if len(prompt) + limit > self._window:
-            raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self._window:,}.")
+        if len(prompt) + limit > self.window:
+            raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self.window:,}.")
         choice = Choice(self._guide, grammar, sampling, echoes)
         if not fork:
             yield from self._continue(choice, prompt, limit, cancelled, MAIN)

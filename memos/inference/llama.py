@@ -7,12 +7,14 @@ not know what the tokens mean, which of them are resident (`cache`), or what a g
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import llama_cpp as lib
 import numpy as np
@@ -20,6 +22,7 @@ import psutil
 from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
+from memos.inference.rope import LINEAR, NONE, UNSCALED, YARN, Positions, Rotary, unscaled
 
 MAIN = 0  # the sequence that the agent sees
 SIDES = (1, 2, 3)  # sequences beside it: as many as there are kinds of probes, so that each keeps its prefix
@@ -32,6 +35,11 @@ KV_TYPES = {
     "q8_0": 8,
 }  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
 ABORTED = 2  # what llama_decode returns when its abort callback said so
+SCALINGS = {
+    NONE: lib.LLAMA_ROPE_SCALING_TYPE_NONE,
+    LINEAR: lib.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+    YARN: lib.LLAMA_ROPE_SCALING_TYPE_YARN,
+}  # any other leaves the header's
 MULTIMODAL_ROPE = (lib.LLAMA_ROPE_TYPE_MROPE, lib.LLAMA_ROPE_TYPE_IMROPE, lib.LLAMA_ROPE_TYPE_VISION)
 
 
@@ -47,6 +55,8 @@ class LlamaOptions:
         kv_type: type of the cached keys and values: `"f16"` or `"q8_0"`.
         flash_attention: needed for quantised values.
         speculation: tokens that may be drafted from the prompt and verified in one evaluation; 0 drafts none.
+        positions: how a window beyond the training is reached.
+        adapters: LoRA files that are added to the weights, each with its scale.
     """
 
     window: int
@@ -56,6 +66,8 @@ class LlamaOptions:
     kv_type: str = "f16"
     flash_attention: bool = False
     speculation: int = 3
+    positions: Positions = UNSCALED
+    adapters: tuple[tuple[Path, float], ...] = ()
 
     @property
     def fork_room(self) -> int:
@@ -100,10 +112,54 @@ class Llama:
         self.vocab = lib.llama_model_get_vocab(self._model)
         self.vocabulary_size: int = lib.llama_vocab_n_tokens(self.vocab)
         self.trained_window: int = lib.llama_model_n_ctx_train(self._model)
+        self._adapters: list[tuple[Any, float]] = [(self._adapter(file), scale) for file, scale in options.adapters]
+        self._adapted = ",".join(f"{_content(file)}:{scale:g}" for file, scale in options.adapters)
+        self.rotary = Rotary.read(self._metadata("general.architecture"), self._header())
+        try:
+            self._begin()
+        except WindowError:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        """Make a context by the options."""
         self._check_window()
         self._context = self._open_context()
         self.memory = lib.llama_get_memory(self._context)
-        self._batch = lib.llama_batch_init(options.batch, 0, 1)
+        self._batch = lib.llama_batch_init(self.options.batch, 0, 1)
+
+    def reopen(self, options: LlamaOptions) -> None:
+        """Begin anew on the same weights: another window, other positions. Nothing is resident afterwards.
+
+        Args:
+            options: how; those of the weights must be as they were.
+
+        Raises:
+            WindowError: the window does not fit; there is no context then.
+        """
+        self._free_context()
+        self.options = options
+        self._begin()
+
+    def _adapter(self, file: Path) -> object:
+        adapter = lib.llama_adapter_lora_init(self._model, os.fsencode(file)) if file.is_file() else None
+        if not adapter:
+            self.close()
+            why = "is no LoRA adapter for this model" if file.is_file() else "does not exist"
+            raise ModelError(f"The adapter {file} {why}.")
+        return adapter
+
+    def _header(self) -> dict[str, Any]:
+        """The header's keys and values: text, or a number where it reads as one."""
+        values: dict[str, Any] = {}
+        buffer = ctypes.create_string_buffer(256)
+        for index in range(lib.llama_model_meta_count(self._model)):
+            length = lib.llama_model_meta_key_by_index(self._model, index, buffer, len(buffer))
+            if length < 0:
+                continue
+            key = buffer.value.decode("utf-8", "replace")
+            values[key] = _number(self._metadata(key))
+        return values
 
     def _load(self, path: Path, progress: Callable[[float], None] | None) -> object:
         parameters = lib.llama_model_default_params()
@@ -126,18 +182,18 @@ class Llama:
         return model
 
     def _check_window(self) -> None:
-        window = self.options.window
-        if window > self.trained_window:
-            self.close()
+        window, positions = self.options.window, self.options.positions
+        if window > self.reach:
             raise WindowError(
-                f"A window of {window:,} tokens is beyond the {self.trained_window:,} that this model was "
-                f"trained for; ask for --context {self.trained_window} or less."
+                f"A window of {window:,} tokens is beyond the {self.reach:,} that this model's positions reach; "
+                f"ask for --context {self.reach} or less, or for another --rope."
             )
+        if self.rotary.refusal and not unscaled(positions):
+            raise WindowError(f"This model's positions cannot be scaled: {self.rotary.refusal}.")
         needed = self.kv_bytes(self.options.cells)
         free = psutil.virtual_memory().available
         on_gpu = lib.llama_supports_gpu_offload() and self.options.gpu_layers != 0
         if not on_gpu and needed > free:
-            self.close()
             raise WindowError(
                 f"A window of {window:,} tokens needs {needed / 2**30:.1f} GiB of memory for its key-value "
                 f"cache, and {free / 2**30:.1f} GiB are free; ask for a smaller --context."
@@ -162,26 +218,36 @@ class Llama:
         parameters.no_perf = True
         parameters.type_k = parameters.type_v = KV_TYPES[options.kv_type]
         parameters.flash_attn_type = 1 if options.flash_attention else 0
+        _tell_positions(parameters, options.positions)
         threads = options.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
         parameters.n_threads = parameters.n_threads_batch = threads
         context = lib.llama_init_from_model(self._model, parameters)
         if not context:
-            self.close()
             raise WindowError(
                 f"llama.cpp cannot open a window of {options.window:,} tokens for this model; "
                 "ask for a smaller --context."
             )
+        if self._adapters:
+            count = len(self._adapters)
+            files = (lib.llama_adapter_lora_p_ctypes * count)()
+            scales = (ctypes.c_float * count)()
+            for index, (adapter, scale) in enumerate(self._adapters):
+                files[index], scales[index] = adapter, scale
+            lib.llama_set_adapters_lora(context, files, count, scales)
         return context
 
     def close(self) -> None:
         """Free context and weights; harmless when called again."""
+        self._free_context()
+        if self._model is not None:
+            lib.llama_model_free(self._model)  # and with it the adapters
+            self._model = None
+
+    def _free_context(self) -> None:
         if self._context is not None:
             lib.llama_batch_free(self._batch)
             lib.llama_free(self._context)
             self._context = None
-        if self._model is not None:
-            lib.llama_model_free(self._model)
-            self._model = None
 
     # ------------------------------------------------------------------------------------ vocabulary
 
@@ -334,9 +400,15 @@ class Llama:
             return False
         return True
 
-    def shift(self, sequence: int, start: int, by: int) -> None:
-        """Move the tokens from `start` on by some positions. Their keys are turned at the next evaluation."""
-        lib.llama_memory_seq_add(self.memory, sequence, start, -1, by)
+    def shift(self, sequence: int, start: int, by: int, stop: int = -1) -> None:
+        """Move the tokens from `start` on, or up to `stop`, by some positions. Their keys are turned at the next
+        evaluation."""
+        lib.llama_memory_seq_add(self.memory, sequence, start, stop, by)
+
+    @property
+    def reach(self) -> int:
+        """Tokens that the positions are good for."""
+        return self.options.positions.reach or self.trained_window
 
     @property
     def rolls_back(self) -> bool:
@@ -353,8 +425,10 @@ class Llama:
             return "its positions have several parts (M-RoPE)"
         if rope == lib.LLAMA_ROPE_TYPE_NONE:
             return "its positions are not rotary"
-        if self._metadata(f"{self._metadata('general.architecture')}.rope.scaling.type") == "yarn":
+        if YARN in (self.options.positions.scaling, self.rotary.scaling):
             return "YaRN scales the keys again with every shift"
+        if self.options.positions.group > 1:
+            return "Self-Extend moves the positions itself"
         if not lib.llama_memory_can_shift(self.memory):
             return "llama.cpp cannot shift its cache"
         return ""
@@ -392,6 +466,28 @@ class Llama:
 
     @property
     def state_key(self) -> str:
-        """What a state depends on besides the weights, whose own RoPE parameters are always used."""
+        """What a state depends on besides the weights."""
         options = self.options
-        return f"{options.kv_type}/{int(options.flash_attention)}/{version('llama-cpp-python')}"
+        parts = (options.kv_type, int(options.flash_attention), options.positions.key, self._adapted)
+        return "/".join((*map(str, parts), version("llama-cpp-python")))
+
+
+def _tell_positions(parameters: Any, positions: Positions) -> None:
+    """Write positions into a context's parameters; what is not said stays the header's."""
+    if positions.scaling in SCALINGS:
+        parameters.rope_scaling_type = SCALINGS[positions.scaling]
+    parameters.rope_freq_base = positions.base
+    parameters.rope_freq_scale = positions.scale
+    parameters.yarn_orig_ctx = positions.original
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _content(file: Path) -> str:
+    """A short name for an adapter's content."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
