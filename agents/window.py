@@ -77,9 +77,10 @@ def plan(rotary: Rotary, context: int, rope: str, rows: Sequence[dict[str, Any]]
     chosen = method(rope)
     assert chosen is not None
     known = verified(rows, rope, trained)
-    note = f"; retrieval was seen to work up to {known:,} tokens" if known else ", which was not probed on this model"
+    probed = any(row["method"] == rope and row["target"] > trained for row in rows)
+    note = f"; retrieval was seen to work up to {known:,} tokens" if probed else ", which was not probed on this model"
     told = f"The window of {context:,} tokens is beyond the trained {trained:,}, by {rope}{note}."
-    return Plan(_stages(rotary, chosen, context), (told,) if not known or context > known else ())
+    return Plan(_stages(rotary, chosen, context), (told,) if not probed or context > known else ())
 
 
 def _chosen(rotary: Rotary, context: int, rows: Sequence[dict[str, Any]]) -> Plan:

@@ -2,7 +2,7 @@
 
     python -m bench.rope [--model NAME] [--context 8192,16384] [--methods plain,ntk,…] [--data FILE]
 
-The same measurement as `memos models probe`, which keeps its rows by model: an interrupted run goes on where it stopped.
+The same measurement as `memos models probe`, which keeps its rows by model: an interrupted run goes on from there.
 The book is Great Expectations; the passkeys and needles planted in it are those of `memos.inference.probing`.
 """
 

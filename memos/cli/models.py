@@ -232,7 +232,7 @@ def info(context: click.Context, model: str, as_json: bool) -> None:
         from memos.models.gguf_info import read_gguf
 
         header = read_gguf(path)
-        facts = _json_facts(header) if as_json else _facts(header)
+        facts = {**(_json_facts(header) if as_json else _facts(header)), **_beyond(header, as_json=as_json)}
     if as_json:
         _echo_json(facts)
         return
@@ -270,6 +270,32 @@ def _facts(header: GGUFInfo) -> dict[str, str]:
         "KV cache at f16": f"{_size(kv)} a token, {_size(kv * window)} for the trained window" if kv else "",
     }
     return {label: value for label, value in facts.items() if value}
+
+
+def _beyond(header: GGUFInfo, *, as_json: bool) -> dict[str, Any]:
+    """What can be done beyond the trained window, and what was measured there."""
+    from memos.agents.window import read_rows, results_file, verified
+    from memos.inference.engine import fingerprint
+    from memos.inference.rope import Rotary, critical_dimension, reachable
+    from memos.settings import home
+
+    rotary = Rotary.read(header.architecture, header.metadata)
+    if not rotary.trained:
+        return {}
+    rows = read_rows(results_file(home(), fingerprint(header.path)))
+    windows = {name: verified(rows, name, rotary.trained) for name in dict.fromkeys(row["method"] for row in rows)}
+    if as_json:
+        return {"scaling_refused": rotary.refusal, "verified": windows}
+    if rotary.refusal:
+        return {"beyond training": f"no: {rotary.refusal}"}
+    told = (
+        f"positions can be scaled; base {rotary.base:,.0f} reaches {reachable(rotary, rotary.base):,.0f} tokens "
+        f"(critical dimension {critical_dimension(rotary)} of {rotary.dimensions})"
+    )
+    longest = max(windows.values(), default=0)
+    by = ", ".join(name for name, window in windows.items() if window == longest)
+    probed = f"{longest:,} tokens ({by})" if longest else "not probed: `memos models probe` measures it"
+    return {"beyond training": told, "verified window": probed}
 
 
 def _embedding_facts(folder: Path) -> dict[str, Any]:

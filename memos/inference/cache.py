@@ -159,7 +159,7 @@ class Cache:
         llama.cpp's division of positions has a sign error (DESIGN §7.7). Not on the fork: what it shares would move
         for both."""
         resident, group = self._sequences[sequence], self._positions.group
-        block = group * GROUPED_AT_ONCE
+        block = group * max(1, min(GROUPED_AT_ONCE, self._positions.neighbours // (2 * group)))
         blocks = -(-(len(resident.tokens) - self._positions.neighbours) // block)
         far, before = blocks * block, resident.grouped
         if sequence == FORK or group == 1 or not before < far <= len(resident.tokens):

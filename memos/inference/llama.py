@@ -395,7 +395,7 @@ class Llama:
             False where the architecture has no state of a part (recurrent models): the target is empty then.
         """
         self.copy(source, target, start, stop)
-        if stop > start and lib.llama_memory_seq_pos_max(self.memory, target) != stop - 1:
+        if stop > start and self.last_position(target) != stop - 1:
             self.truncate(0, target)
             return False
         return True
@@ -404,6 +404,10 @@ class Llama:
         """Move the tokens from `start` on, or up to `stop`, by some positions. Their keys are turned at the next
         evaluation."""
         lib.llama_memory_seq_add(self.memory, sequence, start, stop, by)
+
+    def last_position(self, sequence: int = MAIN) -> int:
+        """The largest position in a sequence; -1 where it is empty."""
+        return int(lib.llama_memory_seq_pos_max(self.memory, sequence))
 
     @property
     def reach(self) -> int:

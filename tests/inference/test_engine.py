@@ -515,7 +515,7 @@ def test_quantised_keys_and_flash_attention(smollm: Path) -> None:
 
 
 def test_a_window_beyond_the_training_or_the_memory_is_refused(smollm: Path) -> None:
-    with pytest.raises(WindowError, match="trained for"):
+    with pytest.raises(WindowError, match="beyond the 8,192 that this model's positions reach"):
         LlamaModel(smollm, name="q", fingerprint="f", options=LlamaOptions(window=100_000))
 
 
