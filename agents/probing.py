@@ -18,7 +18,7 @@ from memos.inference.rope import METHODS, Method, Rotary, method
 from memos.settings import Settings, home
 
 DEFAULT = ("plain", "linear", "ntk", "dynamic-ntk", "yarn", "abf", "self-extend", "sinks")
-KEY = ("method", "target", "seed", "text")  # what makes two rows the same measurement
+KEY = ("method", "target", "read", "seed", "text")  # what makes two rows the same measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,13 @@ def named(names: Sequence[str]) -> list[Method]:
 
 
 def measure(
-    settings: Settings, targets: Sequence[int], methods: Sequence[Method], text: str, *, again: bool = False
+    settings: Settings,
+    targets: Sequence[int],
+    methods: Sequence[Method],
+    text: str,
+    *,
+    read: int = 0,
+    again: bool = False,
 ) -> Iterator[Measuring | Measured]:
     """Measure a model.
 
@@ -64,6 +70,8 @@ def measure(
         targets: lengths in tokens.
         methods: what is compared.
         text: what is read; long enough for the longest target.
+        read: read no more than so many tokens, with positions for the target: what a method costs inside the trained
+            window. 0 reads it all.
         again: also what was measured before with the same text and seed.
 
     Raises:
@@ -93,7 +101,8 @@ def measure(
     )
     model = LlamaModel(path, name=settings.model, fingerprint="", options=options)
     try:
-        yield from _rows(model, rotary, targets, methods, text, identity, file, again)
+        work = [(target, read or target, one) for target in sorted(targets) for one in methods]
+        yield from _rows(model, rotary, work, text, identity, file, again)
     finally:
         model.close()
 
@@ -101,8 +110,7 @@ def measure(
 def _rows(
     model: Any,
     rotary: Rotary,
-    targets: Sequence[int],
-    methods: Sequence[Method],
+    work: Sequence[tuple[int, int, Method]],
     text: str,
     identity: dict[str, Any],
     file: Path,
@@ -110,18 +118,24 @@ def _rows(
 ) -> Iterator[Measuring | Measured]:
     from memos.inference.probing import probe
 
-    work = [(target, one) for target in sorted(targets) for one in methods]
     seen: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for index, (target, one) in enumerate(work):
+    for index, (target, length, one) in enumerate(work):
         positions = one.positions(rotary, target)
-        base = {"model": model.name, "method": one.name, "trained": rotary.trained, "target": target, **identity}
+        base = {
+            "model": model.name,
+            "method": one.name,
+            "trained": rotary.trained,
+            "target": target,
+            "read": length,
+            **identity,
+        }
         known = next((row for row in read_rows(file) if all(row.get(key) == base[key] for key in KEY)), None)
-        same = (target, positions.key, positions.sinks)  # another name for what was measured already
+        same = (target, length, positions.turns(rotary))  # it may be another name for what was measured already
         row = seen.get(same) if again or known is None else known
         new = row is None or row is not known
         if row is None:
-            model.reopen(window=target, positions=positions)
-            for item in probe(model, text, target, seed=identity["seed"]):
+            model.reopen(window=length, positions=positions)
+            for item in probe(model, text, length, seed=identity["seed"]):
                 if hasattr(item, "perplexity"):
                     row = asdict(item)
                 else:

@@ -7,7 +7,7 @@ loaded, or how anything is measured.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,8 @@ def _stages(rotary: Rotary, chosen: Method, context: int) -> tuple[Stage, ...]:
 def best(rows: Iterable[dict[str, Any]], context: int) -> Method | None:
     """The method that was best at the smallest probed length that holds a window, or else at the largest beyond the
     training; plain positions compete. None where nothing was probed there."""
-    candidates = [row for row in rows if row["target"] > row["trained"] and row["method"] not in NO_AGENT]
+    beyond = (row for row in whole(rows) if row["target"] > row["trained"])
+    candidates = [row for row in beyond if row["method"] not in NO_AGENT]
     if not candidates:
         return None
     holds = [row["target"] for row in candidates if row["target"] >= context]
@@ -129,11 +130,16 @@ def best(rows: Iterable[dict[str, Any]], context: int) -> Method | None:
     return method(first["method"])
 
 
+def whole(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows for which the whole length was read."""
+    return (row for row in rows if row.get("read", row["target"]) == row["target"])
+
+
 def verified(rows: Iterable[dict[str, Any]], name: str, trained: int) -> int:
     """The longest probed length up to which retrieval works: by a method beyond the training, by plain positions
     inside. 0 where none does, or none was probed."""
     longest = 0
-    mine = [row for row in rows if row["method"] == (name if row["target"] > trained else Plain().name)]
+    mine = [row for row in whole(rows) if row["method"] == (name if row["target"] > trained else Plain().name)]
     for row in sorted(mine, key=lambda row: int(row["target"])):
         if row["passkey"] < WORKS:
             break

@@ -164,7 +164,7 @@ def laid_out(
     pieces = [(thing.depth, model.tokenize(thing.text)) for thing in things]
     needed = length - sum(len(piece) for _, piece in pieces)
     if len(words) < needed:
-        raise InputError(f"The text has {len(words):,} tokens, and a length of {length:,} needs {needed:,}.")
+        raise InputError(f"The text has {len(words):,} tokens, and {needed:,} are needed for this length.")
     start = int(np.random.default_rng(seed).integers(0, len(words) - needed + 1))
     begin = [model._llama.begin] if model._llama.begin >= 0 else []
     tokens: list[int] = list(begin)

@@ -130,6 +130,12 @@ class Positions:
         """What queries and keys are multiplied with each (YaRN's √(1/t))."""
         return 1 + 0.1 * math.log(1 / self.scale) if self.scaling == YARN and self.scale else 1.0
 
+    def turns(self, rotary: Rotary) -> tuple[object, ...]:
+        """What distinguishes positions from others in effect, however they are told to llama.cpp."""
+        moved = (self.group, self.neighbours if self.group > 1 else 0, self.sinks, self.span)
+        turned = tuple(round(float(each), 9) for each in np.log(self.frequencies(rotary)) + 0.0)
+        return (turned, self.attention(), *moved)
+
     def position(self, index: int, length: int) -> int:
         """Where the token at an index stands once `length` tokens are in the cache, if all far ones are grouped."""
         far = max(0, length - self.neighbours) // self.group * self.group if self.group > 1 else 0

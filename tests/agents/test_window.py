@@ -88,6 +88,11 @@ def test_a_length_is_verified_only_behind_all_shorter_ones() -> None:
     assert verified([], "yarn", 2048) == 0
 
 
+def test_a_short_reading_with_the_positions_of_a_long_one_verifies_nothing() -> None:
+    short = {**row("yarn", 4096, 1.0), "read": 1024}
+    assert verified([INSIDE, short], "yarn", 2048) == 2048 and best([INSIDE, short], 4096) is None
+
+
 def test_what_cannot_be_scaled_is_refused_with_the_reason() -> None:
     with pytest.raises(WindowError, match=r"cannot be scaled: it biases attention by distance \(ALiBi\)"):
         plan(Rotary(2048, 64, refusal="it biases attention by distance (ALiBi)"), 4096, "auto", [])
