@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from the committed results, so that no number in it is typed by hand.
+"""docs/benchmarks.md and docs/extended-window.md from the committed results: no number in them is typed by hand.
 
 python -m bench.tables
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.machine import RESULTS
 
-TARGET = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmarks
 
 Made by `python -m bench.tables` from [bench/results](../bench/results); each result names its machine, versions, seed
@@ -30,10 +30,12 @@ SHIFT = """## What an eviction by shift costs
 the next token's distribution from the exact one, over {positions} positions of the text that follows; ten codes stand
 in what stays, and are asked for.
 """
-DECODING = """## Decoding a function call
+DECODING = """## Decoding, and drafts of what is quoted
 
-`{command}` on {cores} cores of {processor}, {at}. Tokens that the grammar forces are decoded in one batch with the
-next; the mask says which tokens of the vocabulary the grammar admits.
+`{command}` on {cores} cores of {processor}, {at}. Each text is decoded without drafts and with them, by turns. A draft
+is what followed the last tokens where they stood in the prompt before; it is verified in one evaluation with them.
+Texts may differ: sums in another order are rounded otherwise. The mask says which tokens the grammar admits, choice is
+that and the sampling.
 """
 CONTROLLER = """## The kernel's own time in a turn
 
@@ -43,6 +45,15 @@ messages in recall storage.
 GPU = """## GPU
 
 Nothing here has been run on a GPU yet; [bench/gpu](../bench/gpu) packs, builds and measures.
+"""
+WINDOW = """# Beyond the trained window
+
+Made by `python -m bench.tables` from [bench/results/rope.json](../bench/results/rope.json). The same measurement of your
+own model is `memos models probe MODEL`; what it finds decides what `--rope auto` does
+([why so](decisions/0011-window.md)).
+
+`{command}` on {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of
+key-value pairs planted in it; each is asked for behind the text, greedily. One reading a row, so a passkey is a tenth.
 """
 MEASURED = """## GPU
 
@@ -65,8 +76,14 @@ def main() -> None:
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
     gpu = _result("gpu")
     parts += [MEASURED.format(**_about(gpu), model=gpu["model"]), _gpu(gpu)] if gpu else [GPU]
-    TARGET.write_text("\n".join(parts), encoding="utf-8")
-    print(f"written to {TARGET}")
+    _write("benchmarks.md", parts)
+    if rope := _result("rope"):
+        _write("extended-window.md", [WINDOW.format(**_about(rope)), *_window(rope["rows"])])
+
+
+def _write(name: str, parts: Iterable[str]) -> None:
+    (DOCS / name).write_text("\n".join(parts), encoding="utf-8")
+    print(f"written to {DOCS / name}")
 
 
 def _result(name: str) -> dict[str, Any]:
@@ -134,9 +151,43 @@ def _shift(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _decoding(result: dict[str, Any]) -> str:
-    head = ("model", "calls", "tokens", "chosen", "decodes", "mask, ms", "choice, ms", "choice's share of the time")
-    cells = ("model", "calls", "tokens", "sampled", "decodes", "mask_ms", "choice_ms", "share_of_time")
-    return _table(head, [[result[cell] for cell in cells]])
+    names = {
+        "model": "model",
+        "kind": "what",
+        "texts": "texts",
+        "tokens": "tokens",
+        "decodes_off": "evaluations without drafts",
+        "decodes_on": "with",
+        "drafted": "drafted",
+        "accepted": "accepted",
+        "seconds_off": "s without",
+        "seconds_on": "s with",
+        "faster": "times faster",
+        "mask_ms": "mask, ms",
+        "choice_ms": "choice, ms",
+    }
+    return _table(list(names.values()), [[row[name] for name in names] for row in result["rows"]])
+
+
+def _window(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
+    names = {
+        "method": "method",
+        "perplexity": "perplexity",
+        "passkey": "passkeys",
+        "needle": "needles",
+        "pair": "pairs",
+        "seconds": "s",
+        "peak_mb": "MB",
+    }
+    for model, target, read in dict.fromkeys((row["model"], row["target"], row["read"]) for row in rows):
+        some = [row for row in rows if (row["model"], row["target"], row["read"]) == (model, target, read)]
+        what = (
+            f"{target:,} tokens" if read == target else f"the first {read:,} tokens, with the positions of {target:,}"
+        )
+        yield f"## {model} (trained {some[0]['trained']:,}): {what}\n"
+        yield _table(list(names.values()), [[row[name] for name in names] for row in some])
+    for model in dict.fromkeys(row["model"] for row in rows):
+        yield f"![perplexity and passkeys of {model}](images/window-{model}.png)\n"
 
 
 def _gpu(result: dict[str, Any]) -> str:
