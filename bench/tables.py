@@ -48,8 +48,8 @@ Nothing here has been run on a GPU yet; [bench/gpu](../bench/gpu) packs, builds 
 """
 WINDOW = """# Beyond the trained window
 
-Made by `python -m bench.tables` from [bench/results/rope.json](../bench/results/rope.json). The same measurement of your
-own model is `memos models probe MODEL`; what it finds decides what `--rope auto` does
+Made by `python -m bench.tables` from [bench/results/rope.json](../bench/results/rope.json). The same measurement of
+your own model is `memos models probe MODEL`; what it finds decides what `--rope auto` does
 ([why so](decisions/0011-window.md)).
 
 `{command}` on {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of
