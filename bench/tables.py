@@ -50,7 +50,7 @@ WINDOW = """# Beyond the trained window
 
 Made by `python -m bench.tables` from [bench/results/rope.json](../bench/results/rope.json). The same measurement of
 your own model is `memos models probe MODEL`; what it finds decides what `--rope auto` does
-([why so](decisions/0011-window.md)).
+([why so](decisions/0014-window.md)).
 
 `{command}` on {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of
 key-value pairs planted in it; each is asked for behind the text, greedily. One reading a row, so a passkey is a tenth.
