@@ -38,7 +38,7 @@ class Command:
 
 COMMANDS: Sequence[Command] = (
     Command("help", "Help", "Keys and commands.", "f1", footer=True),
-    Command("panel", "Memory map", "Show or hide the map of the window and the paging timeline.", "f2", footer=True),
+    Command("panel", "Map", "Show or hide the map of the window and the paging timeline.", "f2", footer=True),
     Command("blocks", "Blocks", "Edit what the assistant always has in view.", "f3", footer=True),
     Command("memory", "Search", "Browse and search messages, notes and documents.", "f4", "[WORDS]", footer=True),
     Command("agents", "Agents", "Open, rename, copy, export or delete an agent.", "f5", "[NAME]", footer=True),

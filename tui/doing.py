@@ -16,7 +16,7 @@ from memos.messages import Kind
 from memos.tui.attachments import plan
 
 if TYPE_CHECKING:
-    from memos.agents import Agent
+    from memos.agents import Agent, Sessions
     from memos.tui.app import Shell
     from memos.tui.transcript import Said
 
@@ -244,10 +244,7 @@ async def fork_at(shell: Shell, new: str, before_id: int | None) -> None:
     """Copy the agent as it was before a message (None: as it is), and open the copy."""
     name = _agent(shell).name
 
-    def copy(sessions: object) -> bool:
-        from memos.agents import Sessions
-
-        assert isinstance(sessions, Sessions)
+    def copy(sessions: Sessions) -> bool:
         sessions.fork(name, new, before_id=before_id)
         return True
 
@@ -275,7 +272,12 @@ async def rename(shell: Shell, argument: str) -> None:
 
 async def _rename(shell: Shell, name: str, new: str) -> None:
     is_open = shell.session.agent is not None and shell.session.agent.name == name
-    done = await shell.from_sessions(lambda sessions: sessions.rename(name, new) or True)
+
+    def give(sessions: Sessions) -> bool:
+        sessions.rename(name, new)
+        return True
+
+    done = await shell.from_sessions(give)
     if is_open:
         shell.session.open(new if done else name)
     elif done:

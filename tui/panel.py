@@ -121,11 +121,12 @@ class MemoryPanel(Vertical):
 
     def redraw(self) -> None:
         """Draw it to the width there is."""
-        width = self.query_one("#map").size.width
+        width, high = self.query_one("#map").size.width, self.size.height
         if self.view is None or width < 8:
             return
-        drawn = cells(self.view, width * MAP_ROWS)
-        rows = [strip(drawn[row * width : (row + 1) * width]) for row in range(MAP_ROWS)]
+        count = MAP_ROWS if high >= 2 * MAP_ROWS + len(LOOKS) + 4 else MAP_ROWS // 2
+        drawn = cells(self.view, width * count)
+        rows = [strip(drawn[row * width : (row + 1) * width]) for row in range(count)]
         self.query_one("#map", Static).update(Content("\n").join(rows))
         self.query_one("#legend", Static).update(legend(self.view))
 
@@ -139,12 +140,12 @@ def legend(view: ContextMap) -> Content:
     counts = dict.fromkeys(LOOKS, 0)
     for segment in view.segments:
         counts[look_of(segment)] += segment.tokens
-    lines: list[Content] = []
-    for key, (glyph, style, name) in LOOKS.items():
-        lines.append(Content.assemble((glyph, style), f" {name:<16}{counts[key]:>7,}"))
-    free = max(0, view.usable - view.used)
-    lines.append(Content.assemble((FREE, "$text-disabled"), f" {'free':<16}{free:>7,}"))
-    lines.append(Content.assemble((RESERVE, "$text-disabled"), f" {'for the reply':<16}{view.reserved:>7,}"))
+    shown = [(glyph, style, name, counts[key]) for key, (glyph, style, name) in LOOKS.items()]
+    shown.append((FREE, "$text-disabled", "free", max(0, view.usable - view.used)))
+    shown.append((RESERVE, "$text-disabled", "for the reply", view.reserved))
+    entries = [Content.assemble((glyph, style), f" {name:<13}{count:>6,}") for glyph, style, name, count in shown]
+    half = (len(entries) + 1) // 2
+    lines = [Content("  ").join(pair) for pair in zip(entries[:half], entries[half:], strict=True)]
     marks = f" warning at {view.warning:,}, "
     lines.append(Content.assemble(("!", "bold $warning"), marks, ("‖", "bold $error"), f" flush at {view.usable:,}"))
     return Content("\n").join(lines)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
 
 Result = TypeVar("Result")
-PAGE = 40  # messages that are read at a time
+PAGE = 30  # messages that are read at a time
 # Events after which the window is not what it was.
 MOVES = (
     events.MessageStored,

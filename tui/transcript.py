@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, RenderResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Collapsible, Static
@@ -27,12 +27,14 @@ from memos.tui.text import has_markup, moment, one_line, right_to_left, safe
 if TYPE_CHECKING:
     from textual.widgets.markdown import MarkdownStream
 
-MOST = 120  # messages that are mounted at once
-SLICE = 4  # mounted before the event loop gets its turn
+MOST = 90  # messages that are mounted at once
+SLICE = 10  # mounted before the event loop gets its turn
 
 
-class Said(Vertical, can_focus=True):
-    """A message of the user or the assistant.
+class Said(Widget, can_focus=True):
+    """A message of the user or the assistant. It is drawn by the widget itself, since dozens are mounted at a time; a
+    reply that grows, a formatted one that has the focus (so that its text can be selected) and a text from right to
+    left have widgets of their own inside.
 
     Args:
         who: `you`, or the agent's name.
@@ -40,6 +42,7 @@ class Said(Vertical, can_focus=True):
         text: what was said so far.
         message_id: in recall storage.
         when: it was said.
+        note: what else is to be told of it, e.g. that it was cut off.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*message_bindings()]
@@ -51,21 +54,51 @@ class Said(Vertical, can_focus=True):
         self._note = note
         self._stream: MarkdownStream | None = None
 
-    def compose(self) -> ComposeResult:
-        """A line about it, and its words."""
-        yield Static(Content(self._heading()), classes="heading")
-        yield self._body()
+    @property
+    def _heading(self) -> Content:
+        text = f"{self._head} · {self._note}" if self._note else self._head
+        return Content.styled(text, "bold" if self.kind is Kind.USER else "dim")
 
-    def _heading(self) -> str:
-        return f"{self._head} · {self._note}" if self._note else self._head
+    @property
+    def _formatted(self) -> bool:
+        return self.kind is Kind.SPEECH and has_markup(self.text)
+
+    def render(self) -> RenderResult:
+        """The message, where it has no widgets inside."""
+        if not self._formatted:
+            return Content.assemble(self._heading, "\n", safe(self.text))
+        from rich.console import Group
+        from rich.markdown import Markdown
+        from rich.text import Text
+
+        heading = Text(self._heading.plain, "dim", no_wrap=True, overflow="ellipsis")
+        return Group(heading, Markdown(safe(self.text), code_theme="ansi_dark", inline_code_theme="ansi_dark"))
+
+    def compose(self) -> ComposeResult:
+        """A line about it and its words, where direction matters."""
+        if right_to_left(self.text):
+            yield Static(self._heading, classes="heading")
+            yield self._body()
+
+    async def on_focus(self) -> None:
+        """A formatted text becomes one that can be selected."""
+        if self._formatted and not self.children:
+            await self._fill()
+
+    async def _fill(self) -> None:
+        """Put heading and words inside."""
+        with self.app.batch_update():
+            await self.remove_children()
+            await self.mount(Static(self._heading, classes="heading"), self._body())
 
     def _body(self) -> Widget:
         text = safe(self.text)
         if self.kind is Kind.SPEECH and has_markup(text):
             from textual.widgets import Markdown
 
-            return Markdown(text, classes="body", open_links=False)
-        body = Static(Content(text), classes="body")
+            body: Widget = Markdown(text, classes="body", open_links=False)
+        else:
+            body = Static(Content(text), classes="body")
         body.set_class(right_to_left(text), "right-to-left")
         return body
 
@@ -75,11 +108,11 @@ class Said(Vertical, can_focus=True):
 
         self.text += more
         if self._stream is None:
-            await self.query(".body").remove()
+            await self.remove_children()
             body = Markdown(classes="body", open_links=False)
-            await self.mount(body)
+            await self.mount(Static(self._heading, classes="heading"), body)
             self._stream = Markdown.get_stream(body)
-            more = safe(self.text)
+            more = self.text
         await self._stream.write(safe(more))
 
     async def finish(self, text: str, *, cut: bool) -> None:
@@ -87,15 +120,13 @@ class Said(Vertical, can_focus=True):
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
-        if text and text != self.text:
-            self.text = text
-            await self.query(".body").remove()
-            await self.mount(self._body())
-        for body in self.query(".body"):
-            body.set_class(right_to_left(text), "right-to-left")
-        if cut:
-            self._note = "cut off"
-            self.query_one(".heading", Static).update(Content(self._heading()))
+        self.text = text or self.text
+        self._note = "cut off" if cut else self._note
+        if self._formatted or right_to_left(self.text):
+            await self._fill()
+        else:
+            await self.remove_children()
+            self.refresh(layout=True)
 
 
 class CallView(Collapsible):
@@ -201,7 +232,7 @@ class Transcript(VerticalScroll, can_focus=True):
             return
         gone = list(self.children)[-count:] if last else list(self.children)[:count]
         left = [child for child in self.children if child not in gone]
-        numbers = [number for child in left if (number := getattr(child, "message_id", 0))]
+        numbers = [number for child in left if (number := _number(child))]
         if numbers:
             self.oldest, self.newest = min(numbers), max(numbers)
         self.at_newest = self.at_newest and not last
@@ -281,17 +312,26 @@ class Transcript(VerticalScroll, can_focus=True):
         await self._add(Note(text, failed=failed))
 
     async def _add(self, view: Widget) -> None:
-        if not self.at_newest and getattr(view, "message_id", 0):
+        if not self.at_newest and _number(view):
             return
         async with self._showing:
             await self.mount(view)
-            number = getattr(view, "message_id", 0)
+            number = _number(view)
             self.newest = max(self.newest, number)
             self.oldest = self.oldest or number
             if self.at_newest:
                 self._drop(len(self.children) - 2 * MOST, last=False)
 
     # ---------------------------------------------------------------------------------------- scrolling
+
+    def action_page_up(self) -> None:
+        """A page up, at once: an animation over a long history is a delay."""
+        self.release_anchor()
+        self.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """A page down, at once."""
+        self.scroll_page_down(animate=False)
 
     def follow(self) -> None:
         """Go to the end, and stay there while it grows."""
@@ -313,13 +353,18 @@ class Transcript(VerticalScroll, can_focus=True):
         """The widget of a message, or of the next one, if it is mounted."""
         if not self.oldest <= message_id <= self.newest:
             return None
-        mounted = [child for child in self.children if getattr(child, "message_id", 0) >= message_id]
+        mounted = [child for child in self.children if _number(child) >= message_id]
         return mounted[0] if mounted else None
 
     def last_said(self, kind: Kind) -> Said | None:
         """The last message of a kind that is mounted."""
         said = [child for child in self.query(Said) if child.kind is kind]
         return said[-1] if said else None
+
+
+def _number(view: Widget) -> int:
+    """The id of the message that a widget shows; 0 for a note."""
+    return getattr(view, "message_id", 0)
 
 
 def call_line(content: str) -> str:

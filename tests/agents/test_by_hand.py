@@ -139,10 +139,10 @@ class TestMemory:
                 agent.ask(LONG)
             assert any(segment.name == "block pinned" for segment in agent.map().segments)
         with opened(window=2048) as again:
-            assert again.memory.pins == (f"archival:{note.id}",)
+            assert list(again.memory.pins) == [f"archival:{note.id}"]
             assert "number 17" in again.blocks["pinned"].text
             again.memory.unpin(f"archival:{note.id}")
-            assert again.memory.pins == ()
+            assert not again.memory.pins
             with pytest.raises(InputError, match="not pinned"):
                 again.memory.unpin("recall:1")
 

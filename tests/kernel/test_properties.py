@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,7 +49,7 @@ class Conversation(RuleBasedStateMachine):
     def start(self, likely: float, answered: float, way: str) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.script: list[Call] = []
-        self.killed: list[Generator[Event, None, None]] = []
+        self.killed: list[Iterator[Event]] = []
         self.likely, self.answered, self.way = likely, answered, way
         self.shown: dict[int, str] = {}
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,7 +79,7 @@ class Conversation(RuleBasedStateMachine):
     def _now(self) -> datetime:
         return self.clock
 
-    def _watch(self, stream: Generator[Event, None, None], kill_after: int | None = None) -> None:
+    def _watch(self, stream: Iterator[Event], kill_after: int | None = None) -> None:
         """Follow a turn; check the window and the prefix at every event; perhaps stop in the middle."""
         for number, event in enumerate(stream):
             if isinstance(event, events.PrefixMoved):
@@ -209,6 +209,7 @@ class Conversation(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "stored"):
             for turn in self.killed:
+                assert isinstance(turn, Generator)
                 turn.close()
             self.stored.close()
             self.database.close()
