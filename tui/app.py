@@ -7,6 +7,7 @@ paint: the agent's libraries load in a thread while the screen is up already.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -82,15 +83,17 @@ class Shell(App[None]):
         self.editing: int | None = None  # the message whose place the next one takes
         self._panel_chosen = False
         self._unstored = ""
+        self._to_tell: list[str] = []  # when the agent is open
 
     def compose(self) -> ComposeResult:
         """Conversation and panel, and the lines below."""
         with Horizontal(id="middle"):
             yield Transcript(id="transcript")
             yield MemoryPanel(id="panel")
-        yield Completions(id="completions")
+        menu = Completions(id="completions")
+        yield menu
         yield MapStrip(id="strip")
-        yield Prompt(id="prompt")
+        yield Prompt(menu, id="prompt")
         yield Status(id="status")
         yield Footer(compact=True)
         yield Static("", id="too-small")
@@ -160,7 +163,10 @@ class Shell(App[None]):
             else:
                 await self._do(found[0].id, found[1])
             return
-        await doing.say(self, message.text)
+        try:
+            await doing.say(self, message.text)
+        except (MemosError, OSError) as error:
+            await self.transcript.note(str(error), failed=True)
 
     def on_typed(self, message: messages.Typed) -> None:
         """Offer what the word may become."""
@@ -211,21 +217,23 @@ class Shell(App[None]):
         share = f" {message.share:.0%}" if message.share else ""
         self.status.doing(f"{message.what}{share}")
 
-    async def on_settings_read(self, message: messages.SettingsRead) -> None:
+    def on_settings_read(self, message: messages.SettingsRead) -> None:
         """Theme and keys of the user's own."""
         settings = message.settings
         unknown = [name for name in settings.keys if name not in BY_ID]
         if unknown:
-            await self.transcript.note(f"settings.toml gives keys to {', '.join(unknown)}: there is no such command.")
+            self._to_tell.append(f"settings.toml gives keys to {', '.join(unknown)}: there is no such command.")
         self.keys = {name: keys for name, keys in settings.keys.items() if name in BY_ID}
         self.set_keymap(dict(self.keys))
         if settings.theme and settings.theme in self.available_themes:
             self.theme = settings.theme
         elif settings.theme:
-            await self.transcript.note(f"There is no theme {settings.theme}; /theme lists them.")
+            self._to_tell.append(f"There is no theme {settings.theme}; /theme lists them.")
 
     async def on_opened(self, message: messages.Opened) -> None:
         """An agent is open."""
+        if not gc.get_freeze_count():
+            gc.freeze()  # what is loaded stays; to look through all of it again and again would hold up the event loop
         agent = message.agent
         self.wanted = agent.name
         self.title = f"memos · {agent.name}"
@@ -241,6 +249,8 @@ class Shell(App[None]):
             )
         self.show_window(message.view)
         await self.transcript.show(agent.name, message.messages)
+        while self._to_tell:
+            await self.transcript.note(self._to_tell.pop(0), failed=True)
 
     async def on_failed(self, message: messages.Failed) -> None:
         """A sentence and a way on; a text that was not stored comes back."""

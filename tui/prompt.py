@@ -22,16 +22,41 @@ LONG = 3000  # characters; a longer paste is offered to archival memory
 MOST = 8  # completions
 
 
+class Completions(OptionList, can_focus=False):
+    """What the word before the cursor may become; Tab takes the highlighted one."""
+
+    def offer(self, found: Sequence[tuple[str, str]]) -> None:
+        """Show completions, each with a line about it; none hides the list."""
+        self.clear_options()
+        self.add_options([Option(Content(f"{text}  {about}"), id=text) for text, about in found])
+        self.display = bool(found)
+        if found:
+            self.highlighted = 0
+
+    @property
+    def chosen(self) -> str:
+        """The highlighted one; empty where none is."""
+        if not self.display or self.highlighted is None:
+            return ""
+        return self.get_option_at_index(self.highlighted).id or ""
+
+
 class Prompt(TextArea):
-    """What the user types. Enter sends, Shift+Enter or Ctrl+J makes a line, Up and Down go through what was sent."""
+    """What the user types. Enter sends, Shift+Enter or Ctrl+J makes a line, Up and Down go through what was sent.
+
+    Args:
+        menu: where completions are offered.
+        id: Textual's.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", priority=False, show=False, id="send"),
         Binding("shift+enter,ctrl+j,alt+enter", "new_line", "New line", show=False, id="new_line"),
     ]
 
-    def __init__(self, id: str) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, menu: Completions, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id, compact=True, placeholder="Say something. /help lists commands, @ names a file.")
+        self._menu = menu
         self._sent: list[str] = []
         self._place = 0  # in what was sent; its length: the draft
         self._draft = ""
@@ -65,7 +90,11 @@ class Prompt(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Keys that mean something else here than in an editor."""
         row, _ = self.cursor_location
-        if event.key == "enter":
+        if self._menu.chosen and event.key in ("tab", "up", "down"):
+            event.stop()
+            event.prevent_default()
+            self._choose(event.key)
+        elif event.key == "enter":
             event.stop()
             event.prevent_default()
             self.action_send()
@@ -75,6 +104,17 @@ class Prompt(TextArea):
             self._recall(1, event)
         else:
             await super()._on_key(event)
+
+    def _choose(self, key: str) -> None:
+        """Take the completion that is marked, or mark another."""
+        if key == "up":
+            self._menu.action_cursor_up()
+        elif key == "down":
+            self._menu.action_cursor_down()
+        else:
+            row, column = self.cursor_location
+            begun = self.document.get_line(row)[:column].split(" ")[-1]
+            self.replace(self._menu.chosen, (row, column - len(begun)), (row, column))
 
     def _recall(self, step: int, event: events.Key) -> None:
         event.stop()
@@ -98,25 +138,6 @@ class Prompt(TextArea):
         row, column = self.cursor_location
         line = self.document.get_line(row)[:column]
         self.post_message(messages.Typed(self.text, line.split(" ")[-1]))
-
-
-class Completions(OptionList, can_focus=False):
-    """What the word before the cursor may become; Tab takes the highlighted one."""
-
-    def offer(self, found: Sequence[tuple[str, str]]) -> None:
-        """Show completions, each with a line about it; none hides the list."""
-        self.clear_options()
-        self.add_options([Option(Content(f"{text}  {about}"), id=text) for text, about in found])
-        self.display = bool(found)
-        if found:
-            self.highlighted = 0
-
-    @property
-    def chosen(self) -> str:
-        """The highlighted one; empty where none is."""
-        if not self.display or self.highlighted is None:
-            return ""
-        return self.get_option_at_index(self.highlighted).id or ""
 
 
 def completions(text: str, word: str) -> list[tuple[str, str]]:

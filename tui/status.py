@@ -85,8 +85,9 @@ class Status(Static):
 
     def doing(self, what: str) -> None:
         """What is waited for; empty: nothing."""
-        self._doing = what
-        self.draw()
+        if what != self._doing:
+            self._doing = what
+            self.draw()
 
     def moved(self, what: str) -> None:
         """What moved the prefix in this turn; empty: nothing."""

@@ -85,6 +85,13 @@ class Said(Widget, can_focus=True):
         if self._formatted and not self.children:
             await self._fill()
 
+    async def settle(self) -> None:
+        """Draw a formatted text without widgets again: each of them costs time whenever the screen is laid out."""
+        settled = self._stream is None and not self.has_focus and not right_to_left(self.text)
+        if settled and self._formatted and self.children:
+            await self.remove_children()
+            self.refresh(layout=True)
+
     async def _fill(self) -> None:
         """Put heading and words inside."""
         with self.app.batch_update():
@@ -117,12 +124,16 @@ class Said(Widget, can_focus=True):
 
     async def finish(self, text: str, *, cut: bool) -> None:
         """The reply is whole, or was cut off."""
+        grown = self._stream is not None and text == self.text
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
         self.text = text or self.text
         self._note = "cut off" if cut else self._note
-        if self._formatted or right_to_left(self.text):
+        if grown and self._formatted:  # what has grown stays: to make it anew would hold up the event loop
+            self.query_one(".heading", Static).update(self._heading)
+            self.query_one(".body").set_class(right_to_left(text), "right-to-left")
+        elif self._formatted or right_to_left(self.text):
             await self._fill()
         else:
             await self.remove_children()
@@ -270,6 +281,8 @@ class Transcript(VerticalScroll, can_focus=True):
 
     async def user_said(self, text: str, message_id: int) -> None:
         """The user's message is stored."""
+        for earlier in self.query(Said):
+            await earlier.settle()
         await self._add(Said("you", Kind.USER, text, message_id, datetime.now(UTC)))
 
     async def speech(self, more: str, message_id: int) -> None:
