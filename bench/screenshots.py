@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,11 @@ class Photographer:
         await self.pilot.pause()
         svg = self.shell.export_screenshot(title="memos chat", simplify=True)
         # The exported style asks for fonts from the network; what the reader's machine has will do.
-        lines = [line for line in svg.splitlines() if "url(" not in line or "clip-path" in line]
+        lines = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S).splitlines()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{name}.svg").write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+        (self.folder / f"{name}.svg").write_text(
+            "\n".join(line.strip() for line in lines if line.strip()) + "\n", encoding="utf-8"
+        )
 
 
 def sessions(home: str, *, scripted: bool, replies: list[str]) -> Sessions:
@@ -111,7 +114,6 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
         here = Photographer(shell, pilot, folder)
         await here.idle()
         await here.say(TALK[0])
-        await here.shot("chat")
         for text in TALK[1:]:
             await here.say(text)
         agent = shell.session.agent
@@ -130,7 +132,6 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
         await pilot.press("escape")
         answer = await here.say(ASK)
         assert "walnut" in answer.casefold(), "the edited block was not used"
-        await here.shot("edited")
         await pilot.press("f4")
         await pilot.pause()
         shell.screen.query_one("#query", Input).value = "what is my dog called"

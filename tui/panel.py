@@ -27,7 +27,7 @@ MARK, FREE, RESERVE = "│", "·", "░"
 LOOKS = {
     "instructions": ("█", "$text-muted", "instructions"),
     "block": ("▓", "$primary", "blocks"),
-    "summary": ("▒", "$secondary", "summary"),
+    "summary": ("▒", "$text-secondary", "summary"),
     "page": ("◆", "$accent", "pages"),
     "leaves": ("□", "$text-disabled", "leaves next"),
     "queue": ("■", "$success", "queue"),
