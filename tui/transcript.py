@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.widgets.markdown import MarkdownStream
 
 MOST = 90  # messages that are mounted at once
+LONG_CALL = 1.0  # seconds from which a call says how long it took
 SLICE = 10  # mounted before the event loop gets its turn
 
 
@@ -157,7 +158,9 @@ class CallView(Collapsible):
     def finish(self, *, ok: bool, result: str, seconds: float) -> None:
         """The function returned, or failed."""
         sign = "✓" if ok else "✗ failed"
-        self.title = _escaped(f"{self._line} {sign} {seconds:.1f} s" if seconds >= 0.05 else f"{self._line} {sign}")
+        self.title = _escaped(
+            f"{self._line} {sign} {seconds:.1f} s" if seconds >= LONG_CALL else f"{self._line} {sign}"
+        )
         self._text.update(Content(safe(result)))
         self.set_class(not ok, "failed")
 
