@@ -119,8 +119,8 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
         agent = shell.session.agent
         assert agent is not None
         if not agent.evictions():
-            agent_evicts = await asyncio.to_thread(agent.evict)
-            assert agent_evicts
+            await here.say("/evict")
+        assert agent.evictions(), "nothing was paged out"
         await here.shot("eviction")
         await pilot.press("f3")
         await pilot.pause()

@@ -50,7 +50,7 @@ class Hit:
     def line(self) -> str:
         """One line for the list."""
         score = f"{self.score:5.2f} " if self.score else ""
-        return f"{score}{moment(self.when):>16} {self.pointer} {one_line(self.source, 30)}: {one_line(self.text)}"
+        return f"{score}{moment(self.when)} {self.pointer} {one_line(self.source, 30)}: {one_line(self.text)}"
 
 
 def look_up(agent: Agent, query: str, where: str, offset: int = 0) -> tuple[list[Hit], int]:

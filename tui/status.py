@@ -27,36 +27,35 @@ class Turn:
     Args:
         evaluated: prompt tokens that were read.
         reused: prompt tokens that were resident.
-        generated: tokens of calls and speech.
-        seconds: that generating took.
+        pieces: of speech; one is a token, but for characters that span several.
+        began: when the first came, in seconds.
+        ended: when the last came.
     """
 
     evaluated: int = 0
     reused: int = 0
-    generated: int = 0
-    seconds: float = 0.0
+    pieces: int = 0
     began: float = 0.0
+    ended: float = 0.0
 
     def add(self, event: Event, now: float) -> None:
         """Take an event into account; `now` in seconds."""
         match event:
             case events.MessageStored():
-                self.evaluated = self.reused = self.generated = 0
-                self.seconds, self.began = 0.0, now
-            case events.Progress(task="reading", done=done, total=total) if done >= total:
-                self.began = now
-            case events.Step(evaluated=evaluated, reused=reused, generated=generated, purpose=purpose):
+                self.evaluated = self.reused = self.pieces = 0
+                self.began = self.ended = now
+            case events.SpeechDelta():
+                self.began = self.began if self.pieces else now
+                self.ended = now
+                self.pieces += 1
+            case events.Step(evaluated=evaluated, reused=reused):
                 self.evaluated += evaluated
                 self.reused = max(self.reused, reused)
-                if purpose == "call":
-                    self.generated += generated
-                    self.seconds += max(0.0, now - self.began)
-                self.began = now
 
     @property
     def speed(self) -> float:
-        """Tokens generated a second; 0 where none were."""
-        return self.generated / self.seconds if self.seconds > 0 else 0.0
+        """Tokens spoken a second; 0 before there are two."""
+        return (self.pieces - 1) / (self.ended - self.began) if self.ended > self.began else 0.0
 
 
 def bar(pressure: float, warning: float) -> str:

@@ -57,10 +57,11 @@ def test_a_turn_adds_up() -> None:
     turn = Turn()
     turn.add(events.MessageStored(1, 1, "x"), 10.0)
     turn.add(events.Step("eviction", 100, 900, 0, 0, 1.0), 11.0)
-    turn.add(events.Progress("reading", 50, 50, "tokens"), 12.0)
-    turn.add(events.Step("call", 50, 1000, 30, 20, 3.0), 15.0)
-    assert (turn.evaluated, turn.reused, turn.speed) == (150, 1000, 10.0)
-    turn.add(events.MessageStored(2, 2, "y"), 20.0)
+    for second in (20.0, 20.1, 20.2):
+        turn.add(events.SpeechDelta(2, "word "), second)
+    turn.add(events.Step("call", 50, 1000, 30, 20, 3.0), 25.0)
+    assert (turn.evaluated, turn.reused, round(turn.speed)) == (150, 1000, 10)
+    turn.add(events.MessageStored(2, 2, "y"), 30.0)
     assert (turn.evaluated, turn.speed) == (0, 0.0)
 
 
