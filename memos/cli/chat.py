@@ -58,4 +58,6 @@ def command(agent: str, as_json: bool, plain: bool, **settings: Any) -> None:
 
 def _full_screen() -> bool:
     """Whether this is a terminal that can show a full screen."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    # Textual draws on standard error.
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return terminal and os.environ.get("TERM", "") not in ("", "dumb")
