@@ -54,6 +54,7 @@ class Session:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="memos-agent")
         self._sessions: Sessions | None = None
         self._busy = threading.Event()
+        self._closed = False
 
     @property
     def agent(self) -> Agent | None:
@@ -249,7 +250,10 @@ class Session:
         self._start(work, then)
 
     def close(self) -> None:
-        """End what runs, save and close."""
+        """End what runs, save and close. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
         self.cancel()
 
         def end() -> None:

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from memos import Agent, BlockError, InputError, events
 from memos.agents import Sessions
+from memos.cli.agents import command as agents_command
 from memos.messages import Call, Kind, Message, State
 from memos.testing import ScriptedModel, say
 
@@ -243,3 +245,13 @@ class TestSessions:
                 agent._idle.end()
                 agent._ahead(lambda: False)
             assert any(isinstance(event, events.Evicted) and event.reason == "ahead" for event in heard)
+
+
+def test_the_command_line_copies_and_exports() -> None:
+    with opened([say("Hello.")]) as agent:
+        agent.ask("Hi.")
+    runner = CliRunner()
+    assert runner.invoke(agents_command, ["fork", "ada", "eve"]).exit_code == 0
+    assert "Hello." in runner.invoke(agents_command, ["export", "eve"]).output
+    whole = json.loads(runner.invoke(agents_command, ["export", "eve", "--json"]).output)
+    assert whole["agent"] == "eve" and whole["messages"]
