@@ -116,12 +116,12 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
         await here.say(TALK[0])
         for text in TALK[1:]:
             await here.say(text)
+        await here.shot("chat")
         agent = shell.session.agent
         assert agent is not None
         if not agent.evictions():
             await here.say("/evict")
         assert agent.evictions(), "nothing was paged out"
-        await here.shot("eviction")
         await pilot.press("f3")
         await pilot.pause()
         shell.screen.query_one("#text", TextArea).text = (agent.blocks["user"].text + "\n" + EDIT).strip()

@@ -232,8 +232,7 @@ class Shell(App[None]):
 
     async def on_opened(self, message: messages.Opened) -> None:
         """An agent is open."""
-        if not gc.get_freeze_count():
-            gc.freeze()  # what is loaded stays; to look through all of it again and again would hold up the event loop
+        _collect_between_turns()
         agent = message.agent
         self.wanted = agent.name
         self.title = f"memos · {agent.name}"
@@ -271,6 +270,7 @@ class Shell(App[None]):
     def on_turn_over(self, message: messages.TurnOver) -> None:
         """The agent waits."""
         self.status.doing("")
+        gc.collect()
         if message.view is not None:
             self.show_window(message.view)
 
@@ -398,3 +398,12 @@ class Shell(App[None]):
             f"This window has {width}×{height}; memos needs {SMALLEST[0]}×{SMALLEST[1]}. Nothing is lost: enlarge it."
         )
         self.query_one("#too-small", Static).update(told)
+
+
+def _collect_between_turns() -> None:
+    """Leave full garbage collections to the pauses between turns, and what is loaded by now out of them: to look
+    through all libraries takes 200 ms, in which the event loop stands still."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, 1_000_000)

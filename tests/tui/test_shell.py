@@ -140,28 +140,33 @@ class TestConversation:
             assert again.shell.prompt.text == "Hi."
 
     async def test_the_loop_is_never_blocked_while_the_model_runs(self) -> None:
-        """By the processor time of the loop's own thread, which other programs on the machine do not add to, and the
-        best of three: what blocks does so each time. A lock that the model holds would show in the pulse's count."""
+        """The best of five turns: what blocks does so each time. Measured in processor time of the loop's own thread,
+        and against a yardstick in the same thread, since other programs on the machine slow both down."""
 
-        async def beat(gaps: list[float]) -> None:
+        async def beat(gaps: list[float], yards: list[float]) -> None:
             while True:
                 before = time.thread_time()
                 await asyncio.sleep(0.001)
-                gaps.append(time.thread_time() - before)
+                after = time.thread_time()
+                gaps.append(after - before)
+                sum(range(10_000))
+                yards.append(time.thread_time() - after)
 
         worst, beats = [], []
+        yards: list[float] = []
         text = "Some words, **bold** ones too.\n\n- and a list\n\n```python\nprint('x')\n```\n\n" * 3
-        async with terminal(model=Slow([say(text)] * 4, 0.02, 0.001)) as opened:
+        async with terminal(model=Slow([say(text)] * 6, 0.02, 0.001)) as opened:
             await opened.say("Warm up: what is imported at the first reply is loaded now.")
-            for number in range(3):
+            for number in range(5):
                 gaps: list[float] = []
-                task = asyncio.create_task(beat(gaps))
+                task = asyncio.create_task(beat(gaps, yards))
                 started = time.perf_counter()
                 await opened.say(f"Message {number}.")
                 task.cancel()
                 worst.append(max(gaps))
                 beats.append(len(gaps) / (time.perf_counter() - started))
-        assert min(worst) < 0.05, worst
+        slowdown = sum(yards) / len(yards) / min(yards)
+        assert min(worst) < 0.05 * slowdown, (worst, slowdown)
         assert max(beats) > 20, beats  # a loop that waits for the model comes round once a word or less
 
     async def test_leaving_saves_and_gives_the_agent_free(self, hello: list[Call]) -> None:
