@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memos.messages import Kind
 from memos.policy import KernelSettings
 from memos.queue_manager import QueueManager
 
@@ -90,8 +89,3 @@ def context_map(queue: QueueManager, policy: KernelSettings) -> ContextMap:
         )
         start = stop
     return ContextMap(context.window, context.reserve, round(policy.warning * context.usable), tuple(segments))
-
-
-def is_page(segment: Segment) -> bool:
-    """Whether a segment is memory that the kernel or the user paged in."""
-    return segment.name == Kind.PAGE

@@ -22,7 +22,7 @@ from memos.tui.text import moment
 if TYPE_CHECKING:
     from memos.context_map import ContextMap, Segment
 
-MARK, FREE, RESERVE = "│", "·", "░"
+FREE, RESERVE = "·", "░"
 # Glyph, style and name of what a segment is.
 LOOKS = {
     "instructions": ("█", "$text-muted", "instructions"),
