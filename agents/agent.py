@@ -166,20 +166,12 @@ class Agent:
             # Name and lock first: they fail at once, the model only after seconds.
             storage = database.agent(name, create=create)
             undo.callback(storage.close)
-            language_model = ready
-            if language_model is None:
-                language_model = load_model(wanted, progress)
-                undo.callback(language_model.close)
-            agent = cls(
-                storage.name,
-                wanted,
-                database,
-                storage,
-                language_model,
-                tools,
-                owns_model=ready is None,
-                observe=observe,
-            )
+            loaded = ready
+            if loaded is None:
+                loaded = load_model(wanted, progress)
+                undo.callback(loaded.close)
+            mine = ready is None
+            agent = cls(storage.name, wanted, database, storage, loaded, tools, owns_model=mine, observe=observe)
             undo.pop_all()
             return agent
 
