@@ -10,7 +10,7 @@ export CMAKE_ARGS ?=
 # With options of its own, llama.cpp is compiled anew: pip's cache does not tell one build from another.
 OWN_BUILD := $(if $(CMAKE_ARGS),--no-cache-dir --no-binary llama-cpp-python)
 
-.PHONY: help install chat demo check format test test-slow bench clean
+.PHONY: help install chat demo screenshots check format test test-slow bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test       install what is missing, run the tests"
 	@echo "make check      ruff, ruff format, mypy --strict, import contracts"
 	@echo "make demo       the scripted session in a 2,048-token window; writes bench/results/demo.json"
+	@echo "make screenshots  the pictures in docs/images, from a session with the default model"
 	@echo "make bench      every benchmark; writes bench/results/*.json"
 	@echo "make test-slow  also the tests that need the 1.5B model or minutes"
 
@@ -40,6 +41,11 @@ demo: install
 	@$(BIN)/memos models pull
 	$(BIN)/python -m bench.demo
 
+# The pictures in docs/images, with the default model: some minutes.
+screenshots: install
+	@$(BIN)/memos models pull
+	$(BIN)/python -m bench.screenshots
+
 bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.probes
@@ -48,6 +54,7 @@ bench: demo
 	$(BIN)/python -m bench.decoding
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.rope
+	$(BIN)/python -m bench.tui
 	$(BIN)/python -m bench.tables
 
 check: install

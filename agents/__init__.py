@@ -3,7 +3,9 @@
 `Agent` is the composition root: the one place where kernel and drivers meet. Shells see agents and events only.
 """
 
-from memos.agents.agent import Agent, Blocks, Reply
+from memos.agents.agent import Agent, Reply
 from memos.agents.async_agent import AsyncAgent
+from memos.agents.memory import Blocks
+from memos.agents.sessions import Sessions
 
-__all__ = ["Agent", "AsyncAgent", "Blocks", "Reply"]
+__all__ = ["Agent", "AsyncAgent", "Blocks", "Reply", "Sessions"]

@@ -7,22 +7,25 @@ no policy of its own; how a turn goes is the controller's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from memos.agents.composition import ingest_into, load_model, open_database
+from memos.agents.history import AgentHistory
 from memos.agents.idle import Idle
+from memos.agents.memory import Blocks, HandMemory
 from memos.agents.residency import Residency
+from memos.context_map import ContextMap
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Progress, Speech
 from memos.functions import Tool
 from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
-from memos.messages import Block, Eviction
+from memos.messages import Eviction
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.settings import Settings, home, load
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from memos.ingest.pipeline import IngestEvent, IngestFinished
     from memos.storage.database import AgentStorage, Database
 
+VARIETY = 0.8  # temperature of an answer that is asked for anew; greedy decoding would give the same one
 FEW = 16  # tokens that are read in one go, whatever waits
 
 
@@ -51,25 +55,6 @@ class Reply:
         return self.text
 
 
-class Blocks(Mapping[str, Block]):
-    """The working context, by label. Assigning text edits a block by hand; the model is told at once."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    def __getitem__(self, label: str) -> Block:
-        return self._agent.kernel.working[label]
-
-    def __setitem__(self, label: str, text: str) -> None:
-        self._agent.edit_block(label, text)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(block.label for block in self._agent.kernel.working.blocks)
-
-    def __len__(self) -> int:
-        return len(self._agent.kernel.working.blocks)
-
-
 def _given(values: type[KernelSettings] | type[Sampling], settings: Settings) -> dict[str, Any]:
     """The fields of a value that are settings of the same name."""
     return {field.name: getattr(settings, field.name) for field in fields(values) if hasattr(settings, field.name)}
@@ -83,6 +68,9 @@ class Agent:
         settings: those that it was opened with.
         start_events: what was repaired or noticed when it was opened.
         kernel: the running kernel.
+        blocks: the working context: `agent.blocks["user"].text`; assign to edit by hand.
+        memory: paging in, pinning and forgetting by hand.
+        history: the conversation: reading, going back, exporting.
     """
 
     def __init__(
@@ -95,6 +83,7 @@ class Agent:
         tools: Sequence[Tool],
         *,
         owns_model: bool,
+        observe: Callable[[Event], None] | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -105,7 +94,12 @@ class Agent:
         self._turn = threading.Lock()
         self._idle = Idle(self._index, self._ahead)
         self._aside: list[Event] = []
+        self._observe = observe or self._aside.append
+        self._variants = 0
         self.kernel, self.start_events = self._boot(tools)
+        self.blocks = Blocks(self.kernel, storage, self._by_hand)
+        self.memory = HandMemory(self.kernel, storage, self._by_hand)
+        self.history = AgentHistory(self.kernel, storage, self._by_hand)
         context = self.kernel.queue.context
         self._residency = Residency(
             model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common, self._alone
@@ -138,6 +132,7 @@ class Agent:
         folder: str | Path | None = None,
         create: bool = True,
         progress: Callable[[str, float], None] | None = None,
+        observe: Callable[[Event], None] | None = None,
         **settings: Any,
     ) -> Self:
         """Open an agent, creating it if it is new.
@@ -151,6 +146,8 @@ class Agent:
             folder: the data folder; by default `MEMOS_HOME`.
             create: make the agent if there is none of this name.
             progress: called with what is being done and a share from 0 to 1.
+            observe: called, from another thread, with what happens between two turns; without it, these events
+                come at the beginning of the next turn's.
             settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
 
         Raises:
@@ -169,27 +166,39 @@ class Agent:
             # Name and lock first: they fail at once, the model only after seconds.
             storage = database.agent(name, create=create)
             undo.callback(storage.close)
-            language_model = ready
-            if language_model is None:
-                language_model = load_model(wanted, progress)
-                undo.callback(language_model.close)
-            agent = cls(storage.name, wanted, database, storage, language_model, tools, owns_model=ready is None)
+            loaded = ready
+            if loaded is None:
+                loaded = load_model(wanted, progress)
+                undo.callback(loaded.close)
+            mine = ready is None
+            agent = cls(storage.name, wanted, database, storage, loaded, tools, owns_model=mine, observe=observe)
             undo.pop_all()
             return agent
 
     # ------------------------------------------------------------------------------------------ talk
 
-    def stream(self, text: str) -> Generator[Event, None, None]:
+    def stream(
+        self, text: str, *, instead_of: int | None = None, sampling: Sampling | None = None
+    ) -> Generator[Event, None, None]:
         """Say something and follow what happens, event by event.
 
+        Args:
+            text: the message.
+            instead_of: an earlier message of the user, whose place this one takes: that one and everything after it
+                are taken back first (`agent.history.rewind`).
+            sampling: how tokens are chosen in this turn; None: as the settings say.
+
         Raises:
-            InputError: the message is empty, too long, or another turn is running; nothing was stored.
+            InputError: the message is empty, too long, or another turn is running; nothing was stored or taken back.
         """
         with self._alone():
             yield from self._residency.resume()
             while self._aside:  # what happened since the last turn
                 yield self._aside.pop(0)
-            yield from self.kernel.controller.turn(text)
+            if instead_of is not None:
+                self.kernel.queue.check_message(text)
+                yield from self.history.taken_back(instead_of)
+            yield from self.kernel.controller.turn(text, sampling)
             yield from self._residency.turn_ended()
             yield from (Notice(notice) for notice in self._database.take_notices())
         self._idle.begin()
@@ -199,6 +208,20 @@ class Agent:
         events = tuple(self.stream(text))
         said = [event.text for event in events if isinstance(event, Speech)]
         return Reply(said[-1] if said else "", events)
+
+    def regenerate(self) -> Generator[Event, None, None]:
+        """Have the last message answered anew, in other words: with a temperature, and another seed each time.
+
+        Raises:
+            InputError: nothing was asked yet, or a turn is running; nothing is changed.
+        """
+        asked = self.history.last_asked()
+        if asked is None:
+            raise InputError("There is no answer to generate anew.")
+        self._variants += 1
+        usual = Sampling(**_given(Sampling, self.settings))
+        warmer = replace(usual, temperature=max(VARIETY, usual.temperature), seed=usual.seed + self._variants)
+        yield from self.stream(asked.content, instead_of=asked.id, sampling=warmer)
 
     def cancel(self) -> None:
         """End the running turn between two tokens; what was said so far is kept. From any thread."""
@@ -226,14 +249,16 @@ class Agent:
         if not self._residency.mine:
             return
         with suppress(MemosError):  # it comes up again in the next turn, which tells the user
-            self._aside.extend(event for event in self.kernel.controller.ahead(over) if not isinstance(event, Progress))
+            for event in self.kernel.controller.ahead(over):
+                if not isinstance(event, Progress):
+                    self._observe(event)
 
     # ---------------------------------------------------------------------------------------- memory
 
-    @property
-    def blocks(self) -> Blocks:
-        """The working context: `agent.blocks["user"].text`; assign to edit by hand."""
-        return Blocks(self)
+    def _by_hand(self, work: Callable[[], Iterable[Event]]) -> tuple[Event, ...]:
+        """Do something to the memory between two turns."""
+        with self._alone():
+            return (*self._residency.resume(), *work())
 
     def edit_block(self, label: str, text: str) -> tuple[Event, ...]:
         """Set a block's text by hand.
@@ -241,8 +266,7 @@ class Agent:
         Raises:
             BlockError: no such block, or over its limit; nothing is changed.
         """
-        with self._alone():
-            return (*self._residency.resume(), *self.kernel.controller.edit_block(label, text))
+        return self.blocks.edit(label, text)
 
     @property
     def recall(self) -> RecallStorage:
@@ -267,14 +291,22 @@ class Agent:
         """
         return ingest_into(self._storage.archival, self.settings, paths, observe)
 
+    @property
+    def model_name(self) -> str:
+        """What the user calls the model."""
+        return self._model.name
+
     def context(self) -> Ledger:
         """Tokens by segment: used, reserved, free, pressure."""
         return self.kernel.ledger()
 
+    def map(self) -> ContextMap:
+        """The window segment by segment, to the token, with what leaves next."""
+        return self.kernel.map()
+
     def evict(self) -> tuple[Event, ...]:
         """Page the oldest turns out now, rather than at the next flush."""
-        with self._alone():
-            return (*self._residency.resume(), *self.kernel.queue.evict("asked"))
+        return self._by_hand(lambda: self.kernel.queue.evict("asked"))
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far."""

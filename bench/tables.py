@@ -42,6 +42,11 @@ CONTROLLER = """## The kernel's own time in a turn
 `{command}` on {cores} cores of {processor}, {at}. All that is neither the model nor the embedder, with {messages:,}
 messages in recall storage.
 """
+SHELL = """## The shell
+
+`{command}` on {cores} cores of {processor}, {at}. From the start of the process to the first paint, beside an empty
+Textual application; a page up and a search (words alone) in an agent of {messages:,} messages, until it is drawn.
+"""
 GPU = """## GPU
 
 Nothing here has been run on a GPU yet; [bench/gpu](../bench/gpu) packs, builds and measures.
@@ -74,6 +79,8 @@ def main() -> None:
         parts += [DECODING.format(**_about(decoding)), _decoding(decoding)]
     if controller := _result("controller"):
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
+    if shell := _result("tui"):
+        parts += [SHELL.format(**{**shell, **_about(shell)}), _shell(shell)]
     gpu = _result("gpu")
     parts += [MEASURED.format(**_about(gpu), model=gpu["model"]), _gpu(gpu)] if gpu else [GPU]
     _write("benchmarks.md", parts)
@@ -213,6 +220,18 @@ def _controller(result: dict[str, Any]) -> str:
         ("what", "median, ms", "95th percentile, ms"),
         [[name, result[key]["median"], result[key]["p95"]] for key, name in names.items()],
     )
+
+
+def _shell(result: dict[str, Any]) -> str:
+    names = {
+        "first_paint_s": "first paint, s",
+        "empty_app_s": "an empty application, s",
+        "scroll_10k_ms": "a page up, ms",
+        "scroll_10k_worst_ms": "the slowest page up, ms",
+        "search_10k_ms": "a search, ms",
+        "loop_blocked_ms": "the event loop was held up at most, ms",
+    }
+    return _table(("what", "median"), [[name, result[key]] for key, name in names.items()])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

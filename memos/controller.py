@@ -41,6 +41,7 @@ class _Turn:
     """What one turn has done so far."""
 
     number: int
+    sampling: Sampling
     made: list[Call] = field(default_factory=list)
     withheld: Collection[str] = ()
     steps: int = 0
@@ -93,8 +94,12 @@ class Controller:
         """End the running turn between two tokens; what was said is kept. From any thread."""
         self._cancel.set()
 
-    def turn(self, text: str) -> Generator[Event, None, None]:
+    def turn(self, text: str, sampling: Sampling | None = None) -> Generator[Event, None, None]:
         """Answer one message of the user. Closing the generator ends the turn; what was said is kept.
+
+        Args:
+            text: the message.
+            sampling: how tokens are chosen in this turn; None: as always.
 
         Raises:
             InputError: the message is empty or too long; nothing was stored.
@@ -102,7 +107,7 @@ class Controller:
         self._queue.check_message(text)
         self._cancel.clear()
         started = time.perf_counter()
-        turn = _Turn(self._recall.last_turn() + 1)
+        turn = _Turn(self._recall.last_turn() + 1, sampling or self._sampling)
         message = yield from self._take(text, turn)
         while not turn.reason:
             yield from self._step(turn)
@@ -185,7 +190,7 @@ class Controller:
             prompt,
             grammar,
             limit=limit,
-            sampling=self._sampling,
+            sampling=turn.sampling,
             cancelled=self._cancel.is_set,
             echoes=self._echoes(turn),
         )
@@ -214,7 +219,7 @@ class Controller:
 
     def _echoes(self, turn: _Turn) -> list[Echo]:
         """What speech should not repeat: earlier speech in view, and whole sentences of what it answers."""
-        own = self._sampling.dry_allowed_length
+        own = turn.sampling.dry_allowed_length
         entries = self._queue.context.entries
         said = [Echo(entry.tokens, own) for entry in entries if entry.kind is Kind.SPEECH]
         said.append(Echo(self._queue.context.fixed.summary, own + QUOTES[Kind.PAGE]))
@@ -264,19 +269,6 @@ class Controller:
     def _drain(self) -> Iterator[Event]:
         yield from self._pending
         self._pending.clear()
-
-    # ---------------------------------------------------------------------------------- from outside
-
-    def edit_block(self, label: str, text: str) -> Generator[Event, None, None]:
-        """The user sets a block by hand; the model is told at once, without moving the prefix."""
-        before = self._working[label].text
-        block = self._working.set(label, text, by="user")
-        yield from self._drain()
-        if block.text == before:
-            return
-        alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
-        yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
-        self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
 
 
 class _Speech:

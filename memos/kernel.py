@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memos import prompts
+from memos.by_hand import ByHand
+from memos.context_map import ContextMap, context_map
 from memos.controller import Controller, local_now
 from memos.errors import InputError
 from memos.events import Event
@@ -48,6 +50,8 @@ class Kernel:
         queue: the queue and the main context.
         working: the blocks.
         remembering: prefetch and fact-keeping.
+        by_hand: what the user does to memory.
+        policy: sizes and marks.
         common: beginnings of prompts that all agents of this kind share: that of the main context, and the probes'.
     """
 
@@ -55,11 +59,17 @@ class Kernel:
     queue: QueueManager
     working: WorkingContext
     remembering: Remembering
+    by_hand: ByHand
+    policy: KernelSettings
     common: tuple[tuple[int, ...], ...]
 
     def ledger(self) -> Ledger:
         """Tokens by segment."""
         return self.queue.context.ledger()
+
+    def map(self) -> ContextMap:
+        """The window, segment by segment."""
+        return context_map(self.queue, self.policy)
 
 
 def boot(
@@ -124,7 +134,8 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
-    yield Kernel(controller, queue, working, remembering, (head, *prober.prefixes))
+    by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
+    yield Kernel(controller, queue, working, remembering, by_hand, policy, (head, *prober.prefixes))
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

@@ -223,6 +223,15 @@ class MainContext:
         end = self.size_of(self._fixed, self._entries[: index + 1])
         return end - len(self._entries[index].tokens), end
 
+    def ends(self) -> list[int]:
+        """Where each entry's tokens end in the prompt."""
+        found, total, previous = [], len(self._head(self._fixed)), None
+        for entry in self._entries:
+            total += len(self._lead(previous, side_of(entry.kind))) + len(entry.tokens)
+            previous = entry
+            found.append(total)
+        return found
+
     def size_of(self, fixed: Fixed, entries: Sequence[Entry]) -> int:
         """Tokens that the prompt would have after `rewrite`."""
         total, previous = len(self._head(fixed)), None

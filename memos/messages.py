@@ -34,6 +34,8 @@ class State(StrEnum):
     DRAFT = "draft"
     DONE = "done"
     CUT = "cut"  # ended early: cancelled by the user, or found as a draft after a crash
+    REWOUND = "rewound"  # taken back by the user: kept, and no part of the conversation any more
+    FORGOTTEN = "forgotten"  # its words are gone for good; its place in the conversation is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,21 @@ class Block:
     text: str
     limit: int
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockChange:
+    """A change of a block, as its history keeps it.
+
+    Args:
+        former: the text until then.
+        by: who changed it: `assistant`, `kernel`, `user`, `undo` or `rewind`.
+        at: when, UTC.
+    """
+
+    former: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

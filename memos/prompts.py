@@ -191,6 +191,11 @@ def memory(lines: Iterable[str], question: str) -> str:
     return f'{told}\n[system] Answer the person from this memory, addressing them as "you": {question}'
 
 
+def shown(line: str) -> str:
+    """A page that the user asks for."""
+    return f"[memory, shown by the user]\n{line}"
+
+
 def edited(label: str, text: str) -> str:
     """The user changed a block by hand."""
     return f"[system] The user edited block {label}. It now says: {text or '(empty)'}"

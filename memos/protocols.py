@@ -389,6 +389,11 @@ class RecallStorage(Protocol):
     def since(self, first_id: int) -> list[Message]:
         """All messages from `first_id` on, oldest first."""
 
+    def page(
+        self, *, before_id: int | None = None, from_id: int | None = None, limit: int = 50, kinds: Sequence[Kind] = ()
+    ) -> list[Message]:
+        """Some messages in their order: the newest, the last before `before_id`, or the first from `from_id` on."""
+
     def last_spoken(self) -> Message | None:
         """The newest message of the user or the assistant, or None."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 
 from memos import prompts
 from memos.errors import InputError, WindowError
@@ -90,9 +90,19 @@ class QueueManager:
         if kept < size:
             yield PrefixMoved("start", kept)
 
-    def _check_room(self) -> None:
+    @property
+    def _largest_head(self) -> int:
+        """Tokens of everything but the queue when blocks and summary are full."""
         grown = sum(block.limit - len(self._model.tokenize(block.text)) for block in self._working.blocks)
-        largest = self.context.size_of(self.head(""), ()) + max(0, grown) + self._policy.summary
+        return self.context.size_of(self.head(""), ()) + max(0, grown) + self._policy.summary
+
+    @property
+    def spare(self) -> int:
+        """Tokens that another block may have."""
+        return self.context.usable - self._largest_head - self._policy.reserve
+
+    def _check_room(self) -> None:
+        largest = self._largest_head
         if self.context.usable - largest < self._policy.reserve:
             raise WindowError(
                 f"A window of {self.context.window:,} tokens is too small for this agent: instructions, blocks "
@@ -163,6 +173,32 @@ class QueueManager:
             if wanted and message and all(word in message.content.casefold() for word in wanted):
                 return entry.message_id
         return None
+
+    def redact(self, message_ids: Collection[int]) -> Iterator[Event]:
+        """The words of stored messages are not what they were: bring those in view in line."""
+        size, entries = self.context.used, list(self.context.entries)
+        for index, entry in enumerate(entries):
+            message = self._recall.get(entry.message_id) if entry.message_id in message_ids else None
+            if message is not None:
+                entries[index] = self.entry(message).hidden() if entry.parked else self.entry(message)
+        kept = self.context.rewrite(self.context.fixed, entries)
+        if kept < size:
+            yield PrefixMoved("forget", kept)
+        yield from self.make_room(0)
+
+    def reload(self, reason: str) -> Iterator[Event]:
+        """Lay the prompt out anew from storage, where history was changed. What both begin with stays resident.
+
+        Args:
+            reason: for the event that says so.
+        """
+        before = self.context.tokens
+        messages = self._recall.since(self._state.queue_start())
+        yield from self._restore(self.hiding.as_it_was([self.entry(message) for message in messages]), messages)
+        self._warned = False
+        kept = shared_prefix(before, self.context.tokens)
+        if kept < len(before):
+            yield PrefixMoved(reason, kept)
 
     # --------------------------------------------------------------------------------------- pressure
 
@@ -312,6 +348,11 @@ class QueueManager:
         evaluated = self._model.splice(kept, stop, now[kept : len(now) - stays])
         yield Step("eviction", evaluated, len(now) - evaluated, 0, 0, time.perf_counter() - started)
         return "shift"
+
+    @property
+    def leaving_next(self) -> int:
+        """How many entries, from the oldest, leave at the next eviction."""
+        return self._cut(self._policy.step_room, None)
 
     def _cut(self, needed: int, keep_turn: int | None) -> int:
         """How many entries leave: whole turns, as few as reach the target."""

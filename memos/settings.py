@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     flash_attention: bool = False
     speculation: int = Field(3, ge=0, le=15, description="tokens drafted where the model quotes; 0: none")
 
+    theme: str = Field("", description="colours of the shell; a name that /theme lists")
+    keys: dict[str, str] = Field(default_factory=dict, description='keys of the shell, by command: panel = "ctrl+g"')
+
     snapshots: int = Field(2048, ge=0, description="MiB of disk for saved contexts, which spare a reading; 0: none")
 
     temperature: float = Field(0.0, ge=0, le=5, description="of what is said; 0 is greedy, as all calls are")

@@ -7,12 +7,12 @@ know where blocks are stored or how the prompt is laid out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memos.errors import BlockError
 from memos.events import BlockEdited
-from memos.messages import Block
+from memos.messages import Block, BlockChange
 from memos.protocols import AgentState
 
 
@@ -36,12 +36,26 @@ class WorkingContext:
         """All blocks, in their order."""
         return tuple(self._blocks.values())
 
+    def reload(self) -> None:
+        """Take the blocks as they are in storage, where history was changed."""
+        self._blocks = {block.label: block for block in self._state.blocks()}
+
+    def add(self, block: Block, *, by: str) -> None:
+        """Add a block behind the others; one of its label stays as it is."""
+        if block.label not in self._blocks:
+            self._state.save_block(block, by=by)
+            self._blocks[block.label] = block
+
     def __getitem__(self, label: str) -> Block:
         try:
             return self._blocks[label]
         except KeyError:
             known = ", ".join(self._blocks)
             raise BlockError(f"There is no block {label!r}; there are {known}.") from None
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, as limits count them."""
+        return self._count(text)
 
     def left(self, label: str) -> int:
         """Tokens that the block can still take."""
@@ -96,3 +110,18 @@ class WorkingContext:
             raise BlockError(f"Block {label!r} does not contain {old!r}; its text is: {text!r}.")
         changed = text.replace(old, new, 1)
         return self.set(label, "\n".join(line for line in changed.split("\n") if line.strip()), by=by)
+
+
+def undoable(changes: Sequence[BlockChange]) -> list[str]:
+    """The texts that undo goes back to, the next one last: an undo takes a change off, as an editor's does.
+
+    Args:
+        changes: a block's history, oldest first.
+    """
+    stack: list[str] = []
+    for change in changes:
+        if change.by == "undo" and stack:
+            stack.pop()
+        else:
+            stack.append(change.former)
+    return stack

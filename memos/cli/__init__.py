@@ -18,7 +18,7 @@ COMMANDS = {
     "ingest": ("memos.cli.ingest", "Read files and folders into archival memory."),
     "search": ("memos.cli.search", "Search what was said, and notes and documents."),
     "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
-    "agents": ("memos.cli.agents", "List, rename and delete agents."),
+    "agents": ("memos.cli.agents", "List, rename, copy, export and delete agents."),
     "models": ("memos.cli.models", "List, pull and inspect models."),
     "reindex": ("memos.cli.reindex", "Rebuild the search index from the database."),
 }

@@ -16,10 +16,11 @@ from memos.cli.options import json_option
 Examples:
   memos agents list
   memos agents rename ada lovelace
+  memos agents export lovelace
   memos agents delete lovelace""",
 )
 def command() -> None:
-    """List, rename and delete agents."""
+    """List, rename, copy, export and delete agents."""
 
 
 @command.command("list", epilog="Example:  memos agents list --json")
@@ -49,6 +50,35 @@ def rename(agent: str, new_name: str) -> None:
 
     with open_home() as database:
         database.rename_agent(agent, new_name)
+
+
+@command.command("fork", epilog="Example:  memos agents fork ada eve")
+@click.argument("agent")
+@click.argument("new_name")
+def fork(agent: str, new_name: str) -> None:
+    """Copy AGENT with everything it remembers into a new agent NEW_NAME."""
+    from memos.agents.composition import open_home
+
+    with open_home() as database:
+        database.fork_agent(agent, new_name)
+
+
+@command.command(
+    "export",
+    epilog="""\b
+Examples:
+  memos agents export ada > ada.md
+  memos agents export ada --json > ada.json""",
+)
+@click.argument("agent")
+@json_option
+def export(agent: str, as_json: bool) -> None:
+    """Print AGENT's conversation as Markdown, or everything that was stored of it as JSON."""
+    from memos.agents.composition import stored_agent
+    from memos.agents.history import exported
+
+    with stored_agent(agent) as stored:
+        click.echo(exported(stored, "json" if as_json else "markdown"), nl=False)
 
 
 @command.command("delete", epilog="Example:  memos agents delete ada --yes")

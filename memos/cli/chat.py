@@ -1,12 +1,17 @@
-"""`memos chat`: the plain line interface; pipes work, and `--json` prints events."""
+"""`memos chat`: the shell on a terminal, lines in pipes, events with `--json`."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from memos.cli.options import json_option, model_options, open_agent
+
+if TYPE_CHECKING:
+    from memos.agents import Sessions
 
 
 @click.command(
@@ -15,17 +20,44 @@ from memos.cli.options import json_option, model_options, open_agent
 Examples:
   memos chat
   memos chat ada --context 8192
+  memos chat ada --plain
   printf 'Hello!\\nWhat is my dog called?\\n' | memos chat ada
-  echo 'Hello!' | memos chat ada --json""",
+  echo 'Hello!' | memos chat ada --json
+
+\b
+In the shell, F1 lists keys and commands. Keys and colours are settings:
+  theme = "gruvbox"
+  [keys]
+  panel = "ctrl+g\"""",
 )
 @click.argument("agent", default="default")
 @model_options
 @json_option
-@click.option("--plain", is_flag=True, help="The line interface (the only one for now).")
+@click.option("--plain", is_flag=True, help="Lines instead of a full screen; good with a screen reader.")
 def command(agent: str, as_json: bool, plain: bool, **settings: Any) -> None:
-    """Talk with AGENT, who is made if new. One line is one message; Ctrl-C stops a reply, Ctrl-D leaves."""
-    from memos.tui.plain import converse
+    """Talk with AGENT, who is made if new.
 
-    with open_agent(agent, quiet=as_json, **settings) as opened:
-        failed = converse(opened, as_json=as_json)
-    raise SystemExit(1 if failed else 0)
+    On a terminal the shell opens. In pipes, with --plain and on dumb terminals one line is one message; Ctrl-C stops a
+    reply, Ctrl-D leaves.
+    """
+    if as_json or plain or not _full_screen():
+        from memos.tui.plain import converse
+
+        with open_agent(agent, quiet=as_json, **settings) as opened:
+            failed = converse(opened, as_json=as_json)
+        raise SystemExit(1 if failed else 0)
+    from memos.tui.app import Shell
+
+    def make() -> Sessions:
+        from memos.agents import Sessions
+
+        return Sessions(**settings)
+
+    Shell(agent, make).run()
+
+
+def _full_screen() -> bool:
+    """Whether this is a terminal that can show a full screen."""
+    # Textual draws on standard error.
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return terminal and os.environ.get("TERM", "") not in ("", "dumb")

@@ -30,6 +30,7 @@ import memos.migrations
 from memos.errors import InputError, StorageError
 from memos.protocols import Embedder
 from memos.storage.archival import Archival
+from memos.storage.history import History, fork, take_back
 from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
 from memos.storage.lock import AgentLock, check_name
 from memos.storage.recall import Recall
@@ -72,6 +73,7 @@ class AgentStorage:
         recall: its messages.
         archival: its passages, and the shared ones.
         state: its blocks, summary and queue start.
+        history: going back, former texts, forgetting.
         lock: what holds it.
 
     Attributes:
@@ -79,13 +81,21 @@ class AgentStorage:
     """
 
     def __init__(
-        self, agent_id: int, name: str, recall: Recall, archival: Archival, state: State, lock: AgentLock
+        self,
+        agent_id: int,
+        name: str,
+        recall: Recall,
+        archival: Archival,
+        state: State,
+        history: History,
+        lock: AgentLock,
     ) -> None:
         self.name = name
         self.snapshot_name = _snapshot_name(agent_id)
         self.recall = recall
         self.archival = archival
         self.state = state
+        self.history = history
         self._lock = lock
 
     def close(self) -> None:
@@ -183,7 +193,8 @@ class Database:
             raise
         recall = Recall(self._sql, self._text, self.index, row.id)
         archival = Archival(self._sql, self._text, self.index, row.id)
-        return AgentStorage(row.id, row.name, recall, archival, State(self._sql, row.id), lock)
+        state, history = State(self._sql, row.id), History(self._sql, row.id)
+        return AgentStorage(row.id, row.name, recall, archival, state, history, lock)
 
     def agents(self) -> list[AgentInfo]:
         """Every agent, by name; also those that are open elsewhere."""
@@ -215,6 +226,29 @@ class Database:
                 if _find(session, new_name) not in (None, row):
                     raise InputError(f"There is an agent {new_name} already.")
                 row.name, row.key = new_name, check_name(new_name)
+
+    def fork_agent(self, name: str, new_name: str, *, before_id: int | None = None) -> None:
+        """Copy an agent into a new one; the copy's ids are its own. The original may be open meanwhile.
+
+        Args:
+            name: whom to copy.
+            new_name: what the copy is called.
+            before_id: leave out the messages from this one of the original's on, and what they did.
+
+        Raises:
+            InputError: there is no such agent, the new name is taken, or it is no name for an agent.
+        """
+        with self._lock(new_name), self._sql.write() as session:
+            row = _find(session, name)
+            if row is None:
+                raise InputError(f"There is no agent {name}.")
+            if _find(session, new_name) is not None:
+                raise InputError(f"There is an agent {new_name} already.")
+            copy, messages = fork(session, row.id, new_name, check_name(new_name))
+            if before_id is not None:
+                later = [new for old, new in messages.items() if old >= before_id]
+                if later:
+                    take_back(session, copy.id, min(later))
 
     def delete_agent(self, name: str) -> None:
         """Delete an agent with all its messages, blocks, notes and documents; shared documents stay.

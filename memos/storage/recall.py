@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError, StorageError
@@ -101,28 +101,44 @@ class Recall:
 
     def since(self, first_id: int) -> list[Message]:
         """All messages from `first_id` on, oldest first."""
-        statement = select(MessageRow).where(self._mine(), MessageRow.id >= first_id).order_by(MessageRow.id)
+        statement = select(MessageRow).where(self._present(), MessageRow.id >= first_id).order_by(MessageRow.id)
         with self._sql.read() as session:
             return [_message(row) for row in session.scalars(statement)]
+
+    def page(
+        self, *, before_id: int | None = None, from_id: int | None = None, limit: int = 50, kinds: Sequence[Kind] = ()
+    ) -> list[Message]:
+        """Some messages in their order: the newest, the last before `before_id`, or the first from `from_id` on."""
+        statement = select(MessageRow).where(self._present()).limit(limit)
+        if kinds:
+            statement = statement.where(MessageRow.kind.in_([str(kind) for kind in kinds]))
+        if from_id is not None:
+            statement = statement.where(MessageRow.id >= from_id).order_by(MessageRow.id)
+        else:
+            if before_id is not None:
+                statement = statement.where(MessageRow.id < before_id)
+            statement = statement.order_by(MessageRow.id.desc())
+        with self._sql.read() as session:
+            return sorted(map(_message, session.scalars(statement)), key=lambda message: message.id)
 
     def last_spoken(self) -> Message | None:
         """The newest message of the user or the assistant, or None."""
         kinds = [str(kind) for kind in SPOKEN]
-        newest = select(MessageRow).where(self._mine(), MessageRow.kind.in_(kinds)).order_by(MessageRow.id.desc())
+        newest = select(MessageRow).where(self._present(), MessageRow.kind.in_(kinds)).order_by(MessageRow.id.desc())
         with self._sql.read() as session:
             row = session.scalar(newest.limit(1))
         return None if row is None else _message(row)
 
     def last_turn(self) -> int:
         """The newest message's turn; 0 where there is none."""
-        newest = select(MessageRow.turn).where(self._mine()).order_by(MessageRow.id.desc()).limit(1)
+        newest = select(MessageRow.turn).where(self._present()).order_by(MessageRow.id.desc()).limit(1)
         with self._sql.read() as session:
             return session.scalar(newest) or 0
 
     def count(self) -> int:
         """How many messages there are."""
         with self._sql.read() as session:
-            return session.scalar(select(func.count(MessageRow.id)).where(self._mine())) or 0
+            return session.scalar(select(func.count(MessageRow.id)).where(self._present())) or 0
 
     def record_call(self, message_id: int, result_id: int, call: Call, *, ok: bool, seconds: float) -> None:
         """Note that the call in `message_id` was answered by `result_id`."""
@@ -210,7 +226,11 @@ class Recall:
         end: datetime | None,
         before_id: int | None,
     ) -> list[ColumnElement[bool]]:
-        where = [self._mine(), MessageRow.kind.in_([str(kind) for kind in kinds])]
+        where = [
+            self._present(),
+            MessageRow.kind.in_([str(kind) for kind in kinds]),
+            MessageRow.state != State.FORGOTTEN,
+        ]
         if start is not None:
             where.append(MessageRow.created_at >= as_utc(start))
         if end is not None:
@@ -221,6 +241,10 @@ class Recall:
 
     def _mine(self) -> ColumnElement[bool]:
         return MessageRow.agent_id == self._agent_id
+
+    def _present(self) -> ColumnElement[bool]:
+        """What is a part of the conversation: not taken back."""
+        return and_(self._mine(), MessageRow.state != State.REWOUND)
 
     def _row(self, session: Session, message_id: int) -> MessageRow | None:
         return session.scalar(select(MessageRow).where(MessageRow.id == message_id, self._mine()))
@@ -237,7 +261,7 @@ def _fill(row: MessageRow, content: str, state: State, token_ids: Sequence[int],
 
 def _tell_index(session: Session, row: MessageRow) -> None:
     if row.kind in SPOKEN and row.state != State.DRAFT:
-        enqueue(session, MESSAGE, [row.id], UPSERT)
+        enqueue(session, MESSAGE, [row.id], DELETE if row.state == State.FORGOTTEN else UPSERT)
 
 
 def _message(row: MessageRow) -> Message:

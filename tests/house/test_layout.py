@@ -34,7 +34,7 @@ def test_the_wheel_has_one_top_level_name(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == {"memos"}
-    for needed in ("memos/tools/blocks.py", "memos/agents/agent.py", "memos/tui/plain.py", "memos/py.typed"):
+    for needed in ("memos/tools/blocks.py", "memos/agents/agent.py", "memos/tui/shell.tcss", "memos/py.typed"):
         assert needed in names
     assert any(name.startswith("memos/migrations/versions/0001") for name in names)
 
@@ -57,6 +57,8 @@ def test_the_tool_decorator_is_not_shadowed_by_a_module() -> None:
         ("memos", {"pydantic", "sqlalchemy", "llama_cpp", "torch", "click"}),
         ("memos.cli", {"pydantic", "sqlalchemy", "llama_cpp", "torch", "lancedb", "rich", "jinja2"}),
         ("memos.kernel", {"sqlalchemy", "llama_cpp", "llguidance", "torch", "lancedb", "click", "textual"}),
+        ("memos.tui.app", {"pydantic", "sqlalchemy", "llama_cpp", "torch", "lancedb", "numpy", "markdown_it"}),
+        ("memos.cli.chat", {"pydantic", "sqlalchemy", "textual", "llama_cpp"}),
         ("memos.agents", {"llama_cpp", "llguidance", "torch", "lancedb", "markitdown", "sentence_transformers"}),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from memos import events
 from memos.errors import BlockError, InputError, ToolError
 from memos.events import Event
 from memos.kernel import Kernel, Storage, boot
-from memos.messages import Call
+from memos.messages import Call, Kind
 from memos.policy import KernelSettings
 from memos.storage import Database
 from memos.testing import ScriptedModel, say
@@ -48,7 +49,7 @@ class Conversation(RuleBasedStateMachine):
     def start(self, likely: float, answered: float, way: str) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.script: list[Call] = []
-        self.killed: list[Generator[Event, None, None]] = []
+        self.killed: list[Iterator[Event]] = []
         self.likely, self.answered, self.way = likely, answered, way
         self.shown: dict[int, str] = {}
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,7 +79,7 @@ class Conversation(RuleBasedStateMachine):
     def _now(self) -> datetime:
         return self.clock
 
-    def _watch(self, stream: Generator[Event, None, None], kill_after: int | None = None) -> None:
+    def _watch(self, stream: Iterator[Event], kill_after: int | None = None) -> None:
         """Follow a turn; check the window and the prefix at every event; perhaps stop in the middle."""
         for number, event in enumerate(stream):
             if isinstance(event, events.PrefixMoved):
@@ -128,9 +129,32 @@ class Conversation(RuleBasedStateMachine):
     @rule(text=st.text(max_size=200))
     def edit(self, text: str) -> None:
         try:
-            self._watch(self.kernel.controller.edit_block("user", text))
+            self._watch(self.kernel.by_hand.edit_block("user", text))
         except BlockError:
             return
+
+    @rule(place=st.integers(0, 200))
+    def rewind(self, place: int) -> None:
+        """Take back a message and all after it: the cache keeps what is before, and nothing else is lost."""
+        recall = self.stored.recall
+        asked = [message.id for message in recall.since(0) if message.kind is Kind.USER]
+        if not asked:
+            return
+        first = self.stored.history.turn_start(asked[place % len(asked)])
+        before = [message for message in recall.since(0) if message.id < first]
+        done = self.stored.history.rewind(first)
+        self._watch(self.kernel.by_hand.rewound(blocks_differ=bool(done.kept_blocks)))
+        assert recall.since(0) == before
+
+    @rule(place=st.integers(0, 200), keep=st.booleans())
+    def show(self, place: int, keep: bool) -> None:
+        said = self.stored.recall.since(0)
+        if not said:
+            return
+        pointer = f"recall:{said[place % len(said)].id}"
+        hand = self.kernel.by_hand
+        with suppress(BlockError):
+            self._watch(hand.pin(pointer) if keep else hand.page_in(pointer))
 
     @rule()
     def evict(self) -> None:
@@ -185,6 +209,7 @@ class Conversation(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "stored"):
             for turn in self.killed:
+                assert isinstance(turn, Generator)
                 turn.close()
             self.stored.close()
             self.database.close()

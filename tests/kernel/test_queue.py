@@ -176,7 +176,7 @@ def test_an_exact_eviction_reads_what_stays_once(bench: Bench, of: Any) -> None:
 def test_a_shift_reads_only_the_head_that_is_new(bench: Bench, of: Any) -> None:
     bench.open(eviction="shift")
     fill(bench, 2)
-    list(bench.kernel.controller.edit_block("user", "Likes quinces."))
+    list(bench.kernel.by_hand.edit_block("user", "Likes quinces."))
     happened = fill(bench, 6)
     assert {eviction.way for eviction in of(happened, events.Evicted)} == {"shift"}
     context = bench.kernel.queue.context

@@ -206,7 +206,7 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
 
 
 def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, of: Any) -> None:
-    list(bench.kernel.controller.edit_block("user", "word " * 97))
+    list(bench.kernel.by_hand.edit_block("user", "word " * 97))
     bench.open(model=probed(fact=1.0))
     told = "I work as a nurse on night shifts at the clinic. I like tea a lot."
     kept = [event.led_to for event in of(bench.say(told), events.Probed) if event.question == "fact"]
@@ -328,7 +328,7 @@ def test_keeping_facts_ends_its_progress_when_it_is_cancelled(bench: Bench, of: 
 def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
     bench.say("hi")
     before = bench.kernel.queue.context.tokens
-    happened = list(bench.kernel.controller.edit_block("user", "Name is Ada"))
+    happened = list(bench.kernel.by_hand.edit_block("user", "Name is Ada"))
     assert isinstance(happened[0], events.BlockEdited) and happened[0].by == "user"
     after = bench.kernel.queue.context.tokens
     assert after[: len(before)] == before
@@ -337,7 +337,7 @@ def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench)
 
 def test_a_block_over_its_limit_changes_nothing(bench: Bench) -> None:
     with pytest.raises(BlockError, match="holds at most 102 tokens, and this text would make it 300"):
-        list(bench.kernel.controller.edit_block("user", "word " * 300))
+        list(bench.kernel.by_hand.edit_block("user", "word " * 300))
     assert bench.kernel.working["user"].text == ""
 
 

@@ -1,0 +1,122 @@
+"""The conversation as a whole, as a part of the Python API: `agent.history`.
+
+Reading it, going back in it, and giving it away as a file. It holds no state; how a turn goes is the controller's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from memos.errors import InputError
+from memos.events import Event
+from memos.kernel import Kernel
+from memos.messages import SPOKEN, Kind, Message, State
+
+if TYPE_CHECKING:
+    from memos.storage.database import AgentStorage
+
+Alone = Callable[[Callable[[], Iterable[Event]]], tuple[Event, ...]]
+FORMATS = ("markdown", "json")
+
+
+class AgentHistory:
+    """Every message of an agent, and the way back.
+
+    Args:
+        kernel: of the agent.
+        stored: what is stored of it.
+        alone: runs something while no turn does, and gives its events.
+    """
+
+    def __init__(self, kernel: Kernel, stored: AgentStorage, alone: Alone) -> None:
+        self._kernel, self._stored, self._alone = kernel, stored, alone
+
+    def page(self, *, before_id: int | None = None, from_id: int | None = None, limit: int = 50) -> list[Message]:
+        """Some messages in their order: the newest, the last before `before_id`, or the first from `from_id` on."""
+        return self._stored.recall.page(before_id=before_id, from_id=from_id, limit=limit)
+
+    def get(self, message_id: int) -> Message | None:
+        """The message with this id, or None."""
+        return self._stored.recall.get(message_id)
+
+    def last_asked(self) -> Message | None:
+        """The user's newest message, or None."""
+        newest = self._stored.recall.page(limit=1, kinds=(Kind.USER,))
+        return newest[0] if newest else None
+
+    def asked(self, limit: int = 200) -> list[str]:
+        """What the user said last, oldest first."""
+        return [message.content for message in self._stored.recall.page(limit=limit, kinds=(Kind.USER,))]
+
+    def rewind(self, message_id: int) -> tuple[Event, ...]:
+        """Take back a message of the user and everything after it, as if it had not been said.
+
+        One transaction: messages, what was noted of them, their edits of blocks, and the page-outs they caused. What
+        was taken back stays in the database, out of every search. The tokens before it stay in the cache.
+
+        Raises:
+            InputError: there is no such message, or a turn is running; nothing is changed.
+        """
+        return self._alone(lambda: self.taken_back(message_id))
+
+    def taken_back(self, message_id: int) -> Iterator[Event]:
+        """What `rewind` does, for a caller that is alone already."""
+        message = self._stored.recall.get(message_id)
+        if message is None or message.state is State.REWOUND:
+            raise InputError(f"There is no message recall:{message_id} to go back to.")
+        done = self._stored.history.rewind(self._stored.history.turn_start(message_id))
+        yield from self._kernel.by_hand.rewound(blocks_differ=bool(done.kept_blocks))
+
+    def export(self, form: str = "markdown") -> str:
+        """The conversation as a document.
+
+        Args:
+            form: `markdown` (what was said) or `json` (everything, with blocks).
+
+        Raises:
+            InputError: there is no such form.
+        """
+        return exported(self._stored, form)
+
+
+def exported(stored: AgentStorage, form: str) -> str:
+    """What is stored of an agent as a document; see `AgentHistory.export`."""
+    if form not in FORMATS:
+        raise InputError(f"There is no form {form!r}; write {' or '.join(FORMATS)}.")
+    messages = stored.recall.since(0)
+    return _markdown(stored.name, messages) if form == "markdown" else _json(stored, messages)
+
+
+def _markdown(name: str, messages: Sequence[Message]) -> str:
+    who = {Kind.USER: "You", Kind.SPEECH: name}
+    parts = [f"# {name}\n"]
+    for message in messages:
+        if message.kind in SPOKEN:
+            when = f"{message.created_at.astimezone():%Y-%m-%d %H:%M}"
+            cut = " (cut off)" if message.state is State.CUT else ""
+            parts.append(f"## {who[message.kind]} · {when}{cut}\n\n{message.content}\n")
+    return "\n".join(parts)
+
+
+def _json(stored: AgentStorage, messages: Sequence[Message]) -> str:
+    rows = [
+        {
+            "id": message.id,
+            "kind": str(message.kind),
+            "state": str(message.state),
+            "turn": message.turn,
+            "created_at": message.created_at.isoformat(),
+            "content": message.content,
+        }
+        for message in messages
+    ]
+    whole = {
+        "agent": stored.name,
+        "blocks": [asdict(block) for block in stored.state.blocks()],
+        "summary": stored.state.summary(),
+        "messages": rows,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,205 @@
+"""The agents of a data folder, one of them open, on a model that stays loaded between them.
+
+What a shell needs besides the agent itself: the list, names, copies, and which models there are. It knows nothing of
+what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memos.agents.agent import Agent
+from memos.agents.composition import load_model, open_database
+from memos.agents.history import exported
+from memos.errors import MemosError
+from memos.events import Event
+from memos.functions import Tool
+from memos.protocols import LanguageModel
+from memos.settings import Settings, home, load
+
+if TYPE_CHECKING:
+    from memos.storage.database import AgentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that can be asked for.
+
+    Args:
+        name: of the catalogue.
+        size: in bytes.
+        here: whether it is on this machine.
+        purpose: `chat` or `test`.
+    """
+
+    name: str
+    size: int
+    here: bool
+    purpose: str
+
+
+class Sessions:
+    """The agents of a data folder, of which one at a time is open.
+
+    Args:
+        folder: the data folder; by default `MEMOS_HOME`.
+        model: a loaded model of your own, which is not closed; None: the setting's, loaded when it is needed.
+        tools: functions for every agent.
+        settings: as for `Agent.open`, `model` and `context` among them.
+
+    Attributes:
+        agent: the one that is open, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str | Path | None = None,
+        model: LanguageModel | None = None,
+        tools: Sequence[Tool] = (),
+        **settings: Any,
+    ) -> None:
+        self._folder = Path(folder) if folder else None
+        self._given, self._tools, self._settings = model, tuple(tools), settings
+        self._loaded: tuple[Settings, LanguageModel] | None = None
+        self.agent: Agent | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Those that hold for the next agent that is opened.
+
+        Raises:
+            InputError: one of them cannot be used.
+        """
+        return load(**self._settings)
+
+    def open(
+        self,
+        name: str,
+        *,
+        create: bool = True,
+        progress: Callable[[str, float], None] | None = None,
+        observe: Callable[[Event], None] | None = None,
+    ) -> Agent:
+        """Open an agent in the place of the one that is open; the model stays, where it is the same.
+
+        Raises:
+            MemosError: as `Agent.open`; no agent is open then.
+        """
+        self.leave()
+        wanted = self.settings
+        model = self._given or self._model(wanted, progress)
+        folder = self._folder or home()
+        given = {key: value for key, value in self._settings.items() if key != "model"}
+        self.agent = Agent.open(
+            name, model=model, tools=self._tools, folder=folder, create=create, observe=observe, **given
+        )
+        return self.agent
+
+    def _model(self, wanted: Settings, progress: Callable[[str, float], None] | None) -> LanguageModel:
+        if self._loaded is not None:
+            settings, model = self._loaded
+            if settings == wanted:
+                return model
+            self._unload()
+        model = load_model(wanted, progress)
+        self._loaded = (wanted, model)
+        return model
+
+    def _unload(self) -> None:
+        if self._loaded is not None:
+            self._loaded[1].close()
+            self._loaded = None
+
+    def change(self, **settings: Any) -> None:
+        """Use other settings, e.g. `model="…"`, for the next agent that is opened.
+
+        Raises:
+            InputError: one of them cannot be used; nothing is changed.
+        """
+        changed = {**self._settings, **settings}
+        load(**changed)
+        self._settings = changed
+
+    def leave(self) -> None:
+        """Close the agent that is open; the model stays."""
+        agent, self.agent = self.agent, None
+        if agent is not None:
+            agent.close()
+
+    def close(self) -> None:
+        """Close agent and model. Closing twice is fine."""
+        try:
+            self.leave()
+        finally:
+            self._unload()
+
+    # ---------------------------------------------------------------------------------------- agents
+
+    def agents(self) -> list[AgentInfo]:
+        """Every agent, newest use first; those that were never used come last."""
+        with open_database(self._folder or home(), self.settings) as database:
+            found = database.agents()
+        used = sorted((one for one in found if one.last_at), key=lambda one: one.last_at, reverse=True)  # type: ignore[arg-type,return-value]
+        return [*used, *(one for one in found if not one.last_at)]
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give an agent another name. The one that is open is closed first.
+
+        Raises:
+            InputError: there is no such agent, the new name is taken, or it is no name for an agent.
+        """
+        self._let_go(name)
+        with open_database(self._folder or home(), self.settings) as database:
+            database.rename_agent(name, new_name)
+
+    def delete(self, name: str) -> None:
+        """Delete an agent with everything it remembers. The one that is open is closed first.
+
+        Raises:
+            InputError: there is no such agent.
+        """
+        self._let_go(name)
+        with open_database(self._folder or home(), self.settings) as database:
+            database.delete_agent(name)
+
+    def fork(self, name: str, new_name: str, *, before_id: int | None = None) -> None:
+        """Copy an agent, from a message on or as a whole; see `Database.fork_agent`."""
+        with open_database(self._folder or home(), self.settings) as database:
+            database.fork_agent(name, new_name, before_id=before_id)
+
+    def export(self, name: str, form: str = "markdown") -> str:
+        """An agent's conversation as a document; see `AgentHistory.export`."""
+        if self.agent is not None and self.agent.name.casefold() == name.casefold():
+            return self.agent.history.export(form)
+        with (
+            open_database(self._folder or home(), self.settings) as database,
+            database.agent(name, create=False) as stored,
+        ):
+            return exported(stored, form)
+
+    def _let_go(self, name: str) -> None:
+        if self.agent is not None and self.agent.name.casefold() == name.casefold():
+            self.leave()
+
+    # ---------------------------------------------------------------------------------------- models
+
+    def models(self) -> list[ModelChoice]:
+        """The chat models that memos knows, those on this machine first."""
+        from memos.models.catalogue import Purpose
+        from memos.models.store import ModelStore, Presence
+
+        store = ModelStore.default()
+        here = (Presence.VERIFIED, Presence.UNVERIFIED)
+        choices = []
+        for entry in store.catalogue:
+            if entry.purpose is not Purpose.EMBEDDING:
+                present = False
+                with suppress(MemosError, OSError):
+                    present = store.presence(entry) in here
+                choices.append(ModelChoice(entry.name, entry.size, present, entry.purpose.value))
+        return sorted(choices, key=lambda one: not one.here)

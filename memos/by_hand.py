@@ -1,0 +1,160 @@
+"""Memory by hand: what the user does to it between two turns. The model is told at once.
+
+Edits of blocks, pages and pins that the user asks for, and bringing the queue in line with a history that was changed.
+Each moves the prefix only where an event says so. It does not know how history is stored or who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator
+
+from memos import events, prompts
+from memos.errors import BlockError, InputError
+from memos.events import Event
+from memos.messages import Block, Kind
+from memos.pager import POINTER, Pager, passage_line
+from memos.policy import KernelSettings
+from memos.protocols import ArchivalStorage, RecallStorage
+from memos.queue_manager import QueueManager
+from memos.working_context import WorkingContext
+
+PINNED = "pinned"
+
+
+class ByHand:
+    """What a user may do to the memory of one agent.
+
+    Args:
+        queue: the queue and the main context.
+        working: the blocks.
+        pager: how memory looks in view.
+        recall: message history.
+        archival: notes and passages.
+        policy: sizes.
+        pending: takes the events of edits.
+    """
+
+    def __init__(
+        self,
+        queue: QueueManager,
+        working: WorkingContext,
+        pager: Pager,
+        recall: RecallStorage,
+        archival: ArchivalStorage,
+        policy: KernelSettings,
+        pending: list[Event],
+    ) -> None:
+        self._queue, self._working, self._pager = queue, working, pager
+        self._recall, self._archival = recall, archival
+        self._policy, self._pending = policy, pending
+
+    def edit_block(self, label: str, text: str, *, by: str = "user") -> Generator[Event, None, None]:
+        """Set a block; the model is told at once, without moving the prefix.
+
+        Args:
+            label: which block.
+            text: its whole new text.
+            by: `user`, or `undo` for an edit that takes one back.
+
+        Raises:
+            BlockError: no such block, or over its limit; nothing is changed.
+        """
+        before = self._working[label].text
+        block = self._working.set(label, text, by=by)
+        yield from self._pending
+        self._pending.clear()
+        if block.text == before:
+            return
+        alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
+        yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
+        self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
+
+    def page_in(self, pointer: str) -> Generator[Event, None, None]:
+        """Put a message or a passage at the end of the queue.
+
+        Args:
+            pointer: `recall:7` or `archival:7`.
+
+        Raises:
+            InputError: there is no such thing.
+        """
+        line = self._line(pointer)
+        text = self._pager.cut(prompts.shown(line), self._policy.page)
+        cost = self._queue.cost(Kind.PAGE, text)
+        yield from self._queue.make_room(cost)
+        stored = self._queue.append(Kind.PAGE, text, turn=self._recall.last_turn())
+        yield events.PagedIn(stored.id, tuple(POINTER.findall(line)[:1]), cost)
+
+    def pin(self, pointer: str) -> Generator[Event, None, None]:
+        """Keep a message or a passage in view for good: a line of block `pinned`, which is made with the first.
+
+        Raises:
+            InputError: there is no such thing.
+            BlockError: the block is full, or the window too small for one; nothing is changed.
+        """
+        line = self._line(pointer)
+        if all(block.label != PINNED for block in self._working.blocks):
+            block = Block(PINNED, "", self._policy.block, "what the user wants in view")
+            if self._queue.spare < block.limit:
+                raise BlockError("The window is too small for a block of pins; open a larger --context.")
+            self._working.add(block, by="user")
+        lines = [one for one in self._working.lines(PINNED) if _pointer(one) != pointer]
+        yield from self.edit_block(PINNED, "\n".join([*lines, line]))
+
+    def unpin(self, pointer: str) -> Generator[Event, None, None]:
+        """Take a line out of block `pinned`.
+
+        Raises:
+            InputError: it is not pinned.
+        """
+        if pointer not in self.pins:
+            raise InputError(f"{pointer} is not pinned.")
+        lines = [one for one in self._working.lines(PINNED) if _pointer(one) != pointer]
+        yield from self.edit_block(PINNED, "\n".join(lines))
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """Pointers of what is pinned."""
+        if all(block.label != PINNED for block in self._working.blocks):
+            return ()
+        return tuple(pointer for line in self._working.lines(PINNED) if (pointer := _pointer(line)))
+
+    def forgotten(self, message_ids: Collection[int], text: str) -> Iterator[Event]:
+        """Messages were forgotten in storage: take their words out of view, and `text` out of the blocks."""
+        yield from self._queue.redact(message_ids)
+        if self.pins:
+            for number in message_ids:
+                if f"recall:{number}" in self.pins:
+                    yield from self.unpin(f"recall:{number}")
+        for block in self._working.blocks:
+            kept = [line for line in self._working.lines(block.label) if line != text]
+            if len(kept) < len(self._working.lines(block.label)):
+                yield from self.edit_block(block.label, "\n".join(kept))
+
+    def rewound(self, *, blocks_differ: bool) -> Iterator[Event]:
+        """The end of the history was taken back in storage: bring blocks and queue in line with it.
+
+        Args:
+            blocks_differ: the prompt's copy of a block is not what storage has, and nothing in the queue tells.
+        """
+        self._working.reload()
+        yield from self._queue.reload("rewind")
+        if blocks_differ:
+            yield from self._queue.write_back()
+
+    def _line(self, pointer: str) -> str:
+        where, _, number = pointer.partition(":")
+        if number.isdigit() and where == "recall":
+            message = self._recall.get(int(number))
+            if message is not None:
+                return " ".join(prompts.line(message).split())
+        elif number.isdigit() and where == "archival":
+            passage = self._archival.get(int(number))
+            if passage is not None:
+                return passage_line(passage)
+        raise InputError(f"There is no {pointer} in memory; write recall:NUMBER or archival:NUMBER.")
+
+
+def _pointer(line: str) -> str:
+    found = POINTER.search(line)
+    return found[0] if found else ""

@@ -1,0 +1,310 @@
+"""History by hand: taking back the end of a conversation, copying an agent, forgetting, former texts of a block.
+
+Each operation is one transaction: it happens as a whole or not at all. What is taken back stays in the database, out of
+every search; what is forgotten is gone. It does not know what is in a context window.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from memos.errors import InputError
+from memos.messages import BlockChange, State
+from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
+from memos.storage.schema import (
+    AgentRow,
+    BlockHistoryRow,
+    BlockRow,
+    CallRow,
+    DocumentRow,
+    EvictionRow,
+    MessageRow,
+    PassageRow,
+)
+from memos.storage.sql import Sql
+from memos.storage.text import search_text
+
+FORGOTTEN = "(forgotten)"
+BY_HAND = ("user", "undo")  # who changed a block's text, where that outlives a rewind
+_RECALL = re.compile(r"\brecall:(\d+)(?:-(\d+))?")
+_ARCHIVAL = re.compile(r"\barchival:(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """What a rewind did.
+
+    Args:
+        messages: how many messages were taken back.
+        kept_blocks: labels of blocks that the user has edited by hand since; they stay as they are.
+    """
+
+    messages: int
+    kept_blocks: tuple[str, ...]
+
+
+class History:
+    """The history of one agent. Safe to use from several threads.
+
+    Args:
+        sql: the database.
+        agent_id: whose.
+    """
+
+    def __init__(self, sql: Sql, agent_id: int) -> None:
+        self._sql, self._agent_id = sql, agent_id
+
+    def turn_start(self, message_id: int) -> int:
+        """Id of the first message of the turn that a message belongs to.
+
+        Raises:
+            InputError: there is no such message.
+        """
+        present = (MessageRow.agent_id == self._agent_id, MessageRow.state != State.REWOUND)
+        with self._sql.read() as session:
+            turn = session.scalar(select(MessageRow.turn).where(MessageRow.id == message_id, *present))
+            first = session.scalar(select(func.min(MessageRow.id)).where(MessageRow.turn == turn, *present))
+        if turn is None or first is None:
+            raise InputError(f"There is no message recall:{message_id} to go back to.")
+        return first
+
+    def rewind(self, first_id: int) -> Rewound:
+        """Take back every message from `first_id` on, with what was noted of them and what they did to blocks.
+
+        The summary and the queue's start go back to the last page-out before them. A block that the user has edited
+        by hand since keeps its text.
+        """
+        with self._sql.write() as session:
+            return take_back(session, self._agent_id, first_id)
+
+    # ------------------------------------------------------------------------------------------ blocks
+
+    def block_changes(self, label: str) -> list[BlockChange]:
+        """Former texts of a block, oldest first."""
+        statement = (
+            select(BlockHistoryRow)
+            .where(BlockHistoryRow.agent_id == self._agent_id, BlockHistoryRow.label == label)
+            .order_by(BlockHistoryRow.id)
+        )
+        with self._sql.read() as session:
+            return [BlockChange(row.former, row.changed_by, row.changed_at) for row in session.scalars(statement)]
+
+    # ------------------------------------------------------------------------------------------ forget
+
+    def forget_message(self, message_id: int) -> list[int]:
+        """Destroy the words of a message, the notes that quote it, and the pages and results that show any of these.
+
+        Returns:
+            Ids of the messages whose words are gone.
+        """
+        with self._sql.write() as session:
+            quoting = (PassageRow.agent_id == self._agent_id, PassageRow.location == f"recall:{message_id}")
+            notes = list(session.scalars(select(PassageRow.id).where(*quoting)))
+            _remove_notes(session, notes)
+            pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
+            return _without_words(session, self._agent_id, [message_id], pointers)
+
+    def forget_note(self, passage_id: int) -> list[int]:
+        """Destroy a note of the agent, and the pages and results that show it.
+
+        Returns:
+            Ids of the messages whose words are gone.
+        """
+        mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None), PassageRow.id == passage_id)
+        with self._sql.write() as session:
+            _remove_notes(session, list(session.scalars(select(PassageRow.id).where(*mine))))
+            return _without_words(session, self._agent_id, [], [f"archival:{passage_id}"])
+
+
+def _remove_notes(session: Session, notes: Sequence[int]) -> None:
+    enqueue(session, PASSAGE, notes, DELETE)
+    session.execute(delete(PassageRow).where(PassageRow.id.in_(notes)))
+
+
+def _without_words(session: Session, agent_id: int, ids: Sequence[int], pointers: Sequence[str]) -> list[int]:
+    """Take the words out of messages, and of pages and results that show what the pointers name."""
+    shows = or_(*(MessageRow.content.contains(f"[{pointer} ", autoescape=True) for pointer in pointers))
+    shown = and_(MessageRow.kind.in_(["page", "result"]), shows)
+    mine = (MessageRow.agent_id == agent_id, or_(MessageRow.id.in_(ids), shown))
+    rows = list(session.scalars(select(MessageRow).where(*mine)))
+    for row in rows:
+        row.content, row.search_text = FORGOTTEN, None
+        row.state, row.token_ids, row.tokens = str(State.FORGOTTEN), (), 0
+    enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
+    return [row.id for row in rows]
+
+
+# ------------------------------------------------------------------------------------------------- rewind
+
+
+def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
+    """Do what `History.rewind` does, within the caller's transaction."""
+    gone = _taken_back(session, agent_id, first_id)
+    if not gone:
+        return Rewound(0, ())
+    ids = [row.id for row in gone]
+    since = min(row.created_at for row in gone)
+    kept = _blocks_back(session, agent_id, since)
+    _drop_notes(session, agent_id, ids)
+    _window_back(session, agent_id, first_id, since)
+    return Rewound(len(ids), tuple(kept))
+
+
+def _taken_back(session: Session, agent_id: int, first_id: int) -> list[MessageRow]:
+    mine = (MessageRow.agent_id == agent_id, MessageRow.id >= first_id, MessageRow.state != State.REWOUND)
+    rows = list(session.scalars(select(MessageRow).where(*mine)))
+    session.execute(update(MessageRow).where(*mine).values(state=str(State.REWOUND)))
+    enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
+    return rows
+
+
+def _blocks_back(session: Session, agent_id: int, since: datetime) -> list[str]:
+    changes = session.scalars(
+        select(BlockHistoryRow)
+        .where(BlockHistoryRow.agent_id == agent_id, BlockHistoryRow.changed_at >= since)
+        .order_by(BlockHistoryRow.id)
+    )
+    before: dict[str, str] = {}
+    by_hand: set[str] = set()
+    for change in changes:
+        before.setdefault(change.label, change.former)
+        if change.changed_by in BY_HAND:
+            by_hand.add(change.label)
+    for row in session.scalars(select(BlockRow).where(BlockRow.agent_id == agent_id)):
+        former = before.get(row.label)
+        if former is not None and row.label not in by_hand and former != row.text:
+            session.add(BlockHistoryRow(agent_id=agent_id, label=row.label, former=row.text, changed_by="rewind"))
+            row.text = former
+    return sorted(by_hand)
+
+
+def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:
+    """Notes that quote one of these messages, and those that the model wrote in them."""
+    quoting = PassageRow.location.in_([f"recall:{number}" for number in ids])
+    results = select(CallRow.result_id).where(CallRow.message_id.in_(ids), CallRow.ok)
+    texts = session.scalars(select(MessageRow.content).where(MessageRow.id.in_(results)))
+    written = [int(found[1]) for text in texts if (found := re.search(r"stored as archival:(\d+)", text))]
+    mine = (PassageRow.agent_id == agent_id, PassageRow.document_id.is_(None))
+    _remove_notes(
+        session, list(session.scalars(select(PassageRow.id).where(*mine, quoting | PassageRow.id.in_(written))))
+    )
+
+
+def _window_back(session: Session, agent_id: int, first_id: int, since: datetime) -> None:
+    agent = session.get_one(AgentRow, agent_id)
+    hidden = [number for number in agent.prompt.get("hidden", []) if number < first_id]
+    agent.prompt = {**agent.prompt, "hidden": hidden}
+    caused = or_(EvictionRow.last_id >= first_id, EvictionRow.created_at >= since)
+    later = list(session.scalars(select(EvictionRow.id).where(EvictionRow.agent_id == agent_id, caused)))
+    if not later:
+        return
+    session.execute(delete(EvictionRow).where(EvictionRow.id.in_(later)))
+    last = session.scalar(
+        select(EvictionRow).where(EvictionRow.agent_id == agent_id).order_by(EvictionRow.id.desc()).limit(1)
+    )
+    agent.queue_start = last.last_id + 1 if last else 0
+    agent.summary = last.summary if last else ""
+    # The head was laid out anew since; it will be again, from the blocks as they are.
+    agent.prompt = {name: value for name, value in agent.prompt.items() if name != "blocks"}
+
+
+# --------------------------------------------------------------------------------------------------- fork
+
+
+def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRow, dict[int, int]]:
+    """Copy an agent with all that it has into a new one, within the caller's transaction.
+
+    Ids are never used twice, so copies have ids of their own, and pointers in their texts follow.
+
+    Args:
+        session: an open, writing one.
+        source_id: whose copy.
+        name: of the new agent.
+        key: the name without regard to case.
+
+    Returns:
+        The new agent, and new message ids by old ones.
+    """
+    source = session.get_one(AgentRow, source_id)
+    agent = AgentRow(name=name, key=key, model=source.model, settings=source.settings)
+    session.add(agent)
+    session.flush()
+    documents = _copied(session, DocumentRow, source_id, agent_id=agent.id)
+    messages = _copied(session, MessageRow, source_id, agent_id=agent.id)
+    passages = _copied(
+        session, PassageRow, source_id, agent_id=agent.id, document_id=lambda old: documents.get(old) if old else None
+    )
+    _copied(session, BlockRow, source_id, agent_id=agent.id)
+    _copied(session, BlockHistoryRow, source_id, agent_id=agent.id)
+    _copied(session, EvictionRow, source_id, agent_id=agent.id)
+    for call in session.scalars(select(CallRow).where(CallRow.message_id.in_(list(messages)))):
+        values = {column.key: getattr(call, column.key) for column in CallRow.__table__.columns}
+        values |= {"message_id": messages[call.message_id], "result_id": messages[call.result_id]}
+        session.add(CallRow(**values))
+    follow = _pointers(messages, passages)
+    _follow(session, agent, source, messages, follow)
+    enqueue(session, PASSAGE, list(passages.values()))
+    spoken = select(MessageRow.id).where(
+        MessageRow.agent_id == agent.id,
+        MessageRow.kind.in_(["user", "speech"]),
+        MessageRow.state.in_([str(State.DONE), str(State.CUT)]),
+    )
+    enqueue(session, MESSAGE, list(session.scalars(spoken)))
+    return agent, messages
+
+
+def _copied(session: Session, rows: Any, source_id: int, **changed: Any) -> dict[int, int]:
+    """Copy an agent's rows of a table; returns new ids by old ones."""
+    old = list(session.scalars(select(rows).where(rows.agent_id == source_id).order_by(rows.id)))
+    new = []
+    for row in old:
+        values = {column.key: getattr(row, column.key) for column in rows.__table__.columns if column.key != "id"}
+        for name, value in changed.items():
+            values[name] = value(values[name]) if callable(value) else value
+        new.append(rows(**values))
+    session.add_all(new)
+    session.flush()
+    return {before.id: after.id for before, after in zip(old, new, strict=True)}
+
+
+def _pointers(messages: Mapping[int, int], passages: Mapping[int, int]) -> Callable[[str], str]:
+    """A function that lets the pointers of a text follow the copies."""
+
+    def recall(found: re.Match[str]) -> str:
+        ends = [str(messages.get(int(end), int(end))) for end in found.groups() if end]
+        return f"recall:{'-'.join(ends)}"
+
+    def archival(found: re.Match[str]) -> str:
+        return f"archival:{passages.get(int(found[1]), int(found[1]))}"
+
+    return lambda text: _ARCHIVAL.sub(archival, _RECALL.sub(recall, text))
+
+
+def _follow(
+    session: Session, agent: AgentRow, source: AgentRow, messages: Mapping[int, int], follow: Callable[[str], str]
+) -> None:
+    """Let everything in the copy that names a message or a note name its copy."""
+    start = (new for old, new in sorted(messages.items()) if old >= source.queue_start)
+    agent.queue_start = next(start, max(messages.values(), default=-1) + 1) if source.queue_start else 0
+    agent.summary = follow(source.summary)
+    hidden = [messages[number] for number in source.prompt.get("hidden", []) if number in messages]
+    agent.prompt = {**source.prompt, "hidden": hidden}
+    for eviction in session.scalars(select(EvictionRow).where(EvictionRow.agent_id == agent.id)):
+        eviction.first_id = messages.get(eviction.first_id, eviction.first_id)
+        eviction.last_id = messages.get(eviction.last_id, eviction.last_id)
+        eviction.summary = follow(eviction.summary)
+    for note in session.scalars(select(PassageRow).where(PassageRow.agent_id == agent.id)):
+        note.location = follow(note.location)
+    shown: Iterable[MessageRow] = session.scalars(
+        select(MessageRow).where(MessageRow.agent_id == agent.id, MessageRow.kind.in_(["page", "result"]))
+    )
+    for message in shown:
+        if (text := follow(message.content)) != message.content:
+            message.content, message.search_text = text, search_text(text)

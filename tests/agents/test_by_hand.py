@@ -1,0 +1,257 @@
+"""What a user does to memory by hand: going back, copies, pages, pins, forgetting, undo, export."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from memos import Agent, BlockError, InputError, events
+from memos.agents import Sessions
+from memos.cli.agents import command as agents_command
+from memos.messages import Call, Kind, Message, State
+from memos.testing import ScriptedModel, say
+
+LONG = "word " * 90
+
+
+def opened(script: list[Call] | None = None, **options: Any) -> Agent:
+    model = options.pop("model", None) or ScriptedModel(script or [], window=options.pop("window", 2048))
+    return Agent.open("ada", model=model, embedding="none", ahead=False, **options)
+
+
+def asked(agent: Agent) -> list[Message]:
+    return [message for message in agent.recall.since(0) if message.kind is Kind.USER]
+
+
+def contents(agent: Agent) -> list[str]:
+    return [message.content for message in agent.recall.since(0) if message.kind in (Kind.USER, Kind.SPEECH)]
+
+
+class TestGoingBack:
+    def test_a_rewind_takes_back_words_notes_and_edits_of_the_model(self) -> None:
+        script = [
+            say("Hello."),
+            Call("core_memory_append", {"label": "user", "content": "Has a dog"}),
+            Call("archival_memory_insert", {"content": "The dog is called Rex."}),
+            say("Noted."),
+        ]
+        with opened(script, memory_threshold=0.0) as agent:
+            agent.ask("Hi.")
+            before = agent.kernel.queue.context.tokens
+            agent.ask("My dog is called Rex.")
+            assert agent.blocks["user"].text == "Has a dog" and agent.archival.count() == 1
+            moved = agent.history.rewind(asked(agent)[-1].id)
+            assert events.PrefixMoved("rewind", len(before)) in moved
+            assert agent.kernel.queue.context.tokens == before
+            assert agent.blocks["user"].text == "" and agent.archival.count() == 0
+            assert contents(agent) == ["Hi.", "Hello."] and not agent.recall.search("Rex").items
+        with opened() as again:
+            assert again.kernel.queue.context.tokens == before
+
+    def test_what_was_taken_back_stays_in_the_database(self) -> None:
+        with opened([say("Hello.")]) as agent:
+            agent.ask("Hi.")
+            number = asked(agent)[0].id
+            agent.history.rewind(number)
+            kept = agent.recall.get(number)
+            assert kept is not None and kept.content == "Hi." and kept.state is State.REWOUND
+            with pytest.raises(InputError, match="go back"):
+                agent.history.rewind(number)
+
+    def test_a_rewind_behind_an_eviction_brings_the_older_summary_and_messages_back(self) -> None:
+        with opened(window=1024) as agent:
+            for number in range(3):
+                agent.ask(f"{number} {LONG}")
+            before, summary = agent.kernel.queue.context.tokens, agent.kernel.queue.context.fixed.summary
+            while len(agent.evictions()) < 2:
+                agent.ask(f"more {LONG}")
+            cut = next(message for message in asked(agent) if message.content.startswith("more"))
+            agent.history.rewind(cut.id)
+            assert agent.kernel.queue.context.tokens == before
+            assert agent.kernel.queue.context.fixed.summary == summary
+            assert all(eviction.last_id < cut.id for eviction in agent.evictions())
+            assert agent.ask("And now?").text
+
+    def test_an_edit_by_hand_outlives_a_rewind_and_is_in_the_prompt(self) -> None:
+        with opened([say("Hello."), say("Again.")]) as agent:
+            agent.ask("Hi.")
+            agent.ask("My dog is called Rex.")
+            agent.blocks["user"] = "Name is Ada"
+            agent.history.rewind(asked(agent)[-1].id)
+            assert agent.blocks["user"].text == "Name is Ada"
+            model = agent.kernel.controller._model
+            assert isinstance(model, ScriptedModel) and "Name is Ada" in model.text(agent.kernel.queue.context.tokens)
+
+    def test_an_earlier_message_is_said_in_other_words(self) -> None:
+        with opened([say("one"), say("two"), say("three")]) as agent:
+            agent.ask("first")
+            agent.ask("second")
+            happened = list(agent.stream("first, better", instead_of=asked(agent)[0].id))
+            assert contents(agent) == ["first, better", "three"]
+            (step,) = [event for event in happened if isinstance(event, events.Step)]
+            assert step.reused >= len(agent.kernel.queue.context.fixed.instructions)
+
+    def test_a_new_wording_that_cannot_be_used_takes_nothing_back(self) -> None:
+        with opened([say("one")]) as agent:
+            agent.ask("first")
+            for text in ("", "word " * 5000):
+                with pytest.raises(InputError):
+                    list(agent.stream(text, instead_of=asked(agent)[0].id))
+            assert contents(agent) == ["first", "one"]
+
+    def test_an_answer_is_generated_anew_with_another_seed_each_time(self) -> None:
+        seen: list[tuple[float, int]] = []
+
+        class Listening(ScriptedModel):
+            def generate(self, *given: Any, **options: Any) -> Any:
+                seen.append((options["sampling"].temperature, options["sampling"].seed))
+                return super().generate(*given, **options)
+
+        with opened(model=Listening([say("one"), say("two"), say("three")])) as agent:
+            with pytest.raises(InputError, match="no answer"):
+                list(agent.regenerate())
+            agent.ask("first")
+            list(agent.regenerate())
+            list(agent.regenerate())
+            assert contents(agent) == ["first", "three"]
+        assert seen[0] == (0.0, 0) and seen[1][0] > 0 and seen[1] != seen[2]
+
+
+class TestMemory:
+    def test_a_page_that_is_asked_for_is_in_view(self) -> None:
+        with opened() as agent:
+            note = agent.archival.insert("The locker is number 17.")
+            before = agent.kernel.queue.context.tokens
+            (event,) = agent.memory.page_in(f"archival:{note.id}")
+            assert isinstance(event, events.PagedIn) and event.sources == (f"archival:{note.id}",)
+            assert agent.kernel.queue.context.tokens[: len(before)] == before
+            assert agent.map().segments[-1].name == "page"
+            for wrong in ("recall:99", "archival:x", "nothing"):
+                with pytest.raises(InputError):
+                    agent.memory.page_in(wrong)
+
+    def test_a_pin_stays_in_view_through_evictions_and_restarts(self) -> None:
+        with opened(window=2048) as agent:
+            note = agent.archival.insert("The locker is number 17.")
+            agent.memory.pin(f"archival:{note.id}")
+            while not agent.evictions():
+                agent.ask(LONG)
+            assert any(segment.name == "block pinned" for segment in agent.map().segments)
+        with opened(window=2048) as again:
+            assert list(again.memory.pins) == [f"archival:{note.id}"]
+            assert "number 17" in again.blocks["pinned"].text
+            again.memory.unpin(f"archival:{note.id}")
+            assert not again.memory.pins
+            with pytest.raises(InputError, match="not pinned"):
+                again.memory.unpin("recall:1")
+
+    def test_what_is_forgotten_is_nowhere(self) -> None:
+        secret = "My dog is called Rex."
+        with opened([say("What a name.")]) as agent:
+            agent.ask(secret)
+            number = asked(agent)[0].id
+            note = agent.archival.insert(secret, location=f"recall:{number}")
+            agent.blocks["user"] = f"Name is Ada\n{secret}"
+            agent.memory.page_in(f"archival:{note.id}")
+            agent.memory.pin(f"recall:{number}")
+            happened = agent.memory.forget(f"recall:{number}")
+            assert any(isinstance(event, events.PrefixMoved) and event.reason == "forget" for event in happened)
+            view = agent.kernel.queue.context.tokens
+            model = agent.kernel.controller._model
+            assert isinstance(model, ScriptedModel)
+            assert agent.blocks["user"].text == "Name is Ada" and agent.memory.pins == ()
+            assert agent.recall.search("Rex").items == () and agent.archival.get(note.id) is None
+            stored = [m.content for m in agent.recall.since(0) if m.kind in (Kind.USER, Kind.PAGE)]
+            assert stored == ["(forgotten)", "(forgotten)"]
+            assert secret not in model.text(view).split("edited block")[0]
+
+    def test_undo_goes_back_change_by_change(self) -> None:
+        with opened() as agent:
+            for text in ("one", "two", "three"):
+                agent.blocks["user"] = text
+            for former in ("two", "one", ""):
+                agent.blocks.undo("user")
+                assert agent.blocks["user"].text == former
+            with pytest.raises(BlockError, match="never changed"):
+                agent.blocks.undo("user")
+            agent.blocks["user"] = "four"
+            agent.blocks.undo("user")
+            assert agent.blocks["user"].text == ""
+            assert agent.blocks.changes("user")[0].by == "user"
+
+    def test_the_map_is_to_the_token(self) -> None:
+        with opened(window=1024) as agent:
+            for number in range(2):
+                agent.ask(f"{number} {LONG}")
+            drawn = agent.map()
+            assert drawn.used == agent.context().used == len(agent.kernel.queue.context.tokens)
+            assert next(segment.start for segment in drawn.segments) == 0
+            for one, two in zip(drawn.segments, drawn.segments[1:], strict=False):
+                assert one.start + one.tokens == two.start
+            leaving = [segment.message_id for segment in drawn.segments if segment.leaves]
+            (evicted,) = [event for event in agent.evict() if isinstance(event, events.Evicted)]
+            assert leaving[0] == evicted.first_id and leaving[-1] <= evicted.last_id
+
+
+class TestSessions:
+    def test_a_fork_is_an_agent_of_its_own(self) -> None:
+        sessions = Sessions(model=ScriptedModel(window=1024), embedding="none", ahead=False)
+        agent = sessions.open("ada")
+        for number in range(6):
+            agent.ask(f"{number} {LONG}")
+        agent.archival.insert("A note.", location=f"recall:{asked(agent)[0].id}")
+        fourth = asked(agent)[4].id
+        original, tokens = contents(agent), agent.kernel.queue.context.tokens
+        sessions.fork("ada", "eve", before_id=fourth)
+        with pytest.raises(InputError, match="already"):
+            sessions.fork("ada", "eve")
+        eve = sessions.open("eve")
+        assert contents(eve) == original[:8]
+        start = eve.kernel.queue.first_id
+        assert eve.recall.since(start)[0].id == start
+        note = eve.archival.search("note").items[0]
+        assert note.location == f"recall:{asked(eve)[0].id}"
+        eve.ask("Only for Eve.")
+        assert contents(sessions.open("ada")) == original
+        assert sessions.agent is not None and sessions.agent.kernel.queue.context.tokens == tokens
+        sessions.close()
+
+    def test_names_lists_and_documents(self) -> None:
+        sessions = Sessions(model=ScriptedModel([say("Hello <b>Ada</b>.")]), embedding="none")
+        sessions.open("ada").ask("Hi.")
+        sessions.open("eve")
+        sessions.rename("ada", "lovelace")
+        assert [one.name for one in sessions.agents()] == ["lovelace", "eve"]
+        text = sessions.export("lovelace")
+        assert text.startswith("# lovelace") and "Hi." in text and "Hello <b>Ada</b>." in text
+        whole = json.loads(sessions.export("lovelace", "json"))
+        assert [row["content"] for row in whole["messages"] if row["kind"] == "user"] == ["Hi."]
+        with pytest.raises(InputError, match="no form"):
+            sessions.export("eve", "pdf")
+        sessions.delete("eve")
+        assert sessions.agent is None and [one.name for one in sessions.agents()] == ["lovelace"]
+        assert any(choice.name == "smollm2-135m" for choice in sessions.models())
+        sessions.close()
+
+    def test_between_turns_an_observer_hears_at_once(self) -> None:
+        heard: list[events.Event] = []
+        agent = Agent.open("ada", model=ScriptedModel(window=1024), embedding="none", observe=heard.append)
+        with agent:
+            for number in range(12):
+                agent.ask(f"{number} {LONG}")
+                agent._idle.end()
+                agent._ahead(lambda: False)
+            assert any(isinstance(event, events.Evicted) and event.reason == "ahead" for event in heard)
+
+
+def test_the_command_line_copies_and_exports() -> None:
+    with opened([say("Hello.")]) as agent:
+        agent.ask("Hi.")
+    runner = CliRunner()
+    assert runner.invoke(agents_command, ["fork", "ada", "eve"]).exit_code == 0
+    assert "Hello." in runner.invoke(agents_command, ["export", "eve"]).output
+    whole = json.loads(runner.invoke(agents_command, ["export", "eve", "--json"]).output)
+    assert whole["agent"] == "eve" and whole["messages"]

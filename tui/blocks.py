@@ -1,0 +1,126 @@
+"""The block editor: what the assistant always has in view, with its limit, its history, and undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, OptionList, Static, TextArea
+from textual.widgets.option_list import Option
+
+from memos.errors import MemosError
+from memos.tui.text import moment, one_line
+
+if TYPE_CHECKING:
+    from memos.agents import Agent
+    from memos.messages import Block, BlockChange
+    from memos.tui.app import Shell
+
+
+class BlockEditor(ModalScreen[None]):
+    """Edits the blocks of the agent that is open."""
+
+    app: Shell
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Save", id="block_save", priority=True),
+        Binding("f6", "undo", "Undo last change", id="block_undo", priority=True),
+        Binding("escape", "leave", "Close", id="block_close"),
+    ]
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__()
+        self._agent = agent
+        self._labels = list(agent.blocks)
+        self._label = self._labels[0]
+        self._changes: list[BlockChange] = []
+
+    def compose(self) -> ComposeResult:
+        """Blocks on the left; the text, its size and its history on the right."""
+        with Vertical(id="blocks"):
+            yield Static("Blocks: what the assistant always has in view", classes="title")
+            with Horizontal():
+                yield OptionList(*[Option(Content(label), id=label) for label in self._labels], id="labels")
+                with Vertical():
+                    yield TextArea(id="text", soft_wrap=True)
+                    yield Static("", id="size")
+                    yield Static("Former texts (Enter brings one back into the editor)", classes="title")
+                    yield OptionList(id="changes", compact=True)
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin with the first block."""
+        self._show(self._label)
+        self.query_one("#text").focus()
+
+    @property
+    def _block(self) -> Block:
+        return self._agent.blocks[self._label]
+
+    def _show(self, label: str) -> None:
+        self._label = label
+        self.query_one("#text", TextArea).text = self._block.text
+        self._changes = self._agent.blocks.changes(label)
+        history = self.query_one("#changes", OptionList)
+        history.clear_options()
+        for number, change in reversed(list(enumerate(self._changes))):
+            line = f"until {moment(change.at)}, by {change.by}: {one_line(change.former, 80) or '(empty)'}"
+            history.add_option(Option(Content(line), id=str(number)))
+        self._measure()
+
+    def _measure(self) -> None:
+        text, block = self.query_one("#text", TextArea).text, self._block
+        used = self._agent.blocks.size(text)
+        over = f" · {used - block.limit} over: it cannot be saved" if used > block.limit else ""
+        saved = "" if text == block.text else " · not saved"
+        told = f"{used} of {block.limit} tokens{over}{saved} · {block.description}"
+        size = self.query_one("#size", Static)
+        size.update(Content(told))
+        size.set_class(used > block.limit, "failed")
+
+    def on_text_area_changed(self) -> None:
+        """The size has changed."""
+        self._measure()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Another block is looked at, unless an edit would be lost."""
+        if event.option_list.id != "labels" or event.option.id in (None, self._label):
+            return
+        if self.query_one("#text", TextArea).text != self._block.text:
+            self.notify(f"Block {self._label} has changes: Ctrl+S saves them, Esc drops them.", severity="warning")
+            event.option_list.highlighted = self._labels.index(self._label)
+            return
+        assert event.option.id is not None
+        self._show(event.option.id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A former text comes back into the editor; saving it is another step."""
+        if event.option_list.id == "changes" and event.option.id is not None:
+            self.query_one("#text", TextArea).text = self._changes[int(event.option.id)].former
+            self.query_one("#text").focus()
+
+    async def action_save(self) -> None:
+        """Save the text; the assistant is told at once."""
+        text, label = self.query_one("#text", TextArea).text, self._label
+        await self._change(lambda agent: agent.blocks.edit(label, text), f"Block {label} is saved.")
+
+    async def action_undo(self) -> None:
+        """Take the last change back."""
+        label = self._label
+        await self._change(lambda agent: agent.blocks.undo(label), f"The last change of {label} is taken back.")
+
+    async def _change(self, work: object, told: str) -> None:
+        try:
+            await self.app.at_once(work)  # type: ignore[arg-type]
+        except MemosError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._show(self._label)
+        self.notify(told)
+
+    def action_leave(self) -> None:
+        """Close; what is not saved is dropped."""
+        self.dismiss(None)

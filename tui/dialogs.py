@@ -1,0 +1,83 @@
+"""Small questions over the screen: a line of text, yes or no. They know nothing of agents."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+
+class Ask(ModalScreen[str]):
+    """Asks for a line; Esc gives an empty one.
+
+    Args:
+        question: what.
+        value: what stands there already.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel", id="ask_cancel")]
+
+    def __init__(self, question: str, value: str = "") -> None:
+        super().__init__(classes="dialog")
+        self._question, self._value = question, value
+
+    def compose(self) -> ComposeResult:
+        """The question and an input."""
+        with Vertical():
+            yield Static(Content(self._question))
+            yield Input(self._value, id="answer")
+            yield Static("Enter: go on · Esc: cancel", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """That is it."""
+        event.stop()
+        self.dismiss(event.value.strip())
+
+    def action_leave(self) -> None:
+        """Nothing is wanted."""
+        self.dismiss("")
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before something that cannot be undone, or is large.
+
+    Args:
+        question: a sentence.
+        yes: the button that does it.
+        no: the other.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n", "answer(False)", "No", id="confirm_no"),
+        Binding("y", "answer(True)", "Yes", id="confirm_yes"),
+    ]
+
+    def __init__(self, question: str, yes: str = "Yes", no: str = "No") -> None:
+        super().__init__(classes="dialog")
+        self._question, self._yes, self._no = question, yes, no
+
+    def compose(self) -> ComposeResult:
+        """The question and two buttons."""
+        with Vertical():
+            yield Static(Content(self._question))
+            with Horizontal():
+                yield Button(f"{self._yes} (y)", id="yes", variant="primary")
+                yield Button(f"{self._no} (n)", id="no")
+
+    def on_mount(self) -> None:
+        """The harmless answer has the focus."""
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """One of the two."""
+        event.stop()
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """By a key."""
+        self.dismiss(yes)

@@ -1,0 +1,460 @@
+"""What each command does: a function of the command's id, given the shell and what follows the slash command.
+
+They ask the agent through `Shell.session` and never wait for it. Errors of ours are shown by who calls them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos.errors import InputError
+from memos.messages import Kind
+from memos.tui.attachments import plan
+
+if TYPE_CHECKING:
+    from memos.agents import Agent, Sessions
+    from memos.tui.app import Shell
+    from memos.tui.transcript import Said
+
+
+def _idle(shell: Shell) -> None:
+    """Refuse while the agent works.
+
+    Raises:
+        InputError: it does.
+    """
+    if shell.session.busy:
+        raise InputError("The agent is busy: Esc stops the reply, then try again.")
+
+
+async def say(shell: Shell, text: str) -> None:
+    """Say something; files that it names are attached or read first."""
+    if shell.session.busy or shell.session.agent is None:
+        reason = "The agent is busy: Esc stops the reply." if shell.session.agent else "The agent is not open yet."
+        shell.notify(f"{reason} Your text is still here.", severity="warning")
+        shell.prompt.put(text)
+        return
+    planned = await asyncio.to_thread(plan, text)
+    if planned.missing:
+        shell.prompt.put(text)
+        raise InputError(f"There is no file {', '.join(planned.missing)}; the message was not sent.")
+    if not shell.transcript.at_newest:
+        await shell.to_newest()
+    shell.sending(text)
+    instead, shell.editing = shell.editing, None
+    for path in planned.ingest[:-1]:
+        shell.session.ingest(path)
+    if planned.ingest:
+        shell.session.ingest(planned.ingest[-1], then=planned.text)
+    else:
+        shell.session.say(planned.text, instead_of=instead)
+
+
+async def long_paste(shell: Shell, text: str) -> None:
+    """Ask where a long text goes."""
+    from memos.tui.dialogs import Confirm
+
+    question = (
+        f"You pasted {len(text):,} characters. Read them into archival memory, where they can be searched, "
+        "rather than send them as a message?"
+    )
+    if not await shell.push_screen_wait(Confirm(question, "Into archival memory", "Into the message")):
+        shell.prompt.insert(text)
+        return
+    path = await asyncio.to_thread(_kept, text)
+    _idle(shell)
+    shell.session.ingest(path)
+
+
+def _kept(text: str) -> Path:
+    """A pasted text as a file of the user's own."""
+    from memos.settings import home
+
+    folder = home() / "pastes"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# ------------------------------------------------------------------------------------------- commands
+
+
+async def show_help(shell: Shell, argument: str) -> None:
+    """Keys and commands."""
+    from memos.tui.help import Help
+
+    shell.push_screen(Help(shell.keys))
+
+
+async def panel(shell: Shell, argument: str) -> None:
+    """Map and timeline."""
+    shell.toggle_panel()
+
+
+async def blocks(shell: Shell, argument: str) -> None:
+    """The block editor."""
+    from memos.tui.blocks import BlockEditor
+
+    shell.push_screen(BlockEditor(_agent(shell)))
+
+
+async def memory(shell: Shell, argument: str) -> None:
+    """The memory browser."""
+    from memos.tui.memory import MemoryBrowser
+
+    _agent(shell)
+    shell.push_screen(MemoryBrowser(argument))
+
+
+async def agents(shell: Shell, argument: str) -> None:
+    """Another agent, by its name or from the list."""
+    _idle(shell)
+    if argument:
+        shell.session.open(argument)
+        return
+    shell.run_worker(_choose_agent(shell))
+
+
+async def _choose_agent(shell: Shell) -> None:
+    from memos.tui.agents import AgentList
+    from memos.tui.dialogs import Ask, Confirm
+
+    choice = await shell.push_screen_wait(AgentList())
+    if choice is None:
+        return
+    name, here = choice.name, shell.wanted
+    if choice.what == "open":
+        shell.session.open(name)
+    elif choice.what == "rename":
+        new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
+        if new and new != name:
+            await _rename(shell, name, new)
+    elif choice.what == "export":
+        path = await shell.push_screen_wait(Ask("Write it to (.md or .json):", f"{name}.md"))
+        if path:
+            await _export(shell, name, path)
+    elif await shell.push_screen_wait(Confirm(f"Delete {name} and everything it remembers?", "Delete", "Keep")):
+        await shell.from_sessions(lambda sessions: sessions.delete(name))
+        if name == here:
+            shell.session.open("default")
+        else:
+            shell.notify(f"{name} is deleted.")
+
+
+async def models(shell: Shell, argument: str) -> None:
+    """Another model, by its name or from the list."""
+    _idle(shell)
+    if argument:
+        shell.session.open(shell.wanted, model=argument)
+        return
+    shell.run_worker(_choose_model(shell))
+
+
+async def _choose_model(shell: Shell) -> None:
+    from memos.tui.agents import ModelList
+
+    agent = shell.session.agent
+    name = await shell.push_screen_wait(ModelList(agent.model_name if agent else ""))
+    if name:
+        shell.session.open(shell.wanted, model=name)
+
+
+async def stop(shell: Shell, argument: str) -> None:
+    """End the reply; or give up an edit."""
+    if shell.editing is not None and not shell.session.busy:
+        shell.editing = None
+        shell.prompt.clear()
+        shell.notify("The message stays as it was.")
+    shell.session.cancel()
+    shell.prompt.focus()
+
+
+async def regenerate(shell: Shell, argument: str) -> None:
+    """The last message again."""
+    _idle(shell)
+    _agent(shell)
+    shell.session.regenerate()
+
+
+async def rewind(shell: Shell, argument: str) -> None:
+    """Take a message back, and all after it; its text comes back into the input."""
+    _idle(shell)
+    number, text = await _asked(shell, argument)
+    shell.session.do(lambda agent: agent.history.rewind(number), changes_history=True)
+    shell.prompt.put(text)
+    shell.prompt.focus()
+
+
+async def edit(shell: Shell, argument: str) -> None:
+    """Say an earlier message in other words."""
+    _idle(shell)
+    number, text = await _asked(shell, argument)
+    begin_edit(shell, number, text)
+
+
+def begin_edit(shell: Shell, number: int, text: str) -> None:
+    """Put a message into the input; what is sent next takes its place."""
+    shell.editing = number
+    shell.prompt.put(text)
+    shell.prompt.focus()
+    shell.notify(f"Enter says recall:{number} anew and takes back what came after it; Esc leaves it as it is.")
+
+
+async def _asked(shell: Shell, argument: str) -> tuple[int, str]:
+    """The user's message that a command is about: the last, or that of a number."""
+    _agent(shell)
+    number = argument.removeprefix("recall:")
+    if argument and not number.isdigit():
+        raise InputError(f"{argument!r} is no message; write its number, as in recall:7.")
+
+    def read(agent: Agent) -> tuple[int, str]:
+        found = agent.history.get(int(number)) if number else agent.history.last_asked()
+        if found is None or found.kind is not Kind.USER:
+            raise InputError("That is no message of yours." if number else "Nothing was said yet.")
+        return found.id, found.content
+
+    return await shell.session.read(read)
+
+
+async def fork(shell: Shell, argument: str) -> None:
+    """Go on with a copy."""
+    _idle(shell)
+    if argument:
+        await fork_at(shell, argument, None)
+    else:
+        shell.run_worker(ask_and_fork(shell, None))
+
+
+async def ask_and_fork(shell: Shell, before_id: int | None) -> None:
+    """Ask for the copy's name first."""
+    from memos.tui.dialogs import Ask
+
+    new = await shell.push_screen_wait(Ask("A name for the copy:", f"{shell.wanted}-2"))
+    if new:
+        await fork_at(shell, new, before_id)
+
+
+async def fork_at(shell: Shell, new: str, before_id: int | None) -> None:
+    """Copy the agent as it was before a message (None: as it is), and open the copy."""
+    name = _agent(shell).name
+
+    def copy(sessions: Sessions) -> bool:
+        sessions.fork(name, new, before_id=before_id)
+        return True
+
+    if await shell.from_sessions(copy):
+        shell.session.open(new)
+
+
+async def rename(shell: Shell, argument: str) -> None:
+    """Another name."""
+    from memos.tui.dialogs import Ask
+
+    _idle(shell)
+    name = _agent(shell).name
+    if argument:
+        await _rename(shell, name, argument)
+        return
+
+    async def ask() -> None:
+        new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
+        if new and new != name:
+            await _rename(shell, name, new)
+
+    shell.run_worker(ask())
+
+
+async def _rename(shell: Shell, name: str, new: str) -> None:
+    is_open = shell.session.agent is not None and shell.session.agent.name == name
+
+    def give(sessions: Sessions) -> bool:
+        sessions.rename(name, new)
+        return True
+
+    done = await shell.from_sessions(give)
+    if is_open:
+        shell.session.open(new if done else name)
+    elif done:
+        shell.notify(f"{name} is called {new} now.")
+
+
+async def export(shell: Shell, argument: str) -> None:
+    """Write the conversation to a file."""
+    name = _agent(shell).name
+    await _export(shell, name, argument or f"{name}.md")
+
+
+async def _export(shell: Shell, name: str, path: str) -> None:
+    target = Path(path).expanduser()
+    form = "json" if target.suffix == ".json" else "markdown"
+    if await asyncio.to_thread(target.exists):
+        raise InputError(f"{target} is there already; give another name.")
+    text = await shell.from_sessions(lambda sessions: sessions.export(name, form))
+    if text is not None:
+        await asyncio.to_thread(target.write_text, text, encoding="utf-8")
+        await shell.transcript.note(f"The conversation is in {target.absolute()}.")
+
+
+async def ingest(shell: Shell, argument: str) -> None:
+    """Read a file or folder."""
+    _idle(shell)
+    if not argument:
+        raise InputError("Say what to read: /ingest PATH.")
+    shell.session.ingest(Path(argument).expanduser())
+
+
+async def evict(shell: Shell, argument: str) -> None:
+    """Page out now."""
+    _idle(shell)
+    shell.session.do(lambda agent: agent.evict())
+
+
+async def timeline(shell: Shell, argument: str) -> None:
+    """The focus to the timeline."""
+    from memos.tui.panel import MemoryPanel, Timeline
+
+    if not shell.query_one(MemoryPanel).display:
+        shell.toggle_panel()
+    shell.query_one(Timeline).focus()
+
+
+async def copy(shell: Shell, argument: str) -> None:
+    """Copy a message to the clipboard."""
+    from memos.tui.transcript import Said
+
+    focused = shell.focused
+    said = focused if isinstance(focused, Said) else shell.transcript.last_said(Kind.SPEECH)
+    if said is None:
+        raise InputError("There is nothing to copy yet.")
+    await copy_message(shell, said)
+
+
+async def theme(shell: Shell, argument: str) -> None:
+    """Other colours."""
+    if not argument:
+        shell.search_themes()
+    elif argument in shell.available_themes:
+        shell.theme = argument
+    else:
+        raise InputError(f"There is no theme {argument}; there are {', '.join(sorted(shell.available_themes))}.")
+
+
+async def retry(shell: Shell, argument: str) -> None:
+    """Open the agent again."""
+    _idle(shell)
+    shell.session.open(shell.wanted)
+
+
+async def leave(shell: Shell, argument: str) -> None:
+    """Save and leave."""
+    shell.session.cancel()
+    shell.status.doing("saving")
+    await asyncio.to_thread(shell.session.close)
+    shell.exit()
+
+
+def _agent(shell: Shell) -> Agent:
+    if shell.session.agent is None:
+        raise InputError("There is no agent open yet.")
+    return shell.session.agent
+
+
+# -------------------------------------------------------------------------------------- on a message
+
+
+async def copy_message(shell: Shell, said: Said) -> None:
+    """Copy its words."""
+    shell.copy_to_clipboard(said.text)
+    shell.notify(f"recall:{said.message_id} is copied.")
+
+
+async def edit_message(shell: Shell, said: Said) -> None:
+    """Say it in other words."""
+    _idle(shell)
+    if said.kind is not Kind.USER:
+        raise InputError("Only your own messages can be said anew; Ctrl+R has the last one answered anew.")
+    begin_edit(shell, said.message_id, said.text)
+
+
+async def rewind_message(shell: Shell, said: Said) -> None:
+    """Take it back, after a question where more goes with it."""
+    from memos.tui.dialogs import Confirm
+
+    _idle(shell)
+
+    async def ask() -> None:
+        question = f"Take back recall:{said.message_id} with its whole turn, and everything after it?"
+        if await shell.push_screen_wait(Confirm(question, "Take back", "Keep")):
+            number = said.message_id
+            shell.session.do(lambda agent: agent.history.rewind(number), changes_history=True)
+            shell.prompt.focus()
+
+    shell.run_worker(ask())
+
+
+async def fork_message(shell: Shell, said: Said) -> None:
+    """A copy of the agent as it was before."""
+    _idle(shell)
+    shell.run_worker(ask_and_fork(shell, said.message_id))
+
+
+async def pin_message(shell: Shell, said: Said) -> None:
+    """Keep it in view."""
+    await shell.change_memory("pin", f"recall:{said.message_id}")
+
+
+async def page_in_message(shell: Shell, said: Said) -> None:
+    """Put it into view."""
+    await shell.change_memory("page_in", f"recall:{said.message_id}")
+
+
+async def forget_message(shell: Shell, said: Said) -> None:
+    """Destroy its words, after a question."""
+    from memos.tui.dialogs import Confirm
+
+    async def ask() -> None:
+        question = f"Forget recall:{said.message_id} for good? This cannot be undone."
+        if await shell.push_screen_wait(Confirm(question, "Forget", "Keep")):
+            await shell.change_memory("forget", f"recall:{said.message_id}")
+
+    shell.run_worker(ask())
+
+
+DO: Mapping[str, Callable[[Shell, str], Awaitable[None]]] = {
+    "help": show_help,
+    "panel": panel,
+    "blocks": blocks,
+    "memory": memory,
+    "agents": agents,
+    "models": models,
+    "stop": stop,
+    "regenerate": regenerate,
+    "rewind": rewind,
+    "edit": edit,
+    "fork": fork,
+    "rename": rename,
+    "export": export,
+    "ingest": ingest,
+    "evict": evict,
+    "timeline": timeline,
+    "copy": copy,
+    "theme": theme,
+    "retry": retry,
+    "quit": leave,
+}
+
+DO_ON_A_MESSAGE: Mapping[str, Callable[[Shell, Said], Awaitable[None]]] = {
+    "message_copy": copy_message,
+    "message_edit": edit_message,
+    "message_rewind": rewind_message,
+    "message_fork": fork_message,
+    "message_pin": pin_message,
+    "message_page_in": page_in_message,
+    "message_forget": forget_message,
+}

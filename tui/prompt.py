@@ -1,0 +1,168 @@
+"""The input: grows with its text, remembers what was sent, completes commands and paths.
+
+It does not know what becomes of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList, TextArea
+from textual.widgets.option_list import Option
+
+from memos.tui import messages
+from memos.tui.commands import beginning_with
+
+LONG = 3000  # characters; a longer paste is offered to archival memory
+MOST = 8  # completions
+
+
+class Completions(OptionList, can_focus=False):
+    """What the word before the cursor may become; Tab takes the highlighted one."""
+
+    def offer(self, found: Sequence[tuple[str, str]]) -> None:
+        """Show completions, each with a line about it; none hides the list."""
+        self.clear_options()
+        self.add_options([Option(Content(f"{text}  {about}"), id=text) for text, about in found])
+        self.display = bool(found)
+        if found:
+            self.highlighted = 0
+
+    @property
+    def chosen(self) -> str:
+        """The highlighted one; empty where none is."""
+        if not self.display or self.highlighted is None:
+            return ""
+        return self.get_option_at_index(self.highlighted).id or ""
+
+
+class Prompt(TextArea):
+    """What the user types. Enter sends, Shift+Enter or Ctrl+J makes a line, Up and Down go through what was sent.
+
+    Args:
+        menu: where completions are offered.
+        id: Textual's.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", priority=False, show=False, id="send"),
+        Binding("shift+enter,ctrl+j,alt+enter", "new_line", "New line", show=False, id="new_line"),
+    ]
+
+    def __init__(self, menu: Completions, id: str) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id, compact=True, placeholder="Say something. /help lists commands, @ names a file.")
+        self._menu = menu
+        self._sent: list[str] = []
+        self._place = 0  # in what was sent; its length: the draft
+        self._draft = ""
+        self.highlight_cursor_line = False
+
+    def remember(self, sent: Sequence[str]) -> None:
+        """What was sent before, oldest first."""
+        self._sent = list(sent)
+        self._place = len(self._sent)
+
+    def put(self, text: str) -> None:
+        """Replace the text, with the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def action_send(self) -> None:
+        """Send the text, unless it is blank."""
+        text = self.text.strip()
+        if not text:
+            return
+        if not self._sent or self._sent[-1] != text:
+            self._sent.append(text)
+        self._place = len(self._sent)
+        self.clear()
+        self.post_message(messages.Submitted(text))
+
+    def action_new_line(self) -> None:
+        """Begin another line."""
+        self.insert("\n")
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys that mean something else here than in an editor."""
+        row, _ = self.cursor_location
+        if self._menu.chosen and event.key in ("tab", "up", "down"):
+            event.stop()
+            event.prevent_default()
+            self._choose(event.key)
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_send()
+        elif event.key == "up" and row == 0 and self._sent:
+            self._recall(-1, event)
+        elif event.key == "down" and row == self.document.line_count - 1 and self._place < len(self._sent):
+            self._recall(1, event)
+        else:
+            await super()._on_key(event)
+
+    def _choose(self, key: str) -> None:
+        """Take the completion that is marked, or mark another."""
+        if key == "up":
+            self._menu.action_cursor_up()
+        elif key == "down":
+            self._menu.action_cursor_down()
+        else:
+            row, column = self.cursor_location
+            begun = self.document.get_line(row)[:column].split(" ")[-1]
+            self.replace(self._menu.chosen, (row, column - len(begun)), (row, column))
+
+    def _recall(self, step: int, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        if self._place == len(self._sent):
+            self._draft = self.text
+        self._place = min(max(0, self._place + step), len(self._sent))
+        self.put(self._sent[self._place] if self._place < len(self._sent) else self._draft)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A text that is too long for a message is offered elsewhere."""
+        if len(event.text) > LONG:
+            event.stop()
+            event.prevent_default()
+            self.post_message(messages.LongPaste(event.text))
+        else:
+            await super()._on_paste(event)
+
+    def on_text_area_changed(self) -> None:
+        """Tell what could be completed."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)[:column]
+        self.post_message(messages.Typed(self.text, line.split(" ")[-1]))
+
+
+def completions(text: str, word: str) -> list[tuple[str, str]]:
+    """What may be typed next: commands after `/`, files after `@`. Looks into one folder.
+
+    Args:
+        text: of the prompt.
+        word: the one before the cursor.
+    """
+    if text.startswith("/") and " " not in text and "\n" not in text:
+        found = beginning_with(text)
+        return [(f"/{one.id} ".rstrip() + (" " if one.argument else ""), one.help) for one in found[:MOST]]
+    if word.startswith("@") and len(word) > 1:
+        return [(f"@{path}", "") for path in paths(word[1:])]
+    return []
+
+
+def paths(begun: str) -> list[str]:
+    """Files and folders whose paths begin so, folders with a slash at the end."""
+    place = Path(begun).expanduser()
+    folder, name = (place, "") if begun.endswith("/") else (place.parent, place.name)
+    shown = begun[: len(begun) - len(name)] if name else begun
+    try:
+        inside = sorted(folder.iterdir(), key=lambda one: one.name)
+        matching = [one for one in inside if one.name.startswith(name) and (name or not one.name.startswith("."))]
+        return [f"{shown}{one.name}{'/' if one.is_dir() else ''}" for one in matching[:MOST]]
+    except OSError:
+        return []
