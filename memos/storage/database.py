@@ -37,7 +37,6 @@ from memos.storage.schema import AgentRow, MessageRow, UTCDateTime, as_utc
 from memos.storage.snapshots import SnapshotStore
 from memos.storage.sql import Sql, meaning, private_file, private_folder
 from memos.storage.state import State
-from memos.storage.text import FtsSearch, LikeSearch, TextSearch
 
 FILE = "memos.sqlite"
 
@@ -113,7 +112,6 @@ class Database:
         self.home = home
         self.snapshots = SnapshotStore(home / "snapshots", snapshot_bytes)
         self._sql = sql
-        self._text: TextSearch = FtsSearch() if sql.is_sqlite else LikeSearch()
         self.index = SearchIndex(sql, home / "index", embedder)
 
     @classmethod
@@ -181,8 +179,8 @@ class Database:
         except BaseException:
             lock.close()
             raise
-        recall = Recall(self._sql, self._text, self.index, row.id)
-        archival = Archival(self._sql, self._text, self.index, row.id)
+        recall = Recall(self._sql, self.index, row.id)
+        archival = Archival(self._sql, self.index, row.id)
         return AgentStorage(row.id, row.name, recall, archival, State(self._sql, row.id), lock)
 
     def agents(self) -> list[AgentInfo]:
@@ -237,7 +235,7 @@ class Database:
 
     def library(self) -> Archival:
         """The documents that every agent sees."""
-        return Archival(self._sql, self._text, self.index, None)
+        return Archival(self._sql, self.index, None)
 
     def reindex(self, progress: Progress | None = None) -> int:
         """Make the vector index anew from SQL; see `SearchIndex.reindex`."""
