@@ -76,9 +76,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         InputError: it cannot be read.
     """
     try:
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as stream:
-            yield from (json.loads(line) for line in stream if line.strip())
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        yield from (json.loads(line) for line in content.decode("utf-8").split("\n") if line.strip())
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} cannot be read as JSON Lines: {error}.") from error
 
@@ -123,9 +122,7 @@ def _locomo(row: Mapping[str, Any]) -> Conversation:
         answers = () if adversarial or asked.get("answer") is None else (str(asked["answer"]),)
         turns = turns if whole else ()
         where = tuple(sorted({sessions[turn] for turn in turns}))
-        questions.append(
-            Question(asked["qid"], asked["question"], answers, asked["category_name"], turns, where)
-        )
+        questions.append(Question(asked["qid"], asked["question"], answers, asked["category_name"], turns, where))
     return Conversation(
         row["sample_id"], tuple(past), tuple(sessions), tuple(questions), past[-1].said_at + timedelta(days=1)
     )
@@ -155,7 +152,9 @@ def _msc(row: Mapping[str, Any]) -> Conversation:
     for number, probe in enumerate(row["fact_probes"]):
         turns = tuple(places[item] for item in probe["evidence"])
         where = tuple(sorted({sessions[turn] for turn in turns}))
-        questions.append(Question(f"{row['dialog_id']}-{number}", probe["query"], (probe["query"],), "fact", turns, where))
+        questions.append(
+            Question(f"{row['dialog_id']}-{number}", probe["query"], (probe["query"],), "fact", turns, where)
+        )
     asked_at = past[-1].said_at + timedelta(days=1)
     return Conversation(str(row["dialog_id"]), tuple(past), tuple(sessions), tuple(questions), asked_at)
 
@@ -179,7 +178,9 @@ def longmemeval(folder: Path, seed: int) -> list[Conversation]:
     for path in sorted(folder.glob("s_full*.jsonl*")):
         for row in rows(path):
             asked = [dict(one, question_id=f"{row['question_id']}-{n}") for n, one in enumerate(row["questions"])]
-            asked = [{"question_type": row["question_type"], "question_date": row["question_date"], **one} for one in asked]
+            asked = [
+                {"question_type": row["question_type"], "question_date": row["question_date"], **one} for one in asked
+            ]
             found.append(_longmemeval(row["question_id"], row["sessions"], asked))
     return found
 

@@ -14,7 +14,7 @@ from memos.eval.data import Conversation, locomo, longmemeval, msc
 from memos.eval.embeddings import EmbeddingCache, cached
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress, Scored, answerable, recall_of_turns
-from memos.eval.statistics import by_category, percentile
+from memos.eval.statistics import Estimate, by_category, percentile
 from memos.settings import Settings, home
 
 RETRIEVAL: dict[str, Callable[[Path, int], list[Conversation]]] = {
@@ -65,7 +65,7 @@ def retrieval(run: Run, progress: Progress) -> Report:
     return Report(run.suite, str(run.data), name, None, run.seed, len(scored), {"memos": _summed_up(scored, run.seed)})
 
 
-def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, object]:
+def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, Estimate]:
     estimates = by_category([(one.category, one.metrics) for one in scored], seed)
     times = [one.milliseconds for one in scored]
     return {

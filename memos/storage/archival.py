@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from memos.messages import Found, Passage
@@ -171,6 +171,20 @@ class Archival:
         with self._sql.read() as session:
             row = session.execute(statement).first()
         return None if row is None else _passage(*row)
+
+    def around(self, passage_id: int, *, before: int = 1, after: int = 1) -> list[Passage]:
+        """A passage with those before and after it in its document; a note alone; nothing if there is none."""
+        with self._sql.read() as session:
+            found = select(PassageRow).where(PassageRow.id == passage_id, self._visible(PassageRow))
+            middle = session.scalar(found)
+            if middle is None:
+                return []
+            wanted = PassageRow.id == passage_id
+            if middle.document_id is not None:
+                span = PassageRow.ordinal.between(middle.ordinal - before, middle.ordinal + after)
+                wanted = and_(PassageRow.document_id == middle.document_id, span)
+            rows = session.execute(_with_source().where(wanted).order_by(PassageRow.ordinal))
+            return [_passage(*row) for row in rows]
 
     def count(self) -> int:
         """How many passages the agent can see."""

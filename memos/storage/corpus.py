@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from memos.storage.schema import SESSION_PAUSE
 
+UNGROUPED = -1
 MOST_LOOSE = 2000  # rows that are indexed in a dictionary before the arrays are made anew
 
 Ints = NDArray[np.int64]
@@ -51,9 +52,9 @@ class Corpus:
     Attributes:
         ids: of the rows.
         times: when each was said, in seconds since 1970.
-        lengths: terms of each.
+        lengths: telling words of each.
         sessions: number of the session of each; neighbours share one.
-        groups: what each is a part of; -1: nothing.
+        groups: what each is a part of; `UNGROUPED`: nothing.
         kinds: code of each row's kind, an index of `kind_names`.
         speakers: code of each row's speaker, an index of `speaker_names`.
     """
@@ -91,7 +92,7 @@ class Corpus:
         self.times = np.append(self.times, times)
         self.lengths = np.append(self.lengths, [float(one[0]) if len(one) else 0.0 for one in terms])
         self.sessions = np.append(self.sessions, sessions)
-        groups = [-1 if entry.group is None else entry.group for entry in entries]
+        groups = [UNGROUPED if entry.group is None else entry.group for entry in entries]
         self.groups = np.append(self.groups, np.array(groups, np.int64))
         self.kinds = np.append(self.kinds, _codes((entry.kind for entry in entries), self.kind_names))
         self.speakers = np.append(self.speakers, _codes((entry.speaker for entry in entries), self.speaker_names))
@@ -106,7 +107,8 @@ class Corpus:
         if len(found) == 1:
             return found[0]
         rows, where = np.unique(np.concatenate([rows for rows, _ in found]), return_inverse=True)
-        return rows, np.bincount(where, np.concatenate([counts for _, counts in found]))
+        counted: Floats = np.bincount(where, np.concatenate([counts for _, counts in found])).astype(np.float64)
+        return rows, counted
 
     def has(self, term: int) -> bool:
         """Whether any row has this term."""
@@ -118,12 +120,14 @@ class Corpus:
         at = np.searchsorted(self.ids, wanted)
         inside = at < len(self.ids)
         at, wanted = at[inside], wanted[inside]
-        return at[self.ids[at] == wanted]
+        there: Ints = at[self.ids[at] == wanted]
+        return there
 
     def _sessions_of(self, entries: Sequence[Entry], times: Floats) -> Ints:
         pause = SESSION_PAUSE.total_seconds()
         before = float(self.times[-1]) if len(self.times) else None
-        numbers, groups = [], {}
+        numbers: list[int] = []
+        groups: dict[int, int] = {}
         for entry, moment in zip(entries, times.tolist(), strict=True):
             if entry.group is not None:
                 # A document's passages are stored together; one note is a session of its own.

@@ -13,14 +13,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-MONTHS = ("january february march april may june july august september october november december").split()
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # northern, meteorological
-NUMBERS = {word: n for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())}
+_COUNTED = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+NUMBERS = {word: number for number, word in enumerate(_COUNTED.split("|"))}
 NUMBERS |= {"a": 1, "an": 1, "couple": 2, "few": 3, "several": 4}
 FOREVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
 _NUMBER = r"(?P<number>\d{1,3}|a couple of|a few|couple of|" + "|".join(NUMBERS) + r")"
@@ -185,8 +192,10 @@ def _relative(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
         if unit == "fortnight":
             return _day(now + timedelta(days=14 * min(step, 0)), 14)
         return _day(monday + timedelta(days=5 + 7 * step), 2)
-    return _day(now + timedelta(days=1 if unit == "day" else 0) * step, 1) if unit == "day" else _day(
-        monday + timedelta(days=7 * step), 7
+    return (
+        _day(now + timedelta(days=1 if unit == "day" else 0) * step, 1)
+        if unit == "day"
+        else _day(monday + timedelta(days=7 * step), 7)
     )
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from memos.storage.corpus import Corpus, Floats, Ints, Mask
+from memos.storage.corpus import UNGROUPED, Corpus, Floats, Ints, Mask
 from memos.storage.dates import FOREVER, Period
 from memos.storage.query import ASSISTANT, USER, Query
 from memos.storage.text import NUMBERED, QUESTION, TIMED, term_hash, time_marks
@@ -27,17 +27,17 @@ REACH = 3  # neighbours on either side that a window has at most
 NEAR, AROUND = 0.5, 0.6  # what a neighbour's words count in the window of one and of three, for each step away
 SPREAD_DAYS = 7.0  # how fast being outside of a period that was asked for loses its worth
 FEW = 12  # candidates; of fewer, one cannot say what is usual
-USUAL_LENGTH = 2.5  # log(1 + terms)
+USUAL_LENGTH = 2.0  # log(1 + telling words)
 
 # Z-scored parts, then parts in their own units.
-SCALED = {"words": 0.2, "near": 0.3, "around": 0.5, "answers": 0.2, "meaning": 1.6, "session": 0.25}
+SCALED = {"words": 0.2, "near": 0.4, "around": 0.5, "answers": 0.2, "meaning": 1.15, "session": 0.2}
 PLAIN = {
     "speaker": 5.0,
     "first named": 1.0,
     "role": 0.7,
-    "question": -0.9,
-    "time": 1.6,
-    "number": 0.4,
+    "question": -0.8,
+    "time": 3.0,
+    "number": 0.5,
     "length": 0.7,
     "date": 3.5,
     "time told": 3.5,
@@ -159,12 +159,13 @@ class _Candidates:
         farthest = min(meaning.values(), default=0.0)
         scaled = self._by_words(query)
         scaled["meaning"] = np.array([meaning.get(item, farthest) for item in ids])
+        talk = self.scope.corpus.groups[self.rows] == UNGROUPED  # "Wow!" tells little; a note is there to tell
         plain = {
             **self._by_speaker(query),
-            "question": self._marked(QUESTION),
+            "question": talk * self._marked(QUESTION),
             "time": self._marked(TIMED) if query.wants_time else self._none(),
             "number": self._marked(NUMBERED) if query.wants_number else self._none(),
-            "length": np.log1p(self.scope.lengths[self.places]) - USUAL_LENGTH,
+            "length": talk * (np.log1p(self.scope.lengths[self.places]) - USUAL_LENGTH),
             **self._by_time(query),
         }
         parts = {name: weight * z_scores(scaled[name]) for name, weight in SCALED.items()}
@@ -199,8 +200,8 @@ class _Candidates:
     def _by_session(self, places: Ints, counts: Floats) -> Floats:
         """BM25 of the sessions, as if each were one text."""
         sessions = self.scope.sessions
-        lengths = np.bincount(sessions, self.scope.lengths)
-        amounts = np.bincount(sessions[places], counts, minlength=len(lengths))
+        lengths: Floats = np.bincount(sessions, self.scope.lengths).astype(np.float64)
+        amounts: Floats = np.bincount(sessions[places], counts, len(lengths)).astype(np.float64)
         rarity = self.scope.rarity(int((amounts > 0).sum()), len(lengths))
         scores = rarity * saturated(amounts, lengths, float(lengths.mean()), b=0.5)
         return scores[sessions[self.places]]
@@ -232,7 +233,8 @@ class _Candidates:
         return {"date": date, "time told": told}
 
     def _marked(self, mark: str) -> Floats:
-        return self._gathered(*self.scope.having([term_hash(mark)]))[REACH]
+        marked: Floats = self._gathered(*self.scope.having([term_hash(mark)]))[REACH]
+        return marked
 
     def _gathered(self, places: Ints, values: Floats) -> Floats:
         """Values at the candidates' neighbours: one row a step from `-REACH` to `REACH`, 0 where there is none."""

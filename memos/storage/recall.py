@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError, StorageError
 from memos.messages import SPOKEN, Call, Found, Kind, Message, State, Told
 from memos.storage.index import DELETE, MESSAGE, UPSERT, SearchIndex, enqueue, micros
-from memos.storage.schema import CallRow, MessageRow, as_utc, clean, now
+from memos.storage.schema import SESSION_PAUSE, CallRow, MessageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Hits, Searcher
 from memos.storage.sql import Sql
 from memos.storage.text import query_words, text_terms
@@ -76,18 +76,27 @@ class Recall:
             StorageError: they could not be stored; none was.
         """
         turn = self.last_turn()
-        rows = []
+        rows: list[dict[str, Any]] = []
         for told in past:
             turn += told.kind is Kind.USER or not rows
-            row = MessageRow(agent_id=self._agent_id, turn=turn, kind=str(told.kind), created_at=as_utc(told.said_at))
-            row.speaker = clean(told.speaker)[:64]
-            _fill(row, told.content, State.DONE, (), "")
-            rows.append(row)
+            content, moment = clean(told.content), as_utc(told.said_at)
+            rows.append(
+                {
+                    "agent_id": self._agent_id,
+                    "turn": turn,
+                    "kind": str(told.kind),
+                    "state": str(State.DONE),
+                    "content": content,
+                    "speaker": clean(told.speaker)[:64],
+                    "terms": text_terms(content, moment),
+                    "created_at": moment,
+                }
+            )
         with self._sql.write() as session:
-            session.add_all(rows)
-            session.flush()
-            enqueue(session, MESSAGE, [row.id for row in rows], UPSERT)
-        return [row.id for row in rows]
+            stored = insert(MessageRow).returning(MessageRow.id, sort_by_parameter_order=True)
+            ids = list(session.scalars(stored, rows)) if rows else []
+            enqueue(session, MESSAGE, ids, UPSERT)
+        return ids
 
     def amend(
         self, message_id: int, *, content: str, state: State, token_ids: Sequence[int] = (), model: str = ""
@@ -134,6 +143,32 @@ class Recall:
         statement = select(MessageRow).where(self._mine(), MessageRow.id >= first_id).order_by(MessageRow.id)
         with self._sql.read() as session:
             return [_message(row) for row in session.scalars(statement)]
+
+    def around(self, message_id: int, *, before: int = 2, after: int = 2) -> list[Message]:
+        """What was said around a message of the user or the assistant, itself included, oldest first.
+
+        Args:
+            message_id: the message; of another kind, or not there, finds nothing.
+            before: how many messages before it, of the same session.
+            after: how many after it.
+        """
+        spoken = (self._mine(), MessageRow.kind.in_([str(kind) for kind in SPOKEN]))
+        with self._sql.read() as session:
+            middle = session.scalar(select(MessageRow).where(*spoken, MessageRow.id == message_id))
+            if middle is None:
+                return []
+            span = (
+                MessageRow.created_at >= middle.created_at - SESSION_PAUSE * (before + 1),
+                MessageRow.created_at <= middle.created_at + SESSION_PAUSE * (after + 1),
+            )
+            earlier = select(MessageRow).where(*spoken, *span, MessageRow.id < message_id)
+            later = select(MessageRow).where(*spoken, *span, MessageRow.id > message_id)
+            rows = [
+                *reversed(session.scalars(earlier.order_by(MessageRow.id.desc()).limit(before)).all()),
+                middle,
+                *session.scalars(later.order_by(MessageRow.id).limit(after)).all(),
+            ]
+        return _same_session([_message(row) for row in rows], message_id)
 
     def last_spoken(self) -> Message | None:
         """The newest message of the user or the assistant, or None."""
@@ -264,6 +299,17 @@ class Recall:
 
     def _row(self, session: Session, message_id: int) -> MessageRow | None:
         return session.scalar(select(MessageRow).where(MessageRow.id == message_id, self._mine()))
+
+
+def _same_session(messages: list[Message], message_id: int) -> list[Message]:
+    """Those messages around one that no long pause parts from it."""
+    place = next(at for at, message in enumerate(messages) if message.id == message_id)
+    first = last = place
+    while first > 0 and messages[first].created_at - messages[first - 1].created_at <= SESSION_PAUSE:
+        first -= 1
+    while last + 1 < len(messages) and messages[last + 1].created_at - messages[last].created_at <= SESSION_PAUSE:
+        last += 1
+    return messages[first : last + 1]
 
 
 def _fill(row: MessageRow, content: str, state: State, token_ids: Sequence[int], model: str) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memos.storage.query import Query
     from memos.storage.ranking import Ranked
 
+
 class Source(Protocol):
     """Where the rows of a corpus come from."""
 

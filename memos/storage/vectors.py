@@ -21,7 +21,7 @@ from memos.storage.sql import meaning, private_folder
 LAYOUT = "with what was said before"
 MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 # Below this, comparing with every vector is as fast as an index, exact, and costs nothing to keep.
-FLAT_UP_TO = 50_000
+FLAT_UP_TO = 16_384
 # Each write adds a file and a version; so many, and they are rewritten as one.
 WRITES_BETWEEN_COMPACTIONS = 64
 # How long a search of another process may still be reading the version before.

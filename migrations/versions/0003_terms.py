@@ -36,8 +36,13 @@ def upgrade() -> None:
 
 def _fill(name: str) -> None:
     """Work out the terms of what is there: a minute for 100,000 messages, once."""
-    columns = [sa.column("id", sa.Integer), sa.column("content", sa.Text), sa.column("terms", sa.LargeBinary)]
-    table = sa.table(name, *columns, sa.column("created_at", sa.DateTime))
+    table = sa.table(
+        name,
+        sa.column("id", sa.Integer),
+        sa.column("content", sa.Text),
+        sa.column("terms", sa.LargeBinary),
+        sa.column("created_at", sa.DateTime),
+    )
     connection, last = op.get_bind(), 0
     while True:
         wanted = sa.select(table.c.id, table.c.content, table.c.created_at).where(table.c.id > last)
