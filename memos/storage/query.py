@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memos.storage.dates import Period, periods
-from memos.storage.text import query_terms, query_words, runs
+from memos.storage.text import DEFAULT_LANGUAGE, query_terms, query_words, runs
 
 USER, ASSISTANT = "user", "speech"  # kinds of messages, whose speakers have no other name
 _TIME = re.compile(
@@ -26,6 +26,8 @@ _SECOND = re.compile(
     r"\b(?:you|assistant)\b.{0,24}\b(?:said?|told|tell|recommend\w*|suggest\w*|advis\w*|mention\w*|explain\w*)",
     re.IGNORECASE,
 )
+# Not a word of any language: it is meant to the letter, and nothing else means the same.
+_IDENTIFIER = re.compile(r"(?<!\S)(?=\S*\d)[\w+-]*\w-?\w[\w-]{6,}(?![^\s?.,!;:)\"'])")
 _EVENT = re.compile(
     r"\b(?P<bound>before|after|since|until)\s+(?P<event>(?:the|my|our|his|her|their|we|i|you)\b.{3,80}?)[?.,!]*$",
     re.IGNORECASE,
@@ -45,6 +47,7 @@ class Query:
         event: `(before or after, what)` where it speaks of a time by what happened then; else None.
         wants_time: it asks when, or how long.
         wants_number: it asks how many, or how much.
+        literal: for each identifier in it (a UUID, a phone number), the terms that are all its parts.
     """
 
     text: str
@@ -55,6 +58,7 @@ class Query:
     event: tuple[str, str] | None = None
     wants_time: bool = False
     wants_number: bool = False
+    literal: tuple[tuple[int, ...], ...] = ()
 
 
 def read_query(text: str, now: datetime, speakers: Iterable[str], languages: Sequence[str]) -> Query:
@@ -84,7 +88,12 @@ def read_query(text: str, now: datetime, speakers: Iterable[str], languages: Seq
         event=(event["bound"].lower(), event["event"]) if event and query_words(plain) else None,
         wants_time=bool(_TIME.search(text)),
         wants_number=bool(_NUMBER.search(text)),
+        literal=tuple(_parts(found[0]) for found in _IDENTIFIER.finditer(plain)),
     )
+
+
+def _parts(identifier: str) -> tuple[int, ...]:
+    return tuple(term for word in query_words(identifier) for term in query_terms(word, [DEFAULT_LANGUAGE]))
 
 
 def _named(text: str, speakers: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:

@@ -81,6 +81,7 @@ def rank(corpus: Corpus, query: Query, admitted: Mask, meaning: Mapping[int, flo
     known = corpus.row_numbers(list(meaning))
     known = known[admitted[known]]
     rows = np.union1d(by_words, known)
+    rows = _to_the_letter(corpus, query, rows)
     if not len(rows):
         return Ranked(rows, np.empty(0), {})
     parts = _Candidates(scope, rows).parts(query, meaning)
@@ -88,6 +89,17 @@ def rank(corpus: Corpus, query: Query, admitted: Mask, meaning: Mapping[int, flo
     # The newer of two equals first, so that the order is always the same.
     order = np.lexsort((-corpus.ids[rows], -scores))
     return Ranked(rows[order], scores[order], {name: values[order] for name, values in parts.items()})
+
+
+def _to_the_letter(corpus: Corpus, query: Query, rows: Ints) -> Ints:
+    """Of the candidates, those that have an identifier of the query whole; all where none has."""
+    having = np.empty(0, np.int64)
+    for terms in query.literal:
+        whole = rows
+        for term in terms:
+            whole = np.intersect1d(whole, corpus.rows_with([term])[0])
+        having = np.union1d(having, whole)
+    return having if len(having) else rows
 
 
 class _Scope:
