@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -65,7 +67,7 @@ def past(size: int, seed: int) -> list[Told]:
     ]
 
 
-def measure(size: int, queries: int) -> dict[str, Any]:
+def measure(size: int, queries: int, *, vectors: bool) -> dict[str, Any]:
     """Milliseconds of loading and of queries, by words alone and with vectors."""
     embedder = TopicEmbedder()
     result: dict[str, Any] = {"messages": size, "queries": queries}
@@ -73,6 +75,8 @@ def measure(size: int, queries: int) -> dict[str, Any]:
         alone = _agent(held, None)
         alone.recall.import_past(past(size, 0))
         result["words_only"] = _timed(alone.recall, queries)
+        if not vectors:
+            return result
         agent = _agent(held, embedder)
         agent.recall.import_past(past(size, 0))
         started = time.perf_counter()
@@ -108,9 +112,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=100_000, help="messages")
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--words-only", action="store_true", help="no index of vectors, which takes minutes to build")
     options = parser.parse_args()
-    result = measure(options.size, options.queries)
-    print(write("search", {**describe("python -m bench.search"), **result}).read_text())
+    result = measure(options.size, options.queries, vectors=not options.words_only)
+    print(
+        write("search", {**describe(shlex.join(["python", "-m", "bench.search", *sys.argv[1:]])), **result}).read_text()
+    )
 
 
 if __name__ == "__main__":

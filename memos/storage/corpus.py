@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from memos.storage.schema import SESSION_PAUSE
 
 UNGROUPED = -1
+HEAD = 2  # numbers before the hashes of a row's terms
 MOST_LOOSE = 2000  # rows that are indexed in a dictionary before the arrays are made anew
 
 Ints = NDArray[np.int64]
@@ -52,7 +53,8 @@ class Corpus:
     Attributes:
         ids: of the rows.
         times: when each was said, in seconds since 1970.
-        lengths: telling words of each.
+        lengths: words of each.
+        telling: of these, those that are no stop words.
         sessions: number of the session of each; neighbours share one.
         groups: what each is a part of; `UNGROUPED`: nothing.
         kinds: code of each row's kind, an index of `kind_names`.
@@ -63,6 +65,7 @@ class Corpus:
         self.ids: Ints = np.empty(0, np.int64)
         self.times: Floats = np.empty(0)
         self.lengths: Floats = np.empty(0)
+        self.telling: Floats = np.empty(0)
         self.sessions: Ints = np.empty(0, np.int64)
         self.groups: Ints = np.empty(0, np.int64)
         self.kinds: Ints = np.empty(0, np.int64)
@@ -90,13 +93,15 @@ class Corpus:
         first = len(self)
         self.ids = np.append(self.ids, np.array([entry.id for entry in entries], np.int64))
         self.times = np.append(self.times, times)
-        self.lengths = np.append(self.lengths, [float(one[0]) if len(one) else 0.0 for one in terms])
+        headed = [one if len(one) >= HEAD else np.zeros(HEAD, np.uint32) for one in terms]
+        self.lengths = np.append(self.lengths, [float(one[0]) for one in headed])
+        self.telling = np.append(self.telling, [float(one[1]) for one in headed])
         self.sessions = np.append(self.sessions, sessions)
         groups = [UNGROUPED if entry.group is None else entry.group for entry in entries]
         self.groups = np.append(self.groups, np.array(groups, np.int64))
         self.kinds = np.append(self.kinds, _codes((entry.kind for entry in entries), self.kind_names))
         self.speakers = np.append(self.speakers, _codes((entry.speaker for entry in entries), self.speaker_names))
-        self._postings.add(first, [one[1:] for one in terms])
+        self._postings.add(first, [one[HEAD:] for one in headed])
 
     def rows_with(self, terms: Iterable[int]) -> tuple[Ints, Floats]:
         """The rows that have any of these terms, ascending, and how often each has them."""

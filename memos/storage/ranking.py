@@ -177,7 +177,7 @@ class _Candidates:
             "question": talk * self._marked(QUESTION),
             "time": self._marked(TIMED) if query.wants_time else self._none(),
             "number": self._marked(NUMBERED) if query.wants_number else self._none(),
-            "length": talk * (np.log1p(self.scope.lengths[self.places]) - USUAL_LENGTH),
+            "length": talk * (np.log1p(self.scope.corpus.telling[self.rows]) - USUAL_LENGTH),
             **self._by_time(query),
         }
         parts = {name: weight * z_scores(scaled[name]) for name, weight in SCALED.items()}

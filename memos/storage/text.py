@@ -97,7 +97,8 @@ def language(words: Iterable[str]) -> str:
 
 
 def text_terms(text: str, said_at: datetime) -> bytes:
-    """What a text is found by, as it is stored: how many telling words it has, hashes of its stems, and of its marks.
+    """What a text is found by, as it is stored: how many words it has, how many of them are
+    telling, hashes of its stems, and of its marks.
 
     Args:
         text: the text.
@@ -117,7 +118,7 @@ def text_terms(text: str, said_at: datetime) -> bytes:
         marks += sorted({mark for period in spoken_of for mark in time_marks(period)})
     terms = [*map(term_hash, stems), *map(term_hash, marks)]
     telling = sum(word not in STOP_WORDS for word in words)
-    return b"".join(number.to_bytes(4, "little") for number in (telling, *terms))
+    return b"".join(number.to_bytes(4, "little") for number in (len(stems), telling, *terms))
 
 
 def time_marks(period: Period) -> list[str]:
