@@ -121,7 +121,10 @@ class Arms:
             database.agent(AGENT) as agent,
         ):
             past = agent.recall.import_past(world.past)
-            notes = [agent.archival.insert(text).id for text in world.notes]
+            if world.notes:  # as a document: the user's documents may be searched for any question
+                agent.archival.store_document(world.name, "", [(text, "") for text in world.notes])
+            stored = agent.archival.read_document(world.name, limit=len(world.notes)).items
+            notes = [passage.id for passage in stored]
             agent.archival.index_pending()
             if past:  # none of it is in view
                 where = f"[recall:{past[0]}-{past[-1]}]"

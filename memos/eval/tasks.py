@@ -33,7 +33,7 @@ class World:
     Args:
         name: of what is stored; tasks with one name share it.
         past: what was said.
-        notes: what archival memory holds.
+        notes: passages of a document that archival memory holds.
     """
 
     name: str
