@@ -6,6 +6,7 @@ Frozen, without behaviour beyond their own fields; this module knows nothing els
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -65,6 +66,7 @@ class Message:
         state: `DONE`, or how it ended early.
         token_ids: for what the model generated, its exact tokens under `model`; else empty.
         model: fingerprint of the model whose tokens these are; empty where there are none.
+        speaker: the name of who speaks, where it is not simply the user or the assistant.
     """
 
     id: int
@@ -75,6 +77,24 @@ class Message:
     state: State = State.DONE
     token_ids: tuple[int, ...] = ()
     model: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message of an earlier conversation, held elsewhere, that becomes an agent's past.
+
+    Args:
+        kind: `USER` or `SPEECH`.
+        content: its text.
+        said_at: when; naive times are UTC.
+        speaker: the name of who speaks, where it is not simply the user or the assistant.
+    """
+
+    kind: Kind
+    content: str
+    said_at: datetime
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +157,13 @@ class Found(Generic[Item]):
         items: what was found, on this page.
         scores: one a item, higher is better; comparable within one search only.
         total: how many there are on all pages.
+        parts: one a item, what adds up to its score, the largest first; empty where nothing was ranked.
     """
 
     items: tuple[Item, ...]
     scores: tuple[float, ...]
     total: int
+    parts: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

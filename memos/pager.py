@@ -37,19 +37,35 @@ class Pager:
     # ----------------------------------------------------------------------------------- page faults
 
     def recall_page(self, query: str, page: int, *, before_id: int, room: int) -> str:
-        """A page of messages by text, from those out of view.
+        """A page of messages by text, from those out of view; or what was said around one.
 
         Args:
+            query: words, or the id of a message (`recall:7`).
+            page: from 0.
             before_id: id of the first message in view.
             room: tokens that the page may have.
         """
+        if opened := _pointer(query, "recall"):
+            return self._opened(query, map(prompts.line, self._recall.around(opened, before=3, after=3)), room)
         found = self._recall.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id)
         if not found.total:
             return (
-                f"Nothing earlier matches {query!r}. Try other words, or archival_memory_search for documents "
-                "and notes; what is in view is not searched."
+                f"Nothing earlier matches {query!r}. Try other words, conversation_search_date for a day, or "
+                "archival_memory_search for documents and notes; what is in view is not searched."
             )
-        return self._page(found, page, map(prompts.line, found.items), room)
+        lines = [prompts.line(message) for message in found.items]
+        return self._page(found, page, lines, room, self._asked_before(found.items))
+
+    def _asked_before(self, found: Sequence[Message]) -> list[str]:
+        """The questions that what was found may answer: without them, "Yes, two of them" says nothing."""
+        shown = {message.id for message in found}
+        lines = []
+        for message in found:
+            before = self._recall.around(message.id, before=1, after=0)[:-1]
+            if before and before[0].id not in shown and before[0].content.rstrip().endswith("?"):
+                shown.add(before[0].id)
+                lines.append(f"(before recall:{message.id}) {prompts.line(before[0])}")
+        return lines
 
     def recall_page_by_date(self, start: str, end: str, page: int, *, room: int) -> str:
         """A page of messages by date, both days included, newest first.
@@ -63,21 +79,39 @@ class Pager:
         found = self._recall.search(limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1))
         if not found.total:
             return f"No messages from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-        return self._page(found, page, map(prompts.line, found.items), room)
+        return self._page(found, page, [prompts.line(message) for message in found.items], room)
 
     def archival_page(self, query: str, page: int, *, room: int) -> str:
         """A page of passages by meaning and words."""
+        if opened := _pointer(query, "archival"):
+            return self._opened(query, map(passage_line, self._archival.around(opened)), room)
         found = self._archival.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
         if not found.total:
             return f"Archival memory has nothing for {query!r}. Try other words, or conversation_search."
-        return self._page(found, page, map(passage_line, found.items), room)
+        return self._page(found, page, [passage_line(passage) for passage in found.items], room)
 
-    def _page(self, found: Found[Message] | Found[Passage], page: int, lines: Iterable[str], room: int) -> str:
+    def _opened(self, pointer: str, lines: Iterable[str], room: int) -> str:
+        """What surrounds an id that a page showed."""
+        shown = self.fit(lines, room - 8)  # the head line's own tokens
+        return f"around {pointer.strip()}:\n" + "\n".join(shown) if shown else f"There is no {pointer.strip()}."
+
+    def _page(
+        self,
+        found: Found[Message] | Found[Passage],
+        page: int,
+        lines: Sequence[str],
+        room: int,
+        context: Sequence[str] = (),
+    ) -> str:
+        """A page with its head; what else belongs to its lines follows them where there is room."""
         pages = -(-found.total // PAGE_SIZE)
         if not found.items:
             return f"There is no page {page}; the last is page {pages - 1} of {pages}."
-        shown = self.fit(lines, room - 20)  # the head line's own tokens
-        return f"showing {len(shown)} of {found.total}, page {page} of {pages}:\n" + "\n".join(shown)
+        room -= 20  # the head line's own tokens
+        shown = self.fit(lines, room)
+        used = sum(self._count(line) + 1 for line in shown)
+        more = self.fit(context, room - used) if len(shown) == len(lines) else []
+        return f"showing {len(shown)} of {found.total}, page {page} of {pages}:\n" + "\n".join([*shown, *more])
 
     def fit(self, lines: Iterable[str], room: int) -> list[str]:
         """As many lines as fit into `room` tokens; the first that does not is cut, if enough of it is left."""
@@ -160,6 +194,12 @@ class Candidate:
     text: str
     rank: int = 0
     first_hand: bool = True
+
+
+def _pointer(query: str, where: str) -> int:
+    """The id that a query names and nothing else, as `recall:7`; 0 where it does not."""
+    number = query.strip().removeprefix(f"{where}:")
+    return int(number) if number.isdigit() and number != query.strip() and len(number) < 16 else 0
 
 
 def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:

@@ -208,5 +208,5 @@ def cut_off() -> str:
 
 def line(message: Message) -> str:
     """A message as search results and pages show it."""
-    who = {Kind.USER: "user", Kind.SPEECH: "assistant"}.get(message.kind, str(message.kind))
+    who = message.speaker or {Kind.USER: "user", Kind.SPEECH: "assistant"}.get(message.kind, str(message.kind))
     return f"[recall:{message.id} {message.created_at:%Y-%m-%d}] {who}: {message.content}"

@@ -413,6 +413,8 @@ class RecallStorage(Protocol):
         start: datetime | None = None,
         end: datetime | None = None,
         before_id: int | None = None,
+        speaker: str | None = None,
+        asked_at: datetime | None = None,
     ) -> Found[Message]:
         """Messages by text, date or both, best first; without a query, newest first.
 
@@ -424,6 +426,17 @@ class RecallStorage(Protocol):
             start: not before this time (UTC, inclusive).
             end: before this time (UTC, exclusive).
             before_id: only messages with a smaller id.
+            speaker: only of the one with this name.
+            asked_at: what "last week" in the query is relative to; None: now.
+        """
+
+    def around(self, message_id: int, *, before: int = 2, after: int = 2) -> list[Message]:
+        """What was said around a message of the user or the assistant, itself included, oldest first.
+
+        Args:
+            message_id: the message; of another kind, or not there, finds nothing.
+            before: how many messages before it, of the same session.
+            after: how many after it.
         """
 
     def record_call(self, message_id: int, result_id: int, call: Call, *, ok: bool, seconds: float) -> None:
@@ -436,8 +449,27 @@ class ArchivalStorage(Protocol):
     def insert(self, text: str, *, location: str = "") -> Passage:
         """Store a note of the agent. `location`: the message that it quotes, e.g. `recall:7`."""
 
-    def search(self, query: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
-        """Passages by meaning and words, best first."""
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        source: str | None = None,
+        asked_at: datetime | None = None,
+    ) -> Found[Passage]:
+        """Passages by meaning and words, best first.
+
+        Args:
+            query: words.
+            limit: the most to return.
+            offset: how many of the best to skip.
+            source: only passages of this document.
+            asked_at: what "last week" in the query is relative to; None: now.
+        """
+
+    def around(self, passage_id: int, *, before: int = 1, after: int = 1) -> list[Passage]:
+        """A passage with those before and after it in its document; a note alone; nothing if there is none."""
 
     def get(self, passage_id: int) -> Passage | None:
         """The passage with this id, or None."""

@@ -14,7 +14,7 @@ def archival_memory_insert(memory: Memory, content: Annotated[str, Field(min_len
     return memory.insert_archival(content)
 
 
-@tool(budget=3, time_limit=60)
+@tool(budget=8, time_limit=60)
 def archival_memory_search(memory: Memory, query: Words, page: Page = 0) -> str:
     """find notes and passages of the user's documents."""
     return memory.search_archival(query, page)

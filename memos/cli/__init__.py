@@ -20,6 +20,7 @@ COMMANDS = {
     "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
     "agents": ("memos.cli.agents", "List, rename, copy, export and delete agents."),
     "models": ("memos.cli.models", "List, pull and inspect models."),
+    "eval": ("memos.cli.eval", "Measure how well memory finds and answers, on a data set."),
     "reindex": ("memos.cli.reindex", "Rebuild the search index from the database."),
 }
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from memos.cli.options import json_option
-from memos.messages import Message, Passage
+from memos.messages import SPOKEN, Found, Kind, Message, Passage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ROLES = {"user": (Kind.USER,), "assistant": (Kind.SPEECH,)}
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(
@@ -16,36 +25,71 @@ from memos.messages import Message, Passage
     epilog="""\b
 Examples:
   memos search ada "dog"
-  memos search ada "backup policy" --limit 3 --json""",
+  memos search ada "what did I eat last Friday?" --explain
+  memos search ada "trip" --role user --from 2026-05-01 --to 2026-05-31
+  memos search ada "backup policy" --source docs/operations.md --json""",
 )
 @click.argument("agent")
 @click.argument("query")
-@click.option("--limit", default=5, show_default=True, help="Results of each kind.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(min=1), help="Results of each kind.")
+@click.option("--role", type=click.Choice(list(ROLES)), help="Only what this side said.")
+@click.option("--from", "start", type=DAY, metavar="DATE", help="Only messages from this day on, YYYY-MM-DD (UTC).")
+@click.option("--to", "end", type=DAY, metavar="DATE", help="Only messages up to this day, included.")
+@click.option("--source", help="Only passages of this document, by its path.")
+@click.option("--explain", is_flag=True, help="Show what adds up to each score.")
 @json_option
-def command(agent: str, query: str, limit: int, as_json: bool) -> None:
-    """Search AGENT's messages, notes and documents for QUERY, without loading the model."""
+def command(
+    agent: str,
+    query: str,
+    limit: int,
+    role: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    source: str | None,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Search AGENT's messages, notes and documents for QUERY, without loading the model.
+
+    With --role, --from or --to only messages are searched, with --source only a document.
+    """
     from memos.agents.composition import stored_agent
 
+    nothing: Found[Any] = Found((), (), 0)
+    of_messages = role is not None or start is not None or end is not None
+    if of_messages and source is not None:
+        raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
     with stored_agent(agent) as storage:
-        messages = storage.recall.search(query, limit=limit)
-        passages = storage.archival.search(query, limit=limit)
-        if as_json:
-            for message, score in zip(messages.items, messages.scores, strict=True):
-                _print_json("message", message, score)
-            for passage, score in zip(passages.items, passages.scores, strict=True):
-                _print_json("passage", passage, score)
-            return
-        for message in messages.items:
-            who = f"{message.created_at.astimezone():%Y-%m-%d %H:%M} {message.kind}"
-            click.echo(f"{click.style(f'recall:{message.id}', bold=True)} {who}: {message.content}")
-        for passage in passages.items:
-            where = " > ".join(part for part in (passage.source, passage.location) if part) or "note"
-            text = " ".join(passage.text.split())
-            click.echo(f"{click.style(f'archival:{passage.id}', bold=True)} {where}: {text}")
-        if not messages.items and not passages.items:
-            click.echo("Nothing found; try other words.", err=True)
+        kinds = ROLES[role] if role else SPOKEN
+        after = end + timedelta(days=1) if end else None
+        messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=start, end=after)
+        passages = nothing if of_messages else storage.archival.search(query, limit=limit, source=source)
+    for kind, found in (("message", messages), ("passage", passages)):
+        for at, item in enumerate(found.items):
+            parts = found.parts[at] if explain and found.parts else {}
+            if as_json:
+                _print_json(kind, item, found.scores[at], parts)
+            else:
+                _print_line(item, found.scores[at], parts)
+    if not as_json and not messages.items and not passages.items:
+        click.echo("Nothing found; try other words.", err=True)
 
 
-def _print_json(kind: str, item: Message | Passage, score: float) -> None:
+def _print_line(item: Message | Passage, score: float, parts: Mapping[str, float]) -> None:
+    if isinstance(item, Message):
+        who = item.speaker or {Kind.SPEECH: "assistant"}.get(item.kind, str(item.kind))
+        pointer, where, text = f"recall:{item.id}", f"{item.created_at.astimezone():%Y-%m-%d %H:%M} {who}", item.content
+    else:
+        where = " > ".join(part for part in (item.source, item.location) if part) or "note"
+        pointer, text = f"archival:{item.id}", " ".join(item.text.split())
+    click.echo(f"{click.style(pointer, bold=True)} {where}: {text}")
+    if parts:
+        listed = "  ".join(f"{name} {value:+.2f}" for name, value in parts.items())
+        click.echo(click.style(f"    {score:.2f} = {listed}", dim=True))
+
+
+def _print_json(kind: str, item: Message | Passage, score: float, parts: Mapping[str, float]) -> None:
     row = {"kind": kind, "score": round(score, 4), **asdict(item)}
+    if parts:
+        row["parts"] = {name: round(value, 4) for name, value in parts.items()}
     click.echo(json.dumps(row, default=str, ensure_ascii=False))

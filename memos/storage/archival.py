@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from memos.messages import Found, Passage
 from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
-from memos.storage.ranking import POOL, best_first, fuse
 from memos.storage.schema import DocumentRow, JobRow, PassageRow, as_utc, clean, now
+from memos.storage.searching import Filter, Searcher
 from memos.storage.sql import Sql
-from memos.storage.text import TextSearch, best_by_words, search_text
+from memos.storage.text import query_words, text_terms
 from memos.storage.vectors import PASSAGES, Scope
+
+if TYPE_CHECKING:
+    from memos.storage.corpus import Entry
 
 SHARED = 0  # the index's word for "no agent": vectors have no NULL
 
@@ -68,16 +71,15 @@ class Archival:
 
     Args:
         sql: the database.
-        text: how this database matches words.
         index: vectors, where there are any; searched as well.
         agent_id: whose; None: the shared library, whose documents every agent sees.
     """
 
-    def __init__(self, sql: Sql, text: TextSearch, index: SearchIndex, agent_id: int | None) -> None:
+    def __init__(self, sql: Sql, index: SearchIndex, agent_id: int | None) -> None:
         self._sql = sql
-        self._text = text
         self._index = index
         self._agent_id = agent_id
+        self._searcher = Searcher(sql, self, index, PASSAGES)
 
     # ------------------------------------------------------------------------------------- passages
 
@@ -92,14 +94,24 @@ class Archival:
             StorageError: it could not be stored.
         """
         content = clean(text)
-        row = PassageRow(agent_id=self._agent_id, content=content, search_text=search_text(content), location=location)
+        moment = now()
+        row = PassageRow(agent_id=self._agent_id, content=content, location=location, created_at=moment)
+        row.terms = text_terms(content, moment)
         with self._sql.write() as session:
             session.add(row)
             session.flush()
             enqueue(session, PASSAGE, [row.id])
         return _passage(row, None)
 
-    def search(self, query: str, *, limit: int = 10, offset: int = 0, source: str | None = None) -> Found[Passage]:
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        source: str | None = None,
+        asked_at: datetime | None = None,
+    ) -> Found[Passage]:
         """Passages by meaning and words, best first; an empty query finds the newest.
 
         Args:
@@ -107,29 +119,55 @@ class Archival:
             limit: the most to return.
             offset: how many of the best to skip.
             source: only passages of this document.
+            asked_at: what the query's "last week" is relative to; None: now.
         """
         where = [self._visible(PassageRow)]
+        document: int | None = None
         if source is not None:
-            documents = select(DocumentRow.id).where(self._visible(DocumentRow), DocumentRow.source == source)
-            where.append(PassageRow.document_id.in_(documents))
+            with self._sql.read() as session:
+                row = self._document(session, source) or self._document(session, source, shared=True)
+            if row is None:
+                return Found((), (), 0)
+            document = row.id
+            where.append(PassageRow.document_id == document)
         if not query.strip():
             return self._newest(where, limit, offset)
-        with self._sql.read() as session:
-            words = best_by_words(self._text, session, PassageRow, clean(query), where, POOL)
+        if not query_words(clean(query)):
+            where.append(PassageRow.content.contains(clean(query).strip(), autoescape=True))
+            return self._newest(where, limit, offset)
         owners = (SHARED,) if self._agent_id is None else (SHARED, self._agent_id)
-        meaning = self._index.nearest(PASSAGES, query, Scope(owners), POOL)
-        found = words.keys() | meaning.keys()
+        hits = self._searcher.search(query, Filter(group=document), Scope(owners), asked_at)
         with self._sql.read() as session:
             # SQL has the last word: the index may still name what is gone.
-            present = set(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(found), *where)))
-            scores = fuse(
-                {i: score for i, score in words.items() if i in present},
-                {i: score for i, score in meaning.items() if i in present},
-            )
-            ids = best_first(scores)[offset : offset + limit]
-            rows = session.execute(_with_source().where(PassageRow.id.in_(ids)))
+            present = set(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(hits.ids), *where)))
+            if len(present) < len(hits.ids):
+                self._searcher.forget()
+            ranked = [(at, item) for at, item in enumerate(hits.ids) if item in present]
+            shown = ranked[offset : offset + limit]
+            rows = session.execute(_with_source().where(PassageRow.id.in_([item for _, item in shown])))
             passages = {row[0].id: _passage(*row) for row in rows}
-        return Found(tuple(passages[i] for i in ids), tuple(scores[i] for i in ids), len(scores))
+        return Found(
+            tuple(passages[item] for _, item in shown),
+            tuple(hits.scores[at] for at, _ in shown),
+            len(ranked),
+            tuple(hits.explain(at) for at, _ in shown),
+        )
+
+    def refresh(self) -> None:
+        """Load what is searched anew with the next search: notes were taken back or forgotten."""
+        self._searcher.forget()
+
+    def entries(self, session: Session, after_id: int) -> list[Entry]:
+        """Rows for the corpus of a search; see `memos.storage.searching.Source`."""
+        from memos.storage.corpus import Entry
+
+        columns = (PassageRow.id, PassageRow.document_id, PassageRow.created_at, PassageRow.terms)
+        newer = select(*columns).where(self._visible(PassageRow), PassageRow.id > after_id).order_by(PassageRow.id)
+        return [
+            # A note is a group of its own.
+            Entry(row, PASSAGE, at, "", -row - 1 if document is None else document, terms)
+            for row, document, at, terms in session.execute(newer)
+        ]
 
     def get(self, passage_id: int) -> Passage | None:
         """The passage with this id if this agent can see it, or None."""
@@ -137,6 +175,20 @@ class Archival:
         with self._sql.read() as session:
             row = session.execute(statement).first()
         return None if row is None else _passage(*row)
+
+    def around(self, passage_id: int, *, before: int = 1, after: int = 1) -> list[Passage]:
+        """A passage with those before and after it in its document; a note alone; nothing if there is none."""
+        with self._sql.read() as session:
+            found = select(PassageRow).where(PassageRow.id == passage_id, self._visible(PassageRow))
+            middle = session.scalar(found)
+            if middle is None:
+                return []
+            wanted = PassageRow.id == passage_id
+            if middle.document_id is not None:
+                span = PassageRow.ordinal.between(middle.ordinal - before, middle.ordinal + after)
+                wanted = and_(PassageRow.document_id == middle.document_id, span)
+            rows = session.execute(_with_source().where(wanted).order_by(PassageRow.ordinal))
+            return [_passage(*row) for row in rows]
 
     def count(self) -> int:
         """How many passages the agent can see."""
@@ -192,7 +244,7 @@ class Archival:
                         "agent_id": self._agent_id,
                         "ordinal": ordinal,
                         "content": content,
-                        "search_text": search_text(content),
+                        "terms": text_terms(content, moment),
                         "location": clean(location),
                         "created_at": moment,
                     }

@@ -38,7 +38,6 @@ from memos.storage.schema import AgentRow, MessageRow, UTCDateTime, as_utc
 from memos.storage.snapshots import SnapshotStore
 from memos.storage.sql import Sql, meaning, private_file, private_folder
 from memos.storage.state import State
-from memos.storage.text import FtsSearch, LikeSearch, TextSearch
 
 FILE = "memos.sqlite"
 
@@ -123,7 +122,6 @@ class Database:
         self.home = home
         self.snapshots = SnapshotStore(home / "snapshots", snapshot_bytes)
         self._sql = sql
-        self._text: TextSearch = FtsSearch() if sql.is_sqlite else LikeSearch()
         self.index = SearchIndex(sql, home / "index", embedder)
 
     @classmethod
@@ -191,9 +189,14 @@ class Database:
         except BaseException:
             lock.close()
             raise
-        recall = Recall(self._sql, self._text, self.index, row.id)
-        archival = Archival(self._sql, self._text, self.index, row.id)
-        state, history = State(self._sql, row.id), History(self._sql, row.id)
+        recall = Recall(self._sql, self.index, row.id)
+        archival = Archival(self._sql, self.index, row.id)
+
+        def changed() -> None:
+            recall.refresh()
+            archival.refresh()
+
+        state, history = State(self._sql, row.id), History(self._sql, row.id, changed)
         return AgentStorage(row.id, row.name, recall, archival, state, history, lock)
 
     def agents(self) -> list[AgentInfo]:
@@ -271,7 +274,7 @@ class Database:
 
     def library(self) -> Archival:
         """The documents that every agent sees."""
-        return Archival(self._sql, self._text, self.index, None)
+        return Archival(self._sql, self.index, None)
 
     def reindex(self, progress: Progress | None = None) -> int:
         """Make the vector index anew from SQL; see `SearchIndex.reindex`."""

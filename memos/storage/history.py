@@ -27,9 +27,10 @@ from memos.storage.schema import (
     EvictionRow,
     MessageRow,
     PassageRow,
+    as_utc,
 )
 from memos.storage.sql import Sql
-from memos.storage.text import search_text
+from memos.storage.text import text_terms
 
 FORGOTTEN = "(forgotten)"
 BY_HAND = ("user", "undo")  # who changed a block's text, where that outlives a rewind
@@ -56,10 +57,11 @@ class History:
     Args:
         sql: the database.
         agent_id: whose.
+        changed: called when rows that a search may have loaded are not what they were.
     """
 
-    def __init__(self, sql: Sql, agent_id: int) -> None:
-        self._sql, self._agent_id = sql, agent_id
+    def __init__(self, sql: Sql, agent_id: int, changed: Callable[[], None]) -> None:
+        self._sql, self._agent_id, self._changed = sql, agent_id, changed
 
     def turn_start(self, message_id: int) -> int:
         """Id of the first message of the turn that a message belongs to.
@@ -82,7 +84,9 @@ class History:
         by hand since keeps its text.
         """
         with self._sql.write() as session:
-            return take_back(session, self._agent_id, first_id)
+            rewound = take_back(session, self._agent_id, first_id)
+        self._changed()
+        return rewound
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -109,7 +113,9 @@ class History:
             notes = list(session.scalars(select(PassageRow.id).where(*quoting)))
             _remove_notes(session, notes)
             pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
-            return _without_words(session, self._agent_id, [message_id], pointers)
+            gone = _without_words(session, self._agent_id, [message_id], pointers)
+        self._changed()
+        return gone
 
     def forget_note(self, passage_id: int) -> list[int]:
         """Destroy a note of the agent, and the pages and results that show it.
@@ -120,7 +126,9 @@ class History:
         mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None), PassageRow.id == passage_id)
         with self._sql.write() as session:
             _remove_notes(session, list(session.scalars(select(PassageRow.id).where(*mine))))
-            return _without_words(session, self._agent_id, [], [f"archival:{passage_id}"])
+            gone = _without_words(session, self._agent_id, [], [f"archival:{passage_id}"])
+        self._changed()
+        return gone
 
 
 def _remove_notes(session: Session, notes: Sequence[int]) -> None:
@@ -135,7 +143,7 @@ def _without_words(session: Session, agent_id: int, ids: Sequence[int], pointers
     mine = (MessageRow.agent_id == agent_id, or_(MessageRow.id.in_(ids), shown))
     rows = list(session.scalars(select(MessageRow).where(*mine)))
     for row in rows:
-        row.content, row.search_text = FORGOTTEN, None
+        row.content, row.terms = FORGOTTEN, b""
         row.state, row.token_ids, row.tokens = str(State.FORGOTTEN), (), 0
     enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
     return [row.id for row in rows]
@@ -307,4 +315,4 @@ def _follow(
     )
     for message in shown:
         if (text := follow(message.content)) != message.content:
-            message.content, message.search_text = text, search_text(text)
+            message.content, message.terms = text, text_terms(text, as_utc(message.created_at))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from math import sqrt
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +22,7 @@ from sqlalchemy.orm import Session
 from memos.errors import MemosError, StorageError
 from memos.messages import SPOKEN, State
 from memos.protocols import Embedder
-from memos.storage.schema import MessageRow, OutboxRow, PassageRow, as_utc
+from memos.storage.schema import SESSION_PAUSE, MessageRow, OutboxRow, PassageRow, as_utc
 from memos.storage.sql import Sql, private_folder
 from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Scope, Vector, Vectors
 
@@ -35,6 +37,14 @@ WAIT_SECONDS = 60.0
 Progress = Callable[[int, int], None]
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
 _INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A text to embed, and what was said before it; empty where that is nothing."""
+
+    alone: str
+    before: str = ""
 
 
 def enqueue(session: Session, kind: str, ids: Sequence[int], operation: str = UPSERT) -> None:
@@ -181,7 +191,7 @@ class SearchIndex:
                 continue
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
-                vectors = self._embed(texts)
+                vectors = self._embed_in_context(texts)
                 self._vectors.upsert(table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
@@ -190,18 +200,18 @@ class SearchIndex:
             self._vectors.delete_agents(sorted(agents))
         return embedded
 
-    def _load(self, kind: str, ids: Sequence[int]) -> tuple[list[str], list[tuple[int, int, str, int]]]:
-        texts: list[str] = []
+    def _load(self, kind: str, ids: Sequence[int]) -> tuple[list[Embedded], list[tuple[int, int, str, int]]]:
+        texts: list[Embedded] = []
         rows: list[tuple[int, int, str, int]] = []
         with self._sql.read() as session:
             if kind == MESSAGE:
                 found = select(MessageRow).where(MessageRow.id.in_(ids), *_INDEXED_MESSAGES)
                 for message in session.scalars(found):
-                    texts.append(message.content)
+                    texts.append(Embedded(message.content, _said_before(session, message)))
                     rows.append((message.id, message.agent_id, message.kind, micros(message.created_at)))
             else:
                 for passage in session.scalars(select(PassageRow).where(PassageRow.id.in_(ids))):
-                    texts.append(passage.content)
+                    texts.append(Embedded(passage.content))
                     rows.append((passage.id, passage.agent_id or 0, PASSAGE, micros(passage.created_at)))
         return texts, rows
 
@@ -318,9 +328,36 @@ class SearchIndex:
         with self._embedding:  # nobody promised that an embedder can do two things at once
             return embedder.embed(texts)
 
+    def _embed_in_context(self, texts: Sequence[Embedded]) -> list[list[float]]:
+        """Vectors that stand halfway between a text alone and the same behind what was said before it."""
+        behind = [at for at, text in enumerate(texts) if text.before]
+        vectors = self._embed([text.alone for text in texts])
+        if behind:
+            contexts = self._embed([f"{texts[at].before}\n{texts[at].alone}" for at in behind])
+            for at, context in zip(behind, contexts, strict=True):
+                vectors[at] = _between(vectors[at], context)
+        return vectors
+
     def _notice(self, sentence: str) -> None:
         if sentence not in self._notices:
             self._notices.append(sentence)
+
+
+def _said_before(session: Session, message: MessageRow) -> str:
+    """What was said right before a message in the same session; empty where nothing was."""
+    earlier = (MessageRow.agent_id == message.agent_id, MessageRow.id < message.id, *_INDEXED_MESSAGES)
+    newest = select(MessageRow.content, MessageRow.created_at).where(*earlier).order_by(MessageRow.id.desc()).limit(1)
+    row = session.execute(newest).first()
+    if row is None or abs(as_utc(message.created_at) - as_utc(row.created_at)) > SESSION_PAUSE:
+        return ""
+    return str(row.content)
+
+
+def _between(one: Sequence[float], two: Sequence[float]) -> list[float]:
+    """The middle of two vectors, of unit length."""
+    sums = [a + b for a, b in zip(one, two, strict=True)]
+    length = sqrt(sum(value * value for value in sums)) or 1.0
+    return [value / length for value in sums]
 
 
 def _counts(session: Session) -> tuple[int, int]:

@@ -6,20 +6,24 @@ messages are in the queue, nor what a model is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError, StorageError
-from memos.messages import SPOKEN, Call, Found, Kind, Message, State
+from memos.messages import SPOKEN, Call, Found, Kind, Message, State, Told
 from memos.storage.index import DELETE, MESSAGE, UPSERT, SearchIndex, enqueue, micros
-from memos.storage.ranking import POOL, best_first, fuse, share_with_neighbours
-from memos.storage.schema import CallRow, MessageRow, as_utc, clean
+from memos.storage.schema import SESSION_PAUSE, CallRow, MessageRow, as_utc, clean, now
+from memos.storage.searching import Filter, Hits, Searcher
 from memos.storage.sql import Sql
-from memos.storage.text import TextSearch, best_by_words, search_text
+from memos.storage.text import query_words, text_terms
 from memos.storage.vectors import MESSAGES, Scope
+
+if TYPE_CHECKING:
+    from memos.storage.corpus import Entry
 
 
 class Recall:
@@ -27,16 +31,14 @@ class Recall:
 
     Args:
         sql: the database.
-        text: how this database matches words.
         index: vectors, where there are any; searched as well.
         agent_id: whose messages.
     """
 
-    def __init__(self, sql: Sql, text: TextSearch, index: SearchIndex, agent_id: int) -> None:
+    def __init__(self, sql: Sql, index: SearchIndex, agent_id: int) -> None:
         self._sql = sql
-        self._text = text
-        self._index = index
         self._agent_id = agent_id
+        self._searcher = Searcher(sql, self, index, MESSAGES)
 
     def append(
         self,
@@ -61,6 +63,41 @@ class Recall:
             _tell_index(session, row)
         return _message(row)
 
+    def import_past(self, past: Sequence[Told]) -> list[int]:
+        """Store messages of an earlier conversation, all or nothing, behind those that are there.
+
+        Args:
+            past: in the order in which they were said. A message of the user begins a turn.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            StorageError: they could not be stored; none was.
+        """
+        turn = self.last_turn()
+        rows: list[dict[str, Any]] = []
+        for told in past:
+            turn += told.kind is Kind.USER or not rows
+            content, moment = clean(told.content), as_utc(told.said_at)
+            rows.append(
+                {
+                    "agent_id": self._agent_id,
+                    "turn": turn,
+                    "kind": str(told.kind),
+                    "state": str(State.DONE),
+                    "content": content,
+                    "speaker": clean(told.speaker)[:64],
+                    "terms": text_terms(content, moment),
+                    "created_at": moment,
+                }
+            )
+        with self._sql.write() as session:
+            stored = insert(MessageRow).returning(MessageRow.id, sort_by_parameter_order=True)
+            ids = list(session.scalars(stored, rows)) if rows else []
+            enqueue(session, MESSAGE, ids, UPSERT)
+        return ids
+
     def amend(
         self, message_id: int, *, content: str, state: State, token_ids: Sequence[int] = (), model: str = ""
     ) -> Message:
@@ -76,6 +113,7 @@ class Recall:
             _fill(row, content, state, token_ids, model)
             session.flush()
             _tell_index(session, row)
+        self._searcher.forget(message_id)
         return _message(row)
 
     def discard(self, message_id: int) -> None:
@@ -92,6 +130,7 @@ class Recall:
                 raise InputError(f"Message {message_id} is not a draft; recall storage keeps it.")
             session.delete(row)
             enqueue(session, MESSAGE, [message_id], DELETE)
+        self._searcher.forget(message_id)
 
     def get(self, message_id: int) -> Message | None:
         """The message with this id, or None."""
@@ -120,6 +159,32 @@ class Recall:
             statement = statement.order_by(MessageRow.id.desc())
         with self._sql.read() as session:
             return sorted(map(_message, session.scalars(statement)), key=lambda message: message.id)
+
+    def around(self, message_id: int, *, before: int = 2, after: int = 2) -> list[Message]:
+        """What was said around a message of the user or the assistant, itself included, oldest first.
+
+        Args:
+            message_id: the message; of another kind, or not there, finds nothing.
+            before: how many messages before it, of the same session.
+            after: how many after it.
+        """
+        spoken = (self._mine(), MessageRow.kind.in_([str(kind) for kind in SPOKEN]))
+        with self._sql.read() as session:
+            middle = session.scalar(select(MessageRow).where(*spoken, MessageRow.id == message_id))
+            if middle is None:
+                return []
+            span = (
+                MessageRow.created_at >= middle.created_at - SESSION_PAUSE * (before + 1),
+                MessageRow.created_at <= middle.created_at + SESSION_PAUSE * (after + 1),
+            )
+            earlier = select(MessageRow).where(*spoken, *span, MessageRow.id < message_id)
+            later = select(MessageRow).where(*spoken, *span, MessageRow.id > message_id)
+            rows = [
+                *reversed(session.scalars(earlier.order_by(MessageRow.id.desc()).limit(before)).all()),
+                middle,
+                *session.scalars(later.order_by(MessageRow.id).limit(after)).all(),
+            ]
+        return _same_session([_message(row) for row in rows], message_id)
 
     def last_spoken(self) -> Message | None:
         """The newest message of the user or the assistant, or None."""
@@ -166,32 +231,63 @@ class Recall:
         start: datetime | None = None,
         end: datetime | None = None,
         before_id: int | None = None,
+        speaker: str | None = None,
+        asked_at: datetime | None = None,
     ) -> Found[Message]:
         """Messages by text, date or both, best first; without a query, newest first.
 
-        With a query, words (BM25) and meaning (vectors, of what was spoken) are added up, and a message
-        gains from its neighbours in the conversation. At most the `ranking.POOL` best of either are
-        ranked; `total` says how many that makes. The scores of a search without a query are all 0.
+        With a query, words (BM25), meaning (vectors, of what was spoken), neighbours, speaker and time are added up;
+        see `memos.storage.ranking`. At most the `ranking.POOL` best by words and by meaning are ranked; `total` says
+        how many that makes. The scores of a search without a query are all 0.
         """
-        where = self._conditions(kinds, start, end, before_id)
+        where = self._conditions(kinds, start, end, before_id, speaker)
         if not query.strip():
             return self._newest(where, limit, offset)
-        with self._sql.read() as session:
-            words = best_by_words(self._text, session, MessageRow, clean(query), where, POOL)
-        scope = Scope(
-            (self._agent_id,),
-            tuple(str(kind) for kind in kinds),
-            None if start is None else micros(start),
-            None if end is None else micros(end),
-            before_id,
+        if not query_words(clean(query)):
+            # Without a word (an emoji, "???") the query is looked for as it stands.
+            where.append(MessageRow.content.contains(clean(query).strip(), autoescape=True))
+            return self._newest(where, limit, offset)
+        named = tuple(str(kind) for kind in kinds)
+        hits = self._searcher.search(
+            query,
+            Filter(named, start, end, before_id, speaker),
+            self._scope(named, start, end, before_id) if set(kinds) & set(SPOKEN) else None,
+            asked_at,
         )
-        meaning = self._index.nearest(MESSAGES, query, scope, POOL) if set(kinds) & set(SPOKEN) else {}
+        return self._found(hits, where, limit, offset)
+
+    def _scope(
+        self, kinds: tuple[str, ...], start: datetime | None, end: datetime | None, before_id: int | None
+    ) -> Scope:
+        since, until = (None if moment is None else micros(moment) for moment in (start, end))
+        return Scope((self._agent_id,), kinds, since, until, before_id)
+
+    def _found(self, hits: Hits, where: Sequence[ColumnElement[bool]], limit: int, offset: int) -> Found[Message]:
+        ids = hits.ids[offset : offset + limit]
         with self._sql.read() as session:
-            scores = self._ranked(session, words, meaning, where)
-            ids = best_first(scores)[offset : offset + limit]
-            rows = session.scalars(select(MessageRow).where(MessageRow.id.in_(ids)))
+            # SQL has the last word.
+            rows = session.scalars(select(MessageRow).where(MessageRow.id.in_(ids), *where))
             messages = {row.id: _message(row) for row in rows}
-        return Found(tuple(messages[i] for i in ids), tuple(scores[i] for i in ids), len(scores))
+        shown = [(at, item) for at, item in enumerate(ids, start=offset) if item in messages]
+        return Found(
+            tuple(messages[item] for _, item in shown),
+            tuple(hits.scores[at] for at, _ in shown),
+            len(hits.ids),
+            tuple(hits.explain(at) for at, _ in shown),
+        )
+
+    def refresh(self) -> None:
+        """Load what is searched anew with the next search: messages were taken back or forgotten."""
+        self._searcher.forget()
+
+    def entries(self, session: Session, after_id: int) -> list[Entry]:
+        """Rows for the corpus of a search; see `memos.storage.searching.Source`."""
+        from memos.storage.corpus import Entry
+
+        columns = (MessageRow.id, MessageRow.kind, MessageRow.created_at, MessageRow.speaker, MessageRow.terms)
+        there = (self._present(), MessageRow.state != State.FORGOTTEN)
+        newer = select(*columns).where(*there, MessageRow.id > after_id).order_by(MessageRow.id)
+        return [Entry(row, kind, at, speaker, None, terms) for row, kind, at, speaker, terms in session.execute(newer)]
 
     def _newest(self, where: Sequence[ColumnElement[bool]], limit: int, offset: int) -> Found[Message]:
         newest = select(MessageRow).where(*where).order_by(MessageRow.id.desc())
@@ -200,31 +296,13 @@ class Recall:
             messages = [_message(row) for row in session.scalars(newest.limit(limit).offset(offset))]
         return Found(tuple(messages), (0.0,) * len(messages), total)
 
-    def _ranked(
-        self,
-        session: Session,
-        words: Mapping[int, float],
-        meaning: Mapping[int, float],
-        where: Sequence[ColumnElement[bool]],
-    ) -> dict[int, float]:
-        found = words.keys() | meaning.keys()
-        # SQL has the last word: the index may still name what is gone.
-        present = select(MessageRow.id, MessageRow.turn).where(MessageRow.id.in_(found), *where)
-        turns = {row.id: row.turn for row in session.execute(present)}
-        scores = fuse(
-            {i: score for i, score in words.items() if i in turns},
-            {i: score for i, score in meaning.items() if i in turns},
-        )
-        near = {turn + step for turn in turns.values() for step in (-1, 0, 1)}
-        around = select(MessageRow.id).where(MessageRow.turn.in_(near), *where)
-        return share_with_neighbours(scores, sorted(session.scalars(around)))
-
     def _conditions(
         self,
         kinds: Sequence[Kind],
         start: datetime | None,
         end: datetime | None,
         before_id: int | None,
+        speaker: str | None,
     ) -> list[ColumnElement[bool]]:
         where = [
             self._present(),
@@ -237,6 +315,8 @@ class Recall:
             where.append(MessageRow.created_at < as_utc(end))
         if before_id is not None:
             where.append(MessageRow.id < before_id)
+        if speaker is not None:
+            where.append(MessageRow.speaker == speaker)
         return where
 
     def _mine(self) -> ColumnElement[bool]:
@@ -250,9 +330,21 @@ class Recall:
         return session.scalar(select(MessageRow).where(MessageRow.id == message_id, self._mine()))
 
 
+def _same_session(messages: list[Message], message_id: int) -> list[Message]:
+    """Those messages around one that no long pause parts from it."""
+    place = next(at for at, message in enumerate(messages) if message.id == message_id)
+    first = last = place
+    while first > 0 and messages[first].created_at - messages[first - 1].created_at <= SESSION_PAUSE:
+        first -= 1
+    while last + 1 < len(messages) and messages[last + 1].created_at - messages[last].created_at <= SESSION_PAUSE:
+        last += 1
+    return messages[first : last + 1]
+
+
 def _fill(row: MessageRow, content: str, state: State, token_ids: Sequence[int], model: str) -> None:
     row.content = clean(content)
-    row.search_text = search_text(row.content)
+    row.created_at = row.created_at or now()
+    row.terms = text_terms(row.content, row.created_at)
     row.state = str(state)
     row.token_ids = tuple(token_ids)
     row.tokens = len(row.token_ids)
@@ -274,4 +366,5 @@ def _message(row: MessageRow) -> Message:
         state=State(row.state),
         token_ids=tuple(row.token_ids or ()),
         model=row.model,
+        speaker=row.speaker,
     )

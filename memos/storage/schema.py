@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy models: what is stored, under which names and types.
 
 Owns the shape of the data; `migrations/` owns how a database gets there, and a test holds the two equal.
-It does not know how anything is searched, nor the full-text tables that SQLite keeps beside these.
+It does not know how anything is searched.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +38,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# A longer silence begins another session, as it does for the clock in view.
+SESSION_PAUSE = timedelta(hours=1)
 
 # Ids are never used twice: the vector index and a model's `recall:7` may outlive the row they name.
 NEVER_REUSED = {"sqlite_autoincrement": True}
@@ -141,7 +144,7 @@ class BlockHistoryRow(Base):
 
 
 class MessageRow(Base):
-    """One message. `search_text` is set only where what is searched differs from `content`."""
+    """One message. `terms` is what it is found by; see `memos.storage.text`."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -158,7 +161,8 @@ class MessageRow(Base):
     kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     content: Mapped[str]
-    search_text: Mapped[str | None]
+    speaker: Mapped[str] = mapped_column(String(64), default="")
+    terms: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     created_at: Mapped[datetime] = mapped_column(default=now)
     tokens: Mapped[int] = mapped_column(default=0)
     token_ids: Mapped[tuple[int, ...]] = mapped_column(TokenIds, nullable=True)
@@ -223,7 +227,7 @@ class PassageRow(Base):
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     ordinal: Mapped[int] = mapped_column(default=0)
     content: Mapped[str]
-    search_text: Mapped[str | None]
+    terms: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     location: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -1,30 +1,23 @@
-"""Words: what a query looks for, what a row offers, and how a database matches the two.
+"""Words: what a text is found by, and what a query looks for.
 
-Owns tokenising for search, stop words, and the two ways to match: SQLite's FTS5 (BM25, English stems) and
-a portable LIKE. What a user types is only ever bound as data: every word is quoted for FTS5, so that
-`AND`, `NEAR(` or `*` are words or nothing. It does not know vectors, nor how their scores
-are combined with these.
+Owns tokenising for search, stemming by language, stop words, and the marks of what a text is besides its words (a
+question; something with a time or a number in it). It does not know what is stored, nor how words are scored.
 
-Chinese, Japanese, Korean, Thai and their neighbours write without spaces, which FTS5's tokenizer takes
-for one long word. So their characters are indexed one by one, and a query asks for each pair of adjacent
-ones as a phrase: 上海 is found inside 我住在上海市.
+Chinese, Japanese, Korean, Thai and their neighbours write without spaces. Their characters are indexed one by one and
+in pairs, and a query asks for pairs: 上海 is found inside 我住在上海市, and not inside 海上.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
-from heapq import nlargest
-from math import log
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, String, column, func, literal_column, select, table
-from sqlalchemy.orm import Session
-
-from memos.storage.schema import MessageRow, PassageRow
-
-Searched = type[MessageRow] | type[PassageRow]
+from memos.storage.dates import Period, periods
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hangul, kana, Han and its extensions.
 UNSPACED = (
@@ -32,7 +25,7 @@ UNSPACED = (
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_RUN = re.compile(f"[{UNSPACED}]+|[^\\W{UNSPACED}]+")
+_RUN = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+")
 
 # A whole pasted page may be a query; beyond this many different words more of them change nothing.
 MOST_WORDS = 32
@@ -48,13 +41,100 @@ _STOP_WORDS = """
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
+# The commonest words of each language, by which a text says which one it is in. One that two languages share decides
+# nothing between them. Short texts without any are taken as English.
+_FUNCTION_WORDS = {
+    "english": "the and of to in is it you that was for on are with as his they at be this have from or what how i my",
+    "german": "der die das und ist nicht ich ein eine zu mit den auf für wie mein meine sich dem von auch wir sie wo",
+    "french": "le la les des et est une un que pas je pour qui dans du au ce mon ma mes nous vous il elle où sur",
+    "spanish": "el los las y es una que no por con para mi se lo como pero su yo está qué cómo dónde muy del un",
+    "italian": "il lo gli e è una che non per con mi si come ma io sono di della nel un dove mio mia del anche",
+    "portuguese": "o os as e é uma que não por com para meu minha se como mas eu em do da no na um onde muito",
+    "dutch": "de het een en is niet ik van dat op te voor met zijn mijn maar we je hoe waar wat ook aan er",
+    "swedish": "och att det är en ett som på inte jag för med av den min har till om var vi du hur men",
+    "russian": "и в не на я что он с как это по но мы вы она мой моя где у за из меня был",
+}
+_LANGUAGES = {name: frozenset(words.split()) for name, words in _FUNCTION_WORDS.items()}
+DEFAULT_LANGUAGE = "english"
 
-def search_text(content: str) -> str | None:
-    """What to index instead of `content`, or None where `content` itself will do."""
-    normal = unicodedata.normalize("NFKC", content) if not content.isascii() else content
-    if _UNSPACED.search(normal):
-        return _UNSPACED.sub(lambda found: f" {found[0]} ", normal)
-    return None if normal == content else normal
+# Questions say "buy" where the answer says "bought", which no stemmer joins. The base form, then its others.
+_IRREGULAR = """
+    arise arose arisen, beat beaten, become became, begin began begun, bend bent, bite bit bitten, blow blew blown,
+    break broke broken, bring brought, build built, burn burnt, buy bought, catch caught, child children,
+    choose chose chosen, come came, deal dealt, dig dug, draw drew drawn, dream dreamt, drink drank drunk,
+    drive drove driven, eat ate eaten, fall fell fallen, feed fed, feel felt, fight fought, find found, fly flew flown,
+    foot feet, forget forgot forgotten, forgive forgave forgiven, freeze froze frozen, give gave given,
+    go went gone goes, grow grew grown, hang hung, hear heard, hide hid hidden, hold held, keep kept, knit knitted,
+    know knew known, lead led, learn learnt, leave left, lend lent, lose lost, make made, man men, mean meant,
+    meet met, mouse mice, pay paid, person people, ride rode ridden, ring rang rung, rise rose risen, run ran,
+    see saw seen, seek sought, sell sold, send sent, shake shook shaken, shine shone, shoot shot, show shown,
+    sing sang sung, sink sank sunk, sit sat, sleep slept, speak spoke spoken, spend spent, spin spun,
+    stand stood, steal stole stolen, stick stuck, strike struck, swear swore sworn, swim swam swum,
+    swing swung, take took taken, teach taught, tear tore torn, think thought, throw threw thrown, tooth teeth,
+    understand understood, wake woke woken, wear wore worn, win won, woman women, write wrote written
+"""
+_BASE = {form: forms.split()[0] for forms in _IRREGULAR.split(",") for form in forms.split()[1:]}
+QUESTION, TIMED, NUMBERED = "\0question", "\0time", "\0number"
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b", re.I
+)
+_ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
+_DAY = timedelta(days=1)
+SHORT, MIDDLE, LONG = 4, 100, 400  # days: what is said of days, months, years
+
+
+def runs(text: str) -> list[str]:
+    """The runs of letters and digits of a text, in lower case; one of an unspaced script stays whole."""
+    normal = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return [run.lower() for run in _RUN.findall(normal)]
+
+
+def language(words: Iterable[str]) -> str:
+    """The Snowball name of the language that some words are in, by its commonest words; English if in doubt."""
+    found = set(words)
+    best = max(_LANGUAGES, key=lambda name: (len(found & _LANGUAGES[name]), name == DEFAULT_LANGUAGE))
+    return best
+
+
+def text_terms(text: str, said_at: datetime) -> bytes:
+    """What a text is found by, as it is stored: how many words it has, how many of them are
+    telling, hashes of its stems, and of its marks.
+
+    Args:
+        text: the text.
+        said_at: when; what its "yesterday" is relative to.
+    """
+    words = runs(text)
+    tongue = language(words)
+    stems = [term for word in words for term in _indexed(word, tongue)]
+    marks = [f"\0{tongue}"]
+    if _ENDS_ASKING.search(text):
+        marks.append(QUESTION)
+    if _NUMBER.search(text):
+        marks.append(NUMBERED)
+    spoken_of = periods(text, said_at)
+    if spoken_of:
+        marks.append(TIMED)
+        marks += sorted({mark for period in spoken_of for mark in time_marks(period)})
+    terms = [*map(term_hash, stems), *map(term_hash, marks)]
+    telling = sum(word not in STOP_WORDS for word in words)
+    return b"".join(number.to_bytes(4, "little") for number in (len(stems), telling, *terms))
+
+
+def time_marks(period: Period) -> list[str]:
+    """What a text is marked with that speaks of this time: its days, months or years, as fits its length."""
+    if period.days > LONG:
+        return []
+    last = period.end - timedelta(seconds=1)
+    marks = {f"\0{period.start:%Y}", f"\0{last:%Y}"}
+    if period.days <= MIDDLE:
+        first = period.start.replace(day=1)
+        while first <= last:
+            marks.add(f"\0{first:%Y-%m}")
+            first = (first + 32 * _DAY).replace(day=1)
+    if period.days <= 2 * SHORT:
+        marks |= {f"\0{period.start + number * _DAY:%Y-%m-%d}" for number in range(round(period.days))}
+    return sorted(marks)
 
 
 def query_words(query: str) -> list[str]:
@@ -62,88 +142,51 @@ def query_words(query: str) -> list[str]:
 
     Stop words are left out unless there is nothing else. A run of an unspaced script becomes its pairs.
     """
-    words: dict[str, str] = {}  # by their lower case; as written, because lowering splits some (İ)
-    for run in _RUN.findall(unicodedata.normalize("NFKC", query)):
+    words: dict[str, None] = {}
+    for run in runs(query):
         pairs = [run[at : at + 2] for at in range(len(run) - 1)] if _UNSPACED.match(run) else []
-        for word in pairs or [run]:
-            words.setdefault(word.lower(), word)
-    telling = [word for lower, word in words.items() if lower not in STOP_WORDS]
-    return (telling or list(words.values()))[:MOST_WORDS]
+        words.update(dict.fromkeys(pairs or [run]))
+    telling = [word for word in words if word not in STOP_WORDS]
+    return (telling or list(words))[:MOST_WORDS]
 
 
-class TextSearch(Protocol):
-    """How one database matches one word."""
-
-    def hits(
-        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
-    ) -> dict[int, float]:
-        """Ids of the rows that have the word and satisfy `where`, with how much of it each has (above 0)."""
+def query_terms(word: str, languages: Sequence[str]) -> list[int]:
+    """The hashes under which a word of a query may be indexed, one a language; any of them is the word."""
+    if _UNSPACED.match(word):
+        return [term_hash(word)]
+    return list(dict.fromkeys(term_hash(stem(word, tongue)) for tongue in languages))
 
 
-def best_by_words(
-    search: TextSearch,
-    session: Session,
-    rows: Searched,
-    query: str,
-    where: Sequence[ColumnElement[bool]],
-    limit: int,
-) -> dict[int, float]:
-    """BM25 of the rows that have any word of the query, the `limit` best.
-
-    How rare a word is, is counted among the rows that `where` admits. Counting among all rows, as FTS5
-    does, lets other agents and the kernel's own traffic decide what is rare for this one.
-    """
-    total = session.scalar(select(func.count(rows.id)).where(*where)) or 0
-    scores: dict[int, float] = {}
-    # Without a word (an emoji, "???") the query is looked for as it stands.
-    words = query_words(query)
-    for word in words or [query.strip()]:
-        found = (search if words else LikeSearch()).hits(session, rows, word, where)
-        rarity = log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
-        for item, amount in found.items():
-            scores[item] = scores.get(item, 0.0) + rarity * amount
-    best = nlargest(limit, scores.items(), key=lambda pair: (pair[1], pair[0]))
-    return dict(best)
+def languages_of(has_mark: Any) -> list[str]:
+    """The languages of texts of which `has_mark(hash)` knows one; English first."""
+    others = [name for name in _LANGUAGES if name != DEFAULT_LANGUAGE and has_mark(term_hash(f"\0{name}"))]
+    return [DEFAULT_LANGUAGE, *others]
 
 
-class FtsSearch:
-    """SQLite: the FTS5 tables that the migrations made; stems, and BM25's share of frequency and length."""
-
-    def hits(
-        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
-    ) -> dict[int, float]:
-        name = f"{rows.__tablename__}_fts"
-        index = table(name, column("rowid"), column("rank"))
-        # MATCH compares with the table itself, which SQLAlchemy has no word for. Materialised, or else the
-        # planner may walk all rows that satisfy `where` and look each one up in the full-text index.
-        matching = (
-            select(index.c.rowid.label("id"), (-index.c.rank).label("score"))
-            .where(literal_column(name, String).op("MATCH")(_quoted(word)))
-            .cte("matching")
-            .prefix_with("MATERIALIZED")
-        )
-        # FTS5's score of a single word is its rarity among all rows times the rest; take the former out.
-        everywhere = select(func.count()).select_from(matching).scalar_subquery()
-        statement = select(rows.id, matching.c.score, everywhere).join(matching, rows.id == matching.c.id)
-        found = session.execute(statement.where(*where)).all()
-        if not found:
-            return {}
-        everything = session.scalar(select(func.count()).select_from(rows)) or 0
-        rarity = log((everything - found[0][2] + 0.5) / (found[0][2] + 0.5))
-        rarity = rarity if rarity > 0 else 1e-6  # as FTS5 does
-        return {item: score / rarity for item, score, _ in found}
+def _indexed(word: str, tongue: str) -> list[str]:
+    if not _UNSPACED.match(word):
+        return [stem(word, tongue)]
+    return [*word, *(word[at : at + 2] for at in range(len(word) - 1))]
 
 
-class LikeSearch:
-    """Any database: whether a word occurs, as a part of a word too."""
+@lru_cache(maxsize=100_000)
+def stem(word: str, tongue: str) -> str:
+    """A word's stem (Snowball) without accents."""
+    plain = _BASE.get(word, word) if tongue == DEFAULT_LANGUAGE else word
+    base = _stemmer(tongue).stemWord(plain) if len(plain) < 64 else plain
+    if base.isascii():
+        return str(base)
+    return "".join(letter for letter in unicodedata.normalize("NFKD", base) if not unicodedata.combining(letter))
 
-    def hits(
-        self, session: Session, rows: Searched, word: str, where: Sequence[ColumnElement[bool]]
-    ) -> dict[int, float]:
-        has = func.lower(rows.content).contains(word.lower(), autoescape=True)
-        return dict.fromkeys(session.scalars(select(rows.id).where(has, *where)), 1.0)
+
+@lru_cache(maxsize=200_000)
+def term_hash(term: str) -> int:
+    """A term as 32 bits: among 100,000 different words about one pair is mistaken for each other."""
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=4).digest(), "little")
 
 
-def _quoted(word: str) -> str:
-    phrase = " ".join(word) if _UNSPACED.match(word) else word
-    return '"' + phrase.replace('"', '""') + '"'
+@lru_cache
+def _stemmer(tongue: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(tongue)

@@ -17,9 +17,11 @@ from typing import Any
 from memos.errors import StorageError
 from memos.storage.sql import meaning, private_folder
 
+# How vectors are made of texts (`SearchIndex`). One that was made in another way is made anew.
+LAYOUT = "with what was said before"
 MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 # Below this, comparing with every vector is as fast as an index, exact, and costs nothing to keep.
-FLAT_UP_TO = 50_000
+FLAT_UP_TO = 16_384
 # Each write adds a file and a version; so many, and they are rewritten as one.
 WRITES_BETWEEN_COMPACTIONS = 64
 # How long a search of another process may still be reading the version before.
@@ -94,6 +96,8 @@ class Vectors:
                     found = tables[name].schema.metadata or {}
         except IndexDamaged:
             return "The search index is damaged"
+        if found.get(b"memos.layout", b"").decode() != LAYOUT:
+            return "The search index is of an earlier memos"
         was = (found.get(b"memos.embedder", b"").decode(), found.get(b"memos.dimension", b"").decode())
         if was != (embedder, str(dimension)):
             return f"The search index was made by the embedding model {was[0]}, and now it is {embedder}"
@@ -115,7 +119,7 @@ class Vectors:
                     pa.field("created_at", pa.int64(), nullable=False),
                     pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
                 ],
-                metadata={"memos.embedder": embedder, "memos.dimension": str(dimension)},
+                metadata={"memos.embedder": embedder, "memos.dimension": str(dimension), "memos.layout": LAYOUT},
             )
             connection = self._connect()
             self._tables = {name: connection.create_table(name, schema=schema) for name in TABLES}

@@ -1,0 +1,5 @@
+"""Evaluation: how well memory finds, and how well a model answers from it, on data sets that are read in place.
+
+Runs what the kernel runs, on a data folder of its own: no copy of the retrieval, no prompt but the kernel's. Nothing
+of a data set is kept but scores. It does not know how anything is shown; `memos eval` does that.
+"""

@@ -1,0 +1,216 @@
+"""What a model answers, in several arms: with the whole of memos, with a part of it, and without.
+
+Owns the arms and where a wrong answer was lost. Every question meets a fresh copy of the data folder, so that no
+question learns from another. It does not know data sets.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memos.agents import Agent
+from memos.errors import MemosError
+from memos.eval.embeddings import EmbeddingCache
+from memos.eval.tasks import Task, World
+from memos.events import CallFinished, Event, PagedIn
+from memos.messages import Eviction
+from memos.protocols import Generated, LanguageModel, Sampling, TextGrammar
+from memos.settings import Settings
+from memos.storage import Database
+
+MEMOS, NO_PREFETCH, TRUNCATE, RAG, CLOSED = ARMS = ("memos", "memos-no-prefetch", "truncate", "rag", "closed-book")
+AGENT = "eval"
+RAG_ITEMS, RETRIEVED = 10, 20
+REPLY = 160  # tokens of a one-shot answer
+POINTER = re.compile(r"\b(recall|archival):(\d+)\b")
+ONE_SHOT = (
+    "Answer the question from the text, in a few words. If the text does not say it, say that it is not mentioned."
+)
+# What is measured is memory: nothing is kept from one question to the next, nothing runs between them.
+APART = {"note_facts": False, "ahead": False, "snapshots": 0}
+GREEDILY: dict[str, Any] = {"limit": REPLY, "sampling": Sampling(), "cancelled": lambda: False}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one task in one arm.
+
+    Args:
+        task: its id.
+        arm: the arm.
+        category: the task's.
+        metrics: by name.
+        lost: where a wrong answer was lost: `not stored`, `not retrieved`, `not shown`, `not used`; empty if right.
+        pages: how many pages the kernel brought into view by itself.
+        false_pages: of these, how many showed no evidence.
+        seconds: wall time.
+    """
+
+    task: str
+    arm: str
+    category: str
+    metrics: dict[str, float]
+    lost: str
+    pages: int
+    false_pages: int
+    seconds: float
+
+
+class Arms:
+    """Answers tasks with one resident model.
+
+    Args:
+        model: the model.
+        settings: of the agent.
+        embedder: makes vectors; None: words only.
+        folder: an empty folder for data folders.
+    """
+
+    def __init__(self, model: LanguageModel, settings: Settings, embedder: EmbeddingCache | None, folder: Path) -> None:
+        self._model, self._settings, self._embedder, self._folder = model, settings, embedder, folder
+        self._ids: dict[str, tuple[list[int], list[int]]] = {}
+
+    def answer(self, task: Task, arm: str) -> Answer:
+        """Answer one task in one arm."""
+        started = time.perf_counter()
+        if arm in (MEMOS, NO_PREFETCH):
+            said, events = self._asked(task, prefetch=arm == MEMOS)
+        else:
+            said, events = self._one_shot(task, arm), []
+        metrics = task.score(said)
+        shown = _shown(events)
+        pages = [_pointers(event.sources) for event in events if isinstance(event, PagedIn)]
+        wanted = self._wanted(task)
+        return Answer(
+            task.id,
+            arm,
+            task.category,
+            metrics,
+            self._lost(task, wanted, shown) if max(metrics.get("accuracy", 1), metrics.get("f1", 0)) < 0.5 else "",
+            len(pages),
+            sum(not page & wanted for page in pages),
+            round(time.perf_counter() - started, 2),
+        )
+
+    # ------------------------------------------------------------------------------------- the agent
+
+    def _asked(self, task: Task, *, prefetch: bool) -> tuple[str, Sequence[Event]]:
+        home = self._folder / "copy"
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(self._stored(task.world), home)
+        given = self._settings.model_dump() | {"prefetch": prefetch, **APART}
+        given = {name: value for name, value in given.items() if name not in ("model", "context")}
+        with Agent.open(AGENT, model=self._model, context=self._model.window, folder=home, **given) as agent:
+            reply = agent.ask(task.text)
+        return reply.text, reply.events
+
+    def _stored(self, world: World) -> Path:
+        """A data folder in which a world is stored, made once."""
+        home = self._folder / re.sub(r"\W", "_", world.name)
+        if world.name in self._ids:
+            return home
+        embedder = self._embedder
+        with (
+            Database.open(home, embedder=None if embedder is None else lambda: embedder) as database,
+            database.agent(AGENT) as agent,
+        ):
+            past = agent.recall.import_past(world.past)
+            if world.notes:  # as a document: the user's documents may be searched for any question
+                agent.archival.store_document(world.name, "", [(text, "") for text in world.notes])
+            stored = agent.archival.read_document(world.name, limit=len(world.notes)).items
+            notes = [passage.id for passage in stored]
+            agent.archival.index_pending()
+            if past:  # none of it is in view
+                where = f"[recall:{past[0]}-{past[-1]}]"
+                left = Eviction(past[0], past[-1], len(past), 0, where, "deterministic", "asked")
+                agent.state.record_eviction(left, queue_start=past[-1] + 1, blocks=())
+        self._ids[world.name] = past, notes
+        return home
+
+    # --------------------------------------------------------------------------------------- one shot
+
+    def _one_shot(self, task: Task, arm: str) -> str:
+        texts = [] if arm == CLOSED else self._context(task, arm)
+        model, scaffold = self._model, self._model.scaffold
+        head = scaffold.open + model.tokenize(ONE_SHOT) + scaffold.system_to_user
+        asked = model.tokenize(f"\n\nQuestion: {task.text}") + scaffold.user_to_model
+        room = model.window - len(head) - len(asked) - REPLY
+        # The newest, or the likeliest, that fit; in their order.
+        kept: list[tuple[int, ...]] = []
+        for text in texts:
+            tokens = model.tokenize(text + "\n")
+            if len(tokens) > room:
+                break
+            kept.append(tokens)
+            room -= len(tokens)
+        body = tuple(token for tokens in (reversed(kept) if arm == TRUNCATE else kept) for token in tokens)
+        said = ""
+        for item in model.generate(head + body + asked, TextGrammar(max_chars=400), **GREEDILY):
+            said = item.text if isinstance(item, Generated) else said
+        return said
+
+    def _context(self, task: Task, arm: str) -> list[str]:
+        """What a one-shot arm may show, the most wanted first."""
+        world = task.world
+        lines = [f"[{told.said_at:%Y-%m-%d}] {told.speaker or told.kind}: {told.content}" for told in world.past]
+        lines += world.notes
+        if arm == TRUNCATE:
+            return lines[::-1]
+        if self._embedder is None:
+            return lines[:RAG_ITEMS]
+        asked = self._embedder.embed([task.text])[0]
+        vectors = self._embedder.embed(lines)
+        nearness = [sum(a * b for a, b in zip(asked, vector, strict=True)) for vector in vectors]
+        best = sorted(range(len(lines)), key=lambda at: -nearness[at])[:RAG_ITEMS]
+        return [lines[at] for at in best]
+
+    # ------------------------------------------------------------------------------------ where lost
+
+    def _wanted(self, task: Task) -> set[tuple[str, int]]:
+        if task.world.name not in self._ids:
+            self._stored(task.world)
+        past, notes = self._ids[task.world.name]
+        where, ids = ("recall", past) if past else ("archival", notes)
+        return {(where, ids[place]) for place in task.evidence}
+
+    def _lost(self, task: Task, wanted: set[tuple[str, int]], shown: set[tuple[str, int]]) -> str:
+        if not wanted:
+            return "not stored"
+        if wanted & shown and wanted <= shown:
+            return "not used"
+        embedder = self._embedder
+        home = self._stored(task.world)
+        with (
+            Database.open(home, embedder=None if embedder is None else lambda: embedder) as database,
+            database.agent(AGENT) as agent,
+        ):
+            messages = agent.recall.search(task.text, limit=RETRIEVED, asked_at=task.asked_at).items
+            passages = agent.archival.search(task.text, limit=RETRIEVED).items
+        found = {("recall", one.id) for one in messages} | {("archival", one.id) for one in passages}
+        return "not shown" if wanted & (found | shown) else "not retrieved"
+
+
+def _shown(events: Iterable[Event]) -> set[tuple[str, int]]:
+    """The ids of everything that a turn brought into view."""
+    shown: set[tuple[str, int]] = set()
+    for event in events:
+        if isinstance(event, PagedIn):
+            shown |= _pointers(event.sources)
+        elif isinstance(event, CallFinished):
+            shown |= _pointers([event.result])
+    return shown
+
+
+def _pointers(texts: Iterable[str]) -> set[tuple[str, int]]:
+    return {(where, int(number)) for text in texts for where, number in POINTER.findall(text)}
+
+
+def failed(task: Task, arm: str, error: MemosError) -> Answer:
+    """An answer that never came, which is a wrong one; why is told as where it was lost."""
+    return Answer(task.id, arm, task.category, task.score(""), f"error: {error}", 0, 0, 0.0)

@@ -1,0 +1,227 @@
+"""Data sets as conversations and questions: the one module that knows their files.
+
+PATH is a data set's folder; which of its files there are does not matter. It does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from memos.errors import InputError
+from memos.messages import Kind, Told
+
+BETWEEN_TURNS = timedelta(seconds=30)  # data sets date sessions; turns follow each other
+BETWEEN_SESSIONS = timedelta(days=7)  # where they date nothing
+UNDATED = datetime(2024, 1, 1, 9, tzinfo=UTC)
+LONGMEMEVAL_DATE = "%Y/%m/%d (%a) %H:%M"
+HAYSTACK_SESSIONS = 30  # that a question of LongMemEval's oracle part is hidden among
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about a conversation.
+
+    Args:
+        id: of the data set, or its place.
+        text: as asked.
+        answers: any of these is right; none where the right answer is that it was never said.
+        category: the data set's name for its kind.
+        turns: places in the past of the turns that tell the answer.
+        sessions: numbers of the sessions that do.
+    """
+
+    id: str
+    text: str
+    answers: tuple[str, ...]
+    category: str
+    turns: tuple[int, ...] = ()
+    sessions: tuple[int, ...] = ()
+
+    @property
+    def abstain(self) -> bool:
+        """Whether the right answer is that it was never said."""
+        return not self.answers
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A past, and questions about it.
+
+    Args:
+        name: of the data set.
+        past: every turn, in order.
+        sessions: the session's number of each turn.
+        questions: about it.
+        asked_at: when they are asked.
+    """
+
+    name: str
+    past: tuple[Told, ...]
+    sessions: tuple[int, ...]
+    questions: tuple[Question, ...]
+    asked_at: datetime
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, plain or gzipped.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        yield from (json.loads(line) for line in content.decode("utf-8").split("\n") if line.strip())
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} cannot be read as JSON Lines: {error}.") from error
+
+
+def files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a data set's folder that match, by name.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = sorted(folder.glob(pattern)) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"There is no {pattern} in {folder}; --data is the data set's folder.")
+    return found
+
+
+# ------------------------------------------------------------------------------------------- LoCoMo
+
+
+def locomo(folder: Path) -> list[Conversation]:
+    """LoCoMo (Maharana et al. 2024): long talks of two people; questions of five categories, the fifth unanswerable."""
+    return [_locomo(row) for path in files(folder, "locomo*.jsonl*") for row in rows(path)]
+
+
+def _locomo(row: Mapping[str, Any]) -> Conversation:
+    past: list[Told] = []
+    sessions: list[int] = []
+    places: dict[str, int] = {}
+    for number, session in enumerate(row["sessions"]):
+        begins = datetime.fromisoformat(session["date_time"]).replace(tzinfo=UTC)
+        for step, turn in enumerate(session["turns"]):
+            kind = Kind.USER if turn["speaker"] == row["speaker_a"] else Kind.SPEECH
+            places[turn["dia_id"]] = len(past)
+            text = turn.get("text_with_caption") or turn["text"]
+            past.append(Told(kind, text, begins + step * BETWEEN_TURNS, turn["speaker"]))
+            sessions.append(number)
+    questions = []
+    for asked in row["qa"]:
+        turns = tuple(dict.fromkeys(places[item] for item in asked["evidence"] if item in places))
+        whole = not asked.get("evidence_unresolved") and len(turns) == len(set(asked["evidence"]))
+        adversarial = asked["category"] == 5
+        answers = () if adversarial or asked.get("answer") is None else (str(asked["answer"]),)
+        turns = turns if whole else ()
+        where = tuple(sorted({sessions[turn] for turn in turns}))
+        questions.append(Question(asked["qid"], asked["question"], answers, asked["category_name"], turns, where))
+    return Conversation(
+        row["sample_id"], tuple(past), tuple(sessions), tuple(questions), past[-1].said_at + timedelta(days=1)
+    )
+
+
+# ---------------------------------------------------------------------------------------------- MSC
+
+
+def msc(folder: Path) -> list[Conversation]:
+    """Multi-Session Chat (Xu et al. 2022): a probe is a worker's summary of one turn, to be traced back to it."""
+    return [_msc(row) for path in files(folder, "msc*.jsonl*") for row in rows(path)]
+
+
+def _msc(row: Mapping[str, Any]) -> Conversation:
+    past: list[Told] = []
+    sessions: list[int] = []
+    places: dict[str, int] = {}
+    names: dict[str, Kind] = {}
+    for number, session in enumerate(row["sessions"]):
+        begins = UNDATED + number * BETWEEN_SESSIONS
+        for step, turn in enumerate(session["turns"]):
+            kind = names.setdefault(turn["speaker"], Kind.SPEECH if names else Kind.USER)
+            places[turn["turn_id"]] = len(past)
+            past.append(Told(kind, turn["text"], begins + step * BETWEEN_TURNS, turn["speaker"]))
+            sessions.append(number)
+    questions = []
+    for number, probe in enumerate(row["fact_probes"]):
+        turns = tuple(places[item] for item in probe["evidence"])
+        where = tuple(sorted({sessions[turn] for turn in turns}))
+        questions.append(
+            Question(f"{row['dialog_id']}-{number}", probe["query"], (probe["query"],), "fact", turns, where)
+        )
+    asked_at = past[-1].said_at + timedelta(days=1)
+    return Conversation(str(row["dialog_id"]), tuple(past), tuple(sessions), tuple(questions), asked_at)
+
+
+# --------------------------------------------------------------------------------------- LongMemEval
+
+
+def longmemeval(folder: Path, seed: int) -> list[Conversation]:
+    """LongMemEval (Wu et al. 2025): questions of a user about talks with an assistant, hidden among other talks.
+
+    Args:
+        folder: the data set's.
+        seed: which other talks surround a question that comes without any, and when they were.
+    """
+    filler = [row for path in sorted(folder.glob("filler*.jsonl*")) for row in rows(path)]
+    found = []
+    for path in files(folder, "oracle*.jsonl*"):
+        for row in rows(path):
+            surrounded = _among(row, filler, random.Random(f"{seed}/{row['question_id']}"))
+            found.append(_longmemeval(row["question_id"], surrounded, [row]))
+    for path in sorted(folder.glob("s_full*.jsonl*")):
+        for row in rows(path):
+            asked = [dict(one, question_id=f"{row['question_id']}-{n}") for n, one in enumerate(row["questions"])]
+            asked = [
+                {"question_type": row["question_type"], "question_date": row["question_date"], **one} for one in asked
+            ]
+            found.append(_longmemeval(row["question_id"], row["sessions"], asked))
+    return found
+
+
+def _among(row: Mapping[str, Any], filler: Sequence[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
+    """The sessions of a question, and others of the months before it."""
+    latest = max(_date(session["date"]) for session in row["sessions"])
+    asked = max(latest, _date(row["question_date"])) if row.get("question_date") else latest + timedelta(days=1)
+    others = []
+    for session in rng.sample(filler, max(0, min(len(filler), HAYSTACK_SESSIONS - len(row["sessions"])))):
+        moment = asked - timedelta(minutes=rng.randrange(60, 120 * 24 * 60))
+        others.append({**session, "date": moment.strftime(LONGMEMEVAL_DATE)})
+    return [*row["sessions"], *others]
+
+
+def _longmemeval(name: str, stored: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> Conversation:
+    past: list[Told] = []
+    sessions: list[int] = []
+    telling: list[int] = []
+    numbers: dict[str, int] = {}
+    for number, session in enumerate(sorted(stored, key=lambda one: _date(one["date"]))):
+        numbers[session["session_id"]] = number
+        for step, turn in enumerate(session["turns"]):
+            if turn.get("has_answer"):
+                telling.append(len(past))
+            kind = Kind.USER if turn["role"] == "user" else Kind.SPEECH
+            past.append(Told(kind, turn["content"], _date(session["date"]) + step * BETWEEN_TURNS))
+            sessions.append(number)
+    questions = []
+    for one in asked:
+        where = tuple(sorted(numbers[item] for item in one["answer_session_ids"] if item in numbers))
+        turns = tuple(turn for turn in telling if sessions[turn] in where)
+        never = one["question_type"] == "abstention" or str(one["question_id"]).endswith("_abs")
+        answers = () if never else (str(one["answer"]),)
+        questions.append(
+            Question(str(one["question_id"]), one["question"], answers, one["question_type"], turns, where)
+        )
+    dated = asked[0].get("question_date")
+    asked_at = _date(dated) if dated else past[-1].said_at + timedelta(days=1)
+    return Conversation(name, tuple(past), tuple(sessions), tuple(questions), asked_at)
+
+
+def _date(text: str) -> datetime:
+    return datetime.strptime(text, LONGMEMEVAL_DATE).replace(tzinfo=UTC)

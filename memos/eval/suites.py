@@ -1,0 +1,210 @@
+"""The suites by name: which data they read, what they measure, and how a run becomes a report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from memos.agents.composition import embedding_folder, load_model, make_embedder
+from memos.errors import InputError, MemosError
+from memos.eval.answering import ARMS, Answer, Arms, failed
+from memos.eval.data import Conversation, locomo, longmemeval, msc
+from memos.eval.embeddings import EmbeddingCache, cached
+from memos.eval.report import Report
+from memos.eval.retrieval import Progress, Scored, answerable, recall_of_turns
+from memos.eval.statistics import Estimate, by_category, mean, percentile
+from memos.eval.tasks import Task, locomo_qa, longmemeval_qa, multidoc, nested_kv
+from memos.settings import Settings, home
+from memos.storage.sql import private_folder
+
+RETRIEVAL: dict[str, Callable[[Path, int], list[Conversation]]] = {
+    "locomo-recall": lambda folder, _seed: locomo(folder),
+    "msc-recall": lambda folder, _seed: msc(folder),
+    "longmemeval-recall": longmemeval,
+}
+ANSWERING: dict[str, Callable[[Path, int], list[Task]]] = {
+    "locomo-qa": locomo_qa,
+    "longmemeval-qa": longmemeval_qa,
+    "nested-kv": nested_kv,
+    "multidoc-qa": multidoc,
+}
+LOOKUPS = 10  # steps of a turn that looks up one thing after another
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to run.
+
+    Args:
+        suite: its name.
+        data: the data set's folder.
+        settings: embedding model, chat model, window.
+        limit: a random sample of so many questions; None: all.
+        seed: of the sample and the intervals.
+        arms: of `ARMS`, where a model answers.
+        category: questions of this kind only; empty: all.
+    """
+
+    suite: str
+    data: Path
+    settings: Settings
+    limit: int | None = None
+    seed: int = 0
+    arms: tuple[str, ...] = ARMS
+    category: str = ""
+
+
+def retrieval(run: Run, progress: Progress) -> Report:
+    """Run a suite without a model.
+
+    Args:
+        run: what.
+        progress: told `(questions done, of)`.
+
+    Raises:
+        InputError: the data cannot be read, or there is nothing to ask.
+    """
+    conversations = sample(RETRIEVAL[run.suite](run.data, run.seed), run.limit, run.seed)
+    embedder = _embedder(run.settings)
+    try:
+        with tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
+            scored = list(recall_of_turns(conversations, Path(folder), embedder, progress))
+    finally:
+        if embedder is not None:
+            embedder.close()
+    name = embedder.name if embedder else "words only"
+    return Report(run.suite, str(run.data), name, None, run.seed, len(scored), {"memos": _summed_up(scored, run.seed)})
+
+
+def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str, int]]]:
+    """Run a suite with a model in the loop. What was answered is kept, so that a run goes on where it was ended.
+
+    Args:
+        run: what.
+        progress: told `(answers done, of)`.
+
+    Returns:
+        The report, and for each arm where its wrong answers were lost.
+
+    Raises:
+        InputError: the data cannot be read, or there is nothing to ask.
+        ModelError: the model cannot be loaded.
+    """
+    tasks = _sampled(ANSWERING[run.suite](run.data, run.seed), run)
+    wanted = [(arm, task) for task in tasks for arm in run.arms]
+    journal = _journal(run)
+    done = {(one.arm, one.task): one for one in _read(journal)}
+    missing = [(arm, task) for arm, task in wanted if (arm, task.id) not in done]
+    if missing:
+        for answer in _answers(run, missing, lambda count: progress(len(wanted) - len(missing) + count, len(wanted))):
+            done[answer.arm, answer.task] = answer
+            with journal.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(asdict(answer)) + "\n")
+    answers = [done[arm, task.id] for arm, task in wanted]
+    arms = {arm: _of_arm([one for one in answers if one.arm == arm], run.seed) for arm in run.arms}
+    lost = {arm: dict(Counter(one.lost for one in answers if one.arm == arm and one.lost)) for arm in run.arms}
+    settings = run.settings
+    return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(tasks), arms), lost
+
+
+def _answers(run: Run, missing: Sequence[tuple[str, Task]], progress: Callable[[int], None]) -> Iterator[Answer]:
+    embedder = _embedder(run.settings)
+    settings = run.settings.model_copy(update={"max_steps": max(run.settings.max_steps, LOOKUPS)})
+    model = load_model(settings)
+    try:
+        with tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
+            arms = Arms(model, settings, embedder, Path(folder))
+            for count, (arm, task) in enumerate(missing):
+                progress(count)
+                try:
+                    yield arms.answer(task, arm)
+                except MemosError as error:
+                    yield failed(task, arm, error)
+    finally:
+        model.close()
+        if embedder is not None:
+            embedder.close()
+
+
+def _of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
+    estimates = by_category([(one.category, one.metrics) for one in answers], seed)
+    paged = [one.false_pages / one.pages for one in answers if one.pages]
+    if paged:
+        estimates["false_page_rate"] = mean(paged, seed)
+    return {**estimates, "seconds": mean([one.seconds for one in answers], seed)}
+
+
+def _sampled(tasks: Sequence[Task], run: Run) -> list[Task]:
+    kept = [task for task in tasks if not run.category or task.category == run.category]
+    if not kept:
+        known = ", ".join(sorted({task.category for task in tasks}))
+        raise InputError(f"There is no question of category {run.category!r}; there are {known}.")
+    if run.limit is None or run.limit >= len(kept):
+        return kept
+    places = sorted(random.Random(run.seed).sample(range(len(kept)), run.limit))
+    return [kept[place] for place in places]
+
+
+def _journal(run: Run) -> Path:
+    """Where the answers of such a run are kept: the same for the same suite, data, model and settings."""
+    given = {"suite": run.suite, "data": str(run.data.resolve()), "seed": run.seed, **run.settings.model_dump()}
+    key = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+    folder = home() / "eval"
+    private_folder(folder)
+    return folder / f"{run.suite}-{key}.jsonl"
+
+
+def _read(journal: Path) -> list[Answer]:
+    """The answers that were kept; a line that was cut off by a kill is not one."""
+    found = []
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        try:
+            row: Mapping[str, Any] = json.loads(line)
+            found.append(Answer(**row))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, Estimate]:
+    estimates = by_category([(one.category, one.metrics) for one in scored], seed)
+    times = [one.milliseconds for one in scored]
+    return {
+        **estimates,
+        "query_ms_p50": percentile(times, 0.50, seed),
+        "query_ms_p95": percentile(times, 0.95, seed),
+    }
+
+
+def sample(conversations: Sequence[Conversation], limit: int | None, seed: int) -> list[Conversation]:
+    """The same conversations with a random sample of their answerable questions, in their order.
+
+    Raises:
+        InputError: there is no question.
+    """
+    places = [(at, one) for at, talk in enumerate(conversations) for one in answerable(talk)]
+    if not places:
+        raise InputError("The data has no question whose evidence is known.")
+    if limit is not None and limit < len(places):
+        places = sorted(random.Random(seed).sample(places, limit), key=lambda place: place[0])
+    kept = {(at, one.id) for at, one in places}
+    chosen = []
+    for at, talk in enumerate(conversations):
+        questions = tuple(one for one in answerable(talk) if (at, one.id) in kept)
+        if questions:
+            chosen.append(replace(talk, questions=questions))
+    return chosen
+
+
+def _embedder(settings: Settings) -> EmbeddingCache | None:
+    """The embedding model with its cache in the data folder; None where it has not been pulled."""
+    if embedding_folder(settings) is None:
+        return None
+    return cached(lambda: make_embedder(settings), home() / "eval")

@@ -1,0 +1,136 @@
+"""Questions that a model answers: what it is told before, what it is asked, and when an answer is right.
+
+Turns data sets into tasks. It does not know how a model is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from memos.errors import InputError
+from memos.eval.data import UNDATED, Conversation, files, locomo, longmemeval, rows
+from memos.eval.metrics import contains, declined, f1, f1_of_list
+from memos.messages import Told
+
+NESTED = (
+    "Archival memory holds key-value pairs; all keys and values are UUIDs. Look up key {key} with "
+    "archival_memory_search. If its value is also a key, look that up, too, and go on until a value is not a key. "
+    "Then tell me that last value alone."
+)
+MULTIDOC = 10, 20, 30  # documents
+LISTS = "multi_hop"  # the category of LoCoMo whose answers are lists
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is in memory when a question is asked.
+
+    Args:
+        name: of what is stored; tasks with one name share it.
+        past: what was said.
+        notes: passages of a document that archival memory holds.
+    """
+
+    name: str
+    past: tuple[Told, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question to a model.
+
+    Args:
+        id: of the question.
+        category: its kind.
+        world: what is in memory.
+        text: what is asked.
+        answers: any of these is right; none: that it was never said.
+        evidence: places in the past, or among the notes, that tell the answer.
+        asked_at: when.
+        metric: `f1` or `accuracy`.
+    """
+
+    id: str
+    category: str
+    world: World
+    text: str
+    answers: tuple[str, ...]
+    evidence: tuple[int, ...]
+    asked_at: datetime = UNDATED
+    metric: str = "accuracy"
+
+    def score(self, said: str) -> dict[str, float]:
+        """Metrics of an answer. `declined` counts those that say it was never mentioned."""
+        if not self.answers:
+            return {"abstention": float(declined(said))}
+        if self.metric == "f1":
+            measure = f1_of_list if self.category == LISTS else f1
+            return {"f1": max(measure(said, right) for right in self.answers), "declined": float(declined(said))}
+        return {"accuracy": float(any(contains(said, right) for right in self.answers))}
+
+
+def of_conversations(conversations: Sequence[Conversation]) -> list[Task]:
+    """A task a question, with the whole conversation as the past."""
+    tasks = []
+    for talk in conversations:
+        world = World(talk.name, past=talk.past)
+        for one in talk.questions:
+            text = f"{one.text} Answer in a few words."
+            tasks.append(Task(one.id, one.category, world, text, one.answers, one.turns, talk.asked_at, "f1"))
+    return tasks
+
+
+def nested_kv(folder: Path, _seed: int) -> list[Task]:
+    """MemGPT's nested key-value retrieval (Packer et al. 2023, section 3.2.2): 140 pairs, 0 to 4 nestings."""
+    try:
+        base = json.loads((folder / "base_kv140.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'base_kv140.json'} cannot be read: {error}.") from error
+    found = [row for path in files(folder, "*.jsonl*") for row in rows(path)]
+    return [_nested(row, base) for row in found]
+
+
+def _nested(row: dict[str, Any], base: Sequence[Sequence[str]]) -> Task:
+    pairs = [list(pair) for pair in row.get("records") or base]
+    for index, value in row.get("overwrites", ()):
+        pairs[index][1] = value
+    notes = tuple(f"Key-value pair: key = {key}, value = {value}" for key, value in pairs)
+    world = World(row["id"], notes=notes)
+    asked = NESTED.format(key=row["key"])
+    return Task(row["id"], f"nesting_{row['nesting']}", world, asked, (row["answer"],), tuple(row["chain_indices"]))
+
+
+def multidoc(folder: Path, _seed: int) -> list[Task]:
+    """Lost in the Middle's questions (Liu et al. 2023): one of 10, 20 or 30 documents tells the answer, the middle."""
+    tasks = []
+    for path in files(folder, "*.jsonl*"):
+        for row in rows(path):
+            for count in MULTIDOC:
+                place = count // 2
+                texts = [f"{one['title']}\n{one['text'].strip()}" for one in row["distractors"][: count - 1]]
+                texts.insert(place, f"{row['gold']['title']}\n{row['gold']['text'].strip()}")
+                world = World(f"{row['id']}-{count}", notes=tuple(texts))
+                answers = tuple(row["answers"])
+                tasks.append(Task(world.name, f"documents_{count}", world, row["question"], answers, (place,)))
+    return tasks
+
+
+def locomo_qa(folder: Path, _seed: int) -> list[Task]:
+    """LoCoMo's questions, the unanswerable included."""
+    return of_conversations(locomo(folder))
+
+
+def longmemeval_qa(folder: Path, seed: int) -> list[Task]:
+    """LongMemEval's questions, the unanswerable included."""
+    return of_conversations(longmemeval(folder, seed))
+
+
+def moment(task: Task) -> datetime:
+    """When a task is asked, in UTC."""
+    return task.asked_at.astimezone(UTC)

@@ -1,0 +1,155 @@
+"""The instrument: metrics by hand, a small data set of our own, and a run that goes on where it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from memos.cli.eval import ANSWERING, ARMS, RETRIEVAL, command
+from memos.errors import InputError
+from memos.eval import answering, suites
+from memos.eval.answering import Answer
+from memos.eval.data import locomo
+from memos.eval.embeddings import EmbeddingCache
+from memos.eval.metrics import contains, declined, f1, f1_of_list
+from memos.eval.retrieval import session_metrics, turn_metrics
+from memos.eval.statistics import by_category, mean
+from memos.eval.tasks import nested_kv
+from memos.settings import load
+from tests.storage.helpers import WordHashEmbedder
+
+
+def write_locomo(folder: Path) -> Path:
+    """Two sessions of two people, in LoCoMo's form, with words of our own."""
+    talks = (
+        ("2024-03-01T10:00:00", [("D1:1", "Ann", "I keep bees on the roof."), ("D1:2", "Bo", "Wow!")]),
+        ("2024-04-01T10:00:00", [("D2:1", "Bo", "I sold my piano."), ("D2:2", "Ann", "Oh no.")]),
+    )
+    asked = (
+        ("q1", "What does Ann keep?", "bees", 4, "single_hop", "D1:1"),
+        ("q2", "What did Bo sell?", "a piano", 1, "multi_hop", "D2:1"),
+        ("q3", "What did Ann sell?", None, 5, "adversarial", "D2:1"),
+    )
+    fields = ("qid", "question", "answer", "category", "category_name")
+    row = {
+        "sample_id": "own-1",
+        "speaker_a": "Ann",
+        "speaker_b": "Bo",
+        "sessions": [
+            {"date_time": date, "turns": [{"dia_id": i, "speaker": s, "text": t} for i, s, t in turns]}
+            for date, turns in talks
+        ],
+        "qa": [
+            {**dict(zip(fields, one, strict=False)), "evidence": [one[-1]], "evidence_unresolved": []} for one in asked
+        ],
+    }
+    folder.mkdir()
+    (folder / "locomo_own.jsonl").write_text(json.dumps(row) + "\n")
+    return folder
+
+
+def test_retrieval_metrics_by_hand() -> None:
+    metrics = turn_metrics([9, 3, 8, 7, 6, 5, 4], [3, 4])
+    assert (metrics["turn_recall@5"], metrics["turn_any@5"], metrics["turn_all@5"]) == (0.5, 1.0, 0.0)
+    assert (metrics["turn_recall@10"], metrics["turn_all@10"], metrics["mrr"]) == (1.0, 1.0, 0.5)
+    assert turn_metrics([1], []) == {} and turn_metrics([1], [2])["mrr"] == 0.0
+    assert session_metrics([4, 2, 1, 0, 3, 7], [7, 2]) == {
+        "session_any@5": 1.0, "session_all@5": 0.0, "session_any@10": 1.0, "session_all@10": 1.0
+    }  # fmt: skip
+
+
+def test_answer_metrics_by_hand() -> None:
+    assert f1("She adopted two dogs", "two dogs") == pytest.approx(2 * 2 / (4 + 2))
+    assert f1("dog", "the dogs") == 1.0 and f1("cat", "dog") == 0.0
+    assert f1_of_list("tea, milk", "milk, tea") == 1.0 and f1_of_list("tea", "milk, tea") == 0.5
+    assert contains("It is Lyon, of course.", "the Lyon") and not contains("Paris", "Lyon")
+    assert declined("You did not mention that.") and declined("I don't know.") and not declined("In May.")
+
+
+def test_intervals_hold_the_mean_and_repeat() -> None:
+    values = [0.0, 1.0] * 50
+    one = mean(values, 3)
+    assert one == mean(values, 3) and one.low < one.value == 0.5 < one.high and one.n == 100
+    sliced = by_category([("a", {"m": 1.0}), ("b", {"m": 0.0})], 0)
+    assert {name: estimate.value for name, estimate in sliced.items()} == {"m": 0.5, "m/a": 1.0, "m/b": 0.0}
+
+
+def test_a_suite_writes_what_the_issue_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(suites, "_embedder", lambda _settings: None)
+    data, file = write_locomo(tmp_path / "locomo"), tmp_path / "out" / "result.json"
+    done = CliRunner().invoke(command, ["locomo-recall", "--data", str(data), "--json", str(file)])
+    assert done.exit_code == 0, done.output
+    result = json.loads(file.read_text())
+    assert {"suite", "data", "model", "window", "seed", "n", "arms", "machine", "command"} <= result.keys()
+    metrics = result["arms"]["memos"]
+    assert result["n"] == 2 and metrics["turn_recall@10"]["value"] == 1.0
+    assert {"turn_any@5", "turn_all@20", "session_any@10", "session_all@5", "mrr", "query_ms_p95"} <= metrics.keys()
+    assert "turn_recall@10/multi_hop" in metrics and {"value", "low", "high"} <= metrics["mrr"].keys()
+
+
+def test_the_unanswerable_and_the_speakers_are_kept(tmp_path: Path) -> None:
+    (talk,) = locomo(write_locomo(tmp_path / "locomo"))
+    assert [one.abstain for one in talk.questions] == [False, False, True]
+    assert [told.speaker for told in talk.past] == ["Ann", "Bo", "Bo", "Ann"] and talk.sessions == (0, 0, 1, 1)
+
+
+def test_a_folder_without_the_data_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="locomo"):
+        locomo(tmp_path)
+    (tmp_path / "locomo.jsonl").write_text("{broken")
+    with pytest.raises(InputError, match="cannot be read"):
+        locomo(tmp_path)
+
+
+def test_an_arm_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["nested-kv", "--data", str(tmp_path), "--arms", "memos,magic"])
+    assert done.exit_code == 2 and "magic" in done.output
+
+
+def test_the_command_knows_the_suites_and_arms() -> None:
+    assert (tuple(suites.RETRIEVAL), tuple(suites.ANSWERING)) == (RETRIEVAL, ANSWERING)
+    assert answering.ARMS == ARMS
+
+
+def test_what_was_embedded_is_not_embedded_again(tmp_path: Path) -> None:
+    embedder = WordHashEmbedder()
+    for _ in range(2):
+        cache = EmbeddingCache(embedder, tmp_path / "kept" / "vectors.sqlite")
+        assert cache.embed(["a cat", "a dog"])[1] == pytest.approx(embedder._vector("a dog"))
+        cache.close()
+    assert embedder.embedded == 2
+
+
+def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_HOME", str(tmp_path / "home"))
+    run = suites.Run("locomo-qa", write_locomo(tmp_path / "locomo"), load(), arms=("memos",))
+    asked: list[str] = []
+
+    def answers(_run: object, missing: list[tuple[str, object]], _progress: object) -> object:
+        for arm, task in missing:
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+            asked.append(task.id)  # type: ignore[attr-defined]
+            yield Answer(task.id, arm, task.category, task.score("bees"), "", 1, 1, 0.1)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(suites, "_answers", answers)
+    with pytest.raises(KeyboardInterrupt):
+        suites.answering(run, lambda _done, _of: None)
+    del asked[0]  # the next two may be asked
+    report, _ = suites.answering(run, lambda _done, _of: None)
+    assert asked == ["q2", "q3"]
+    arm = report.arms["memos"]
+    assert arm["f1/single_hop"].value == 1.0 and arm["abstention"].value == 0.0 and arm["false_page_rate"].value == 1.0
+
+
+def test_nested_keys_follow_the_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "base_kv140.json").write_text(json.dumps([["k0", "v0"], ["k1", "v1"]]))
+    row = {"id": "x", "nesting": 1, "overwrites": [[0, "k1"]], "key": "k0", "answer": "v1", "chain_indices": [0, 1]}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row) + "\n")
+    (task,) = nested_kv(tmp_path, 0)
+    assert task.category == "nesting_1" and task.world.notes[0].endswith("key = k0, value = k1")
+    assert task.score("The value is v1.") == {"accuracy": 1.0}

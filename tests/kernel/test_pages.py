@@ -1,0 +1,51 @@
+"""Page faults: what a search shows, and how the model reads on from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memos.errors import ToolError
+from memos.messages import Kind
+from memos.pager import Pager
+from memos.storage import AgentStorage, Database
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> AgentStorage:
+    return Database.open(tmp_path).agent("ada")
+
+
+def pager(stored: AgentStorage) -> Pager:
+    return Pager(stored.recall, stored.archival, lambda text: len(text.split()))
+
+
+def test_an_id_opens_what_was_said_around_it(stored: AgentStorage) -> None:
+    said = [stored.recall.append(Kind.USER, f"sentence {n}", turn=n).id for n in range(9)]
+    page = pager(stored).recall_page(f"recall:{said[4]}", 0, before_id=10**9, room=200)
+    assert page.startswith(f"around recall:{said[4]}:")
+    assert [f"sentence {n}" in page for n in range(9)] == [False, *[True] * 7, False]
+    assert pager(stored).recall_page("recall:999", 0, before_id=10**9, room=200) == "There is no recall:999."
+
+
+def test_an_id_opens_a_passage_with_its_neighbours(stored: AgentStorage) -> None:
+    stored.archival.store_document("book.txt", "", [(f"passage {n}", f"page {n}") for n in range(5)])
+    middle = stored.archival.read_document("book.txt").items[2].id
+    page = pager(stored).archival_page(f"archival:{middle}", 0, room=200)
+    assert [f"passage {n}" in page for n in range(5)] == [False, True, True, True, False]
+
+
+def test_an_answer_is_shown_with_its_question(stored: AgentStorage) -> None:
+    asked = stored.recall.append(Kind.SPEECH, "Do you have pets?", turn=1)
+    stored.recall.append(Kind.USER, "Two hamsters since Easter.", turn=2)
+    page = pager(stored).recall_page("hamsters", 0, before_id=10**9, room=200)
+    assert "Two hamsters" in page and f"[recall:{asked.id}" in page and "Do you have pets?" in page
+    assert "pets" not in pager(stored).recall_page("hamsters", 0, before_id=10**9, room=32), "cut to the room"
+
+
+def test_a_search_that_found_nothing_says_what_to_try(stored: AgentStorage) -> None:
+    page = pager(stored).recall_page("zeppelin", 0, before_id=10**9, room=200)
+    assert "other words" in page and "archival_memory_search" in page and "conversation_search_date" in page
+    with pytest.raises(ToolError, match="YYYY-MM-DD"):
+        pager(stored).recall_page_by_date("May", "June", 0, room=200)

@@ -1,0 +1,55 @@
+"""Times in words, resolved against when they were said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from memos.storage.dates import periods
+
+NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("last May", "2023-05-01", "2023-06-01"),
+        ("in May 2022", "2022-05-01", "2022-06-01"),
+        ("on 7 May 2023", "2023-05-07", "2023-05-08"),
+        ("What did we eat on October 24, 2022?", "2022-10-24", "2022-10-25"),
+        ("December 4", "2022-12-04", "2022-12-05"),
+        ("yesterday", "2023-08-14", "2023-08-15"),
+        ("three days ago", "2023-08-12", "2023-08-13"),
+        ("last week", "2023-08-07", "2023-08-14"),
+        ("next month", "2023-09-01", "2023-10-01"),
+        ("last year", "2022-01-01", "2023-01-01"),
+        ("in 2021", "2021-01-01", "2022-01-01"),
+        ("last summer", "2023-06-01", "2023-09-01"),
+        ("last Friday", "2023-08-11", "2023-08-12"),
+        ("this weekend", "2023-08-19", "2023-08-21"),
+        ("late July", "2023-07-21", "2023-08-01"),
+        ("2023-05-07", "2023-05-07", "2023-05-08"),
+        ("2023年5月7日", "2023-05-07", "2023-05-08"),
+    ],
+)
+def test_a_time_in_words(text: str, start: str, end: str) -> None:
+    (found,) = periods(text, NOW)
+    assert (f"{found.start:%Y-%m-%d}", f"{found.end:%Y-%m-%d}") == (start, end)
+    assert found.said.strip() in text
+
+
+def test_before_and_after_have_no_other_end() -> None:
+    (before,) = periods("before June 2023", NOW)
+    assert before.start.year == 1 and before.end == datetime(2023, 6, 1, tzinfo=UTC)
+    (after,) = periods("after June 2023", NOW)
+    assert after.end.year == 9999 and after.start == datetime(2023, 7, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["I may go; march on", "it will fall", "12345 tokens", "no time at all"])
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert periods(text, NOW) == []
+
+
+def test_a_date_that_does_not_exist_is_read_as_its_month() -> None:
+    assert [period.said for period in periods("on 31 February 2023", NOW)] == ["February 2023"]

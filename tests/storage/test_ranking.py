@@ -1,0 +1,134 @@
+"""What makes one message better than another: whose it is, when it was, what stands around it."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine
+
+from memos.messages import Kind, Told
+from memos.storage import AgentStorage, Database
+from memos.storage.database import FILE, alembic_config
+
+from .helpers import WordHashEmbedder, open_database
+
+BEGIN = datetime(2023, 5, 1, 9, tzinfo=UTC)
+
+
+def told(agent: AgentStorage, *said: tuple[str, str], begin: datetime = BEGIN) -> list[int]:
+    """Tell a session of `(speaker, text)`, half a minute apart."""
+    return agent.recall.import_past(
+        [
+            Told(Kind.USER if at % 2 == 0 else Kind.SPEECH, text, begin + timedelta(seconds=30 * at), speaker)
+            for at, (speaker, text) in enumerate(said)
+        ]
+    )
+
+
+def ids(agent: AgentStorage, query: str, **wanted: object) -> list[int]:
+    return [message.id for message in agent.recall.search(query, **wanted).items]  # type: ignore[arg-type]
+
+
+def test_the_words_of_the_one_who_is_named_come_first(agent: AgentStorage) -> None:
+    pottery = told(agent, ("Ann", "I started pottery."), ("Bea", "Ann, pottery is great, I do pottery, too."))
+    assert ids(agent, "Who does pottery, Bea?")[0] == pottery[1]
+    assert ids(agent, "When did Ann start pottery?")[0] == pottery[0]
+
+
+def test_a_time_in_the_question_finds_what_was_said_then_and_of_then(agent: AgentStorage) -> None:
+    may = told(agent, ("Ann", "We ate sushi together."))[0]
+    july = told(agent, ("Ann", "We ate sushi together."), begin=BEGIN + timedelta(days=70))[0]
+    later = told(agent, ("Ann", "A month ago we ate sushi."), begin=BEGIN + timedelta(days=100))[0]
+    assert ids(agent, "Where was the sushi in May 2023?")[0] == may
+    assert set(ids(agent, "Where was the sushi in July 2023?")[:2]) == {july, later}
+    now = BEGIN + timedelta(days=40)
+    assert ids(agent, "Which sushi did we eat last month?", asked_at=now)[0] == may
+
+
+def test_a_time_may_be_that_of_an_event(agent: AgentStorage) -> None:
+    early = told(agent, ("Ann", "I bought a red coat."))[0]
+    told(agent, ("Ann", "My trip to Norway begins today."), begin=BEGIN + timedelta(days=30))
+    late = told(agent, ("Ann", "I bought a red coat."), begin=BEGIN + timedelta(days=60))[0]
+    assert ids(agent, "Which coat was bought before the trip to Norway?")[0] == early
+    assert ids(agent, "Which coat was bought after the trip to Norway?")[0] == late
+
+
+def test_an_answer_is_found_by_the_words_of_its_question(agent: AgentStorage) -> None:
+    said = told(agent, ("Ann", "Which instrument does your daughter play?"), ("Bea", "The cello, since she was six."))
+    told(agent, *[("Ann", f"Filler number {n} about music") for n in range(8)], begin=BEGIN + timedelta(days=3))
+    found = ids(agent, "instrument daughter cello")
+    assert found[:2] in ([said[1], said[0]], [said[0], said[1]])
+
+
+def test_an_identifier_is_meant_to_the_letter(indexed: Database) -> None:
+    with indexed.agent("sam") as agent:
+        keys = [f"1f{n}d68ea-2fe7-4d32-aa{n}0-9fc08fe4a42b" for n in range(6)]
+        notes = [agent.archival.insert(f"key = {key}, value = {n}").id for n, key in enumerate(keys)]
+        found = agent.archival.search(f"what is the value of {keys[3]}?")
+        assert [passage.id for passage in found.items] == [notes[3]]
+        assert agent.archival.search("1f9d68ea-2fe7-4d32-aa90-9fc08fe4a42b").total > 1, "else all that is like it"
+
+
+def test_the_parts_of_a_score_add_up(indexed: Database) -> None:
+    with indexed.agent("sam") as agent:
+        told(agent, ("Ann", "Tea in May?"), ("Bea", "Two cups of green tea, yesterday."), ("Ann", "Nice."))
+        found = agent.recall.search("How much tea did Bea drink in May 2023?")
+        assert len(found.parts) == len(found.items) > 1
+        for score, parts in zip(found.scores, found.parts, strict=True):
+            assert sum(parts.values()) == pytest.approx(score)
+        assert {"words", "meaning", "speaker", "number", "date"} <= {name for parts in found.parts for name in parts}
+
+
+def test_the_same_search_finds_the_same_in_another_process(home: Path) -> None:
+    found = []
+    for _ in range(2):
+        with open_database(home, WordHashEmbedder()) as database, database.agent("sam") as agent:
+            if not agent.recall.count():
+                told(agent, *[("Ann", f"tea {n % 3} and {n % 7} cups") for n in range(60)])
+            page = agent.recall.search("cups of tea 2", limit=60)
+            found.append([(message.id, score) for message, score in zip(page.items, page.scores, strict=True)])
+    assert found[0] == found[1] and len(found[0]) > 10
+
+
+def test_many_rows_are_found_like_few(agent: AgentStorage) -> None:
+    """The postings are arrays for most rows and a dictionary for the latest; both count."""
+    told(agent, *[("", f"filler {n}") for n in range(2500)])
+    first = told(agent, ("", "a zebra here"))
+    assert ids(agent, "zebra") == first
+    second = told(agent, ("", "another zebra"))
+    assert set(ids(agent, "zebra")) == {*first, *second}
+    told(agent, *[("", f"more filler {n}") for n in range(2500)])
+    assert set(ids(agent, "zebras")) == {*first, *second}
+
+
+def test_around_a_message_is_its_session(agent: AgentStorage) -> None:
+    one = told(agent, *[("", f"old {n}") for n in range(3)])
+    two = told(agent, *[("", f"new {n}") for n in range(3)], begin=BEGIN + timedelta(days=1))
+    assert [m.id for m in agent.recall.around(one[2], before=1, after=3)] == one[1:]
+    assert [m.id for m in agent.recall.around(two[1])] == two
+    assert agent.recall.around(99) == []
+
+
+def test_an_old_database_is_found_in_after_the_upgrade(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    engine = create_engine(f"sqlite:///{home / FILE}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0002")
+    engine.dispose()
+    with sqlite3.connect(home / FILE) as old:
+        old.execute(
+            "INSERT INTO agents (id, name, key, model, created_at, queue_start, summary, settings, prompt) "
+            "VALUES (1, 'sam', 'sam', '', '2023-01-01 00:00:00.000000', 0, '', '{}', '{}')"
+        )
+        old.execute(
+            "INSERT INTO messages (id, agent_id, turn, kind, state, content, created_at, tokens, model) "
+            "VALUES (7, 1, 1, 'user', 'done', 'We went running yesterday', '2023-01-02 00:00:00.000000', 0, '')"
+        )
+    old.close()
+    with open_database(home) as database, database.agent("sam") as agent:
+        assert ids(agent, "run") == [7]
+        assert "time told" in agent.recall.search("Who ran on 1 January 2023?").parts[0]
