@@ -48,13 +48,13 @@ screenshots: install
 
 bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
+	$(BIN)/python -m bench.tui
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.paging
 	$(BIN)/python -m bench.shift
 	$(BIN)/python -m bench.decoding
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.rope
-	$(BIN)/python -m bench.tui
 	$(BIN)/python -m bench.tables
 
 check: install

@@ -33,6 +33,7 @@ MOVES = (
     events.Speech,
     events.CallFinished,
     events.Evicted,
+    events.Grown,
     events.Hidden,
     events.Restored,
     events.PrefixMoved,

@@ -60,11 +60,14 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
         segment: where in the prompt, if the prefix moved.
 
     Returns:
-        None for what is no paging. The sign in front says what it is: ← out, → in, ~ prefix, # block, ? probe.
+        None for what is no paging. The sign in front says what it is: ← out, → in, ↑ a larger
+        window, ~ prefix, # block, ? probe.
     """
     match event:
         case events.Evicted(first_id=first, last_id=last, tokens=tokens, way=way, reason=reason):
             return f"← out recall:{first}-{last}, {tokens} tokens ({reason}, {way})", first
+        case events.Grown(before=before, window=window, method=method):
+            return f"↑ window {before:,} → {window:,} tokens ({method})", 0
         case events.PagedIn(message_id=number, sources=sources, tokens=tokens):
             return f"→ in {', '.join(sources) or f'recall:{number}'}, {tokens} tokens", _first(sources) or number
         case events.Hidden(message_id=number, tokens=tokens):
@@ -99,7 +102,7 @@ def note_line(event: events.Event) -> str:
     match event:
         case events.Repaired(what=text) | events.Notice(text=text):
             return text
-        case events.Evicted() | events.CallInvalid() | events.Hidden() | events.Restored():
+        case events.Evicted() | events.Grown() | events.CallInvalid() | events.Hidden() | events.Restored():
             return describe(event)
         case events.BlockEdited(label=label, by=by):
             return f"block {label} edited by {by}"
