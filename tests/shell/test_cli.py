@@ -120,7 +120,7 @@ class TestWithAModel:
         [
             (["ask", "ada", "  "], "The message is empty"),
             (["ask", "ada", "word " * 4000], "at most"),
-            (["chat", "ada", "--context", "100000"], "trained for"),
+            (["chat", "ada", "--context", "100000", "--rope", "magic"], "rope is one of auto, plain"),
             (["chat", "ada", "--context", "600"], "at least 1,024"),
         ],
     )
