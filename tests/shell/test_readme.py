@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.eval.data import write_locomo
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What the README names is larger than a test may load: another model, and the window that it was trained for.
@@ -41,6 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "docs").mkdir()
     (folder / "docs" / "garden.md").write_text("# Garden\n\nThe hazel hedge is cut in March.\n", encoding="utf-8")
     (folder / "notes.md").write_text("The locker is number 17.\n", encoding="utf-8")
+    write_locomo(folder / "locomo")
     return folder
 
 
