@@ -129,8 +129,9 @@ class Slow(ScriptedModel):
 
 def test_the_asynchronous_twin_does_not_block_the_loop() -> None:
     async def talk() -> tuple[str, int, float]:
-        model = Slow([say("word " * 20)])
+        model = Slow([say("hello"), say("word " * 20)])
         async with await AsyncAgent.open("ada", model=model, embedding="none") as agent:
+            await agent.ask("hello")  # what is imported by now holds the interpreter no more
             ticks, longest = 0, 0.0
 
             async def tick() -> None:

@@ -70,9 +70,18 @@ def talk(*said: str, then: Steps | None = None) -> Steps:
         if then is not None:
             await then(pilot)
         hold_still(opened)
-        await pilot.pause()
+        await settled(pilot)
 
     return steps
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Until two pictures are the same: scrollbars follow what they show a moment later."""
+    before, now = "", pilot.app.export_screenshot()
+    while before != now:
+        pilot.app.screen.refresh(layout=True)
+        await pilot.pause()
+        before, now = now, pilot.app.export_screenshot()
 
 
 def press(*keys: str) -> Steps:
