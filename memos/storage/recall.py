@@ -344,7 +344,8 @@ def _same_session(messages: list[Message], message_id: int) -> list[Message]:
 def _fill(row: MessageRow, content: str, state: State, token_ids: Sequence[int], model: str) -> None:
     row.content = clean(content)
     row.created_at = row.created_at or now()
-    row.terms = text_terms(row.content, row.created_at)
+    # A draft grows with every word; it is found when it is whole.
+    row.terms = b"" if state is State.DRAFT else text_terms(row.content, row.created_at)
     row.state = str(state)
     row.token_ids = tuple(token_ids)
     row.tokens = len(row.token_ids)
