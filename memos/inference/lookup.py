@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-RUN = 3  # tokens that must stand before: after two, half of the drafts are wrong (docs/benchmarks.md)
+RUN = 3  # tokens that must have stood before; `python -m bench.decoding --runs 2,3,4` compares
 
 
 class Lookup:

@@ -339,7 +339,7 @@ METHODS: tuple[Method, ...] = (
 """Every method, by what `--rope` calls it."""
 
 KNOWN_ORDER = ("yarn", "dynamic-ntk", "self-extend", "abf")
-"""Where nothing was measured, the first of these that fits (docs/extended-window.md)."""
+"""Where nothing was measured, the first of these that fits (docs/decisions/0014-window.md)."""
 
 
 def method(name: str) -> Method | None:
