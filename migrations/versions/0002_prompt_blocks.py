@@ -10,7 +10,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    # The default is for the rows that are there; the models give one themselves. It stays: taking it away
+    # would make SQLite rebuild the table, and dropping `agents` deletes, by cascade, all that agents have.
     op.add_column("agents", sa.Column("prompt", sa.JSON(), nullable=False, server_default="{}"))
-    # The default is for the rows that are there; the models give one themselves.
-    with op.batch_alter_table("agents") as table:
-        table.alter_column("prompt", server_default=None)

@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from memos.errors import StorageError
 from memos.messages import Kind
@@ -46,6 +46,66 @@ def test_other_databases_get_the_tables_without_sqlites_full_text(monkeypatch: p
     assert "CREATE TABLE messages" in printed
     assert "fts5" not in printed
     assert "ANALYZE" not in printed
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_old_folder_is_brought_up_to_date_with_all_that_is_in_it(home: Path, revision: str) -> None:
+    home.mkdir()
+    engine = create_engine(f"sqlite:///{home / FILE}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+        _fill(connection)
+    engine.dispose()
+
+    database = open_database(home)
+    with database.agent("ada", create=False) as agent:
+        assert [message.content for message in agent.recall.since(0)] == ["I moved to Lisbon.", "Noted."]
+        assert [passage.text for passage in agent.archival.search("otters").items] == ["A note on otters."]
+        assert [passage.source for passage in agent.archival.search("ferry").items] == ["/docs/guide.md"]
+        assert [message.content for message in agent.recall.search("moving to Lisbon").items] == ["I moved to Lisbon."]
+        assert [block.text for block in agent.state.blocks()] == ["Ada."]
+        assert agent.state.written_back() == []
+        agent.recall.append(Kind.USER, "And then to Porto.", turn=2)
+        assert agent.recall.search("Porto").total == 1
+    database.close()
+    with sqlite3.connect(home / FILE) as plain:
+        assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert plain.execute("SELECT name FROM sqlite_master WHERE name LIKE '%fts%'").fetchall() == []
+    plain.close()
+
+
+def _fill(connection: Connection) -> None:
+    """Rows as the first schema had them: an agent with a block, an eviction, messages, a note and a document."""
+    at = "2025-03-01 10:00:00.000000"
+    rows: dict[str, list[dict[str, Any]]] = {
+        "agents": [
+            {"id": 1, "name": "ada", "key": "ada", "model": "m", "created_at": at}
+            | {"queue_start": 0, "summary": "", "settings": "{}"}
+        ],
+        "blocks": [
+            {"agent_id": 1, "position": 0, "label": "user", "text": "Ada.", "token_limit": 100}
+            | {"description": "", "changed_at": at}
+        ],
+        "messages": [
+            {"id": number, "agent_id": 1, "turn": 1, "kind": kind, "state": "done", "content": content}
+            | {"created_at": at, "tokens": 6, "model": "m"}
+            for number, kind, content in ((1, "user", "I moved to Lisbon."), (2, "speech", "Noted."))
+        ],
+        "documents": [{"id": 1, "source": "/docs/guide.md", "sha256": "0" * 64, "created_at": at}],
+        "passages": [
+            {"id": 1, "agent_id": 1, "ordinal": 0, "content": "A note on otters.", "location": "", "created_at": at},
+            {"id": 2, "document_id": 1, "ordinal": 0, "content": "The ferry leaves at nine.", "location": "Boats"}
+            | {"created_at": at},
+        ],
+        "evictions": [
+            {"agent_id": 1, "first_id": 1, "last_id": 2, "messages": 2, "tokens": 12, "summary": ""}
+            | {"source": "model", "reason": "pressure", "created_at": at}
+        ],
+    }
+    for table, values in rows.items():
+        for row in values:
+            names = ", ".join(row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(row)})"), row)
 
 
 def test_a_newer_schema_is_refused_with_a_sentence(home: Path) -> None:
