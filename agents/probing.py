@@ -92,7 +92,7 @@ def measure(
     file = results_file(home(), fingerprint(path))
     identity = {"seed": settings.seed, "text": sha256(text.encode()).hexdigest()[:12]}
     options = LlamaOptions(
-        window=min(targets),
+        window=min(*targets, rotary.trained),  # as loaded; each row opens its own
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
         batch=settings.batch,

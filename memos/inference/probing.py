@@ -25,6 +25,7 @@ from memos.protocols import Reading
 SCORED = 64  # tokens of every batch whose probability counts: the matrix of the vocabulary is what costs
 ANSWER = 16  # tokens that an answer may have
 ASKED = 64  # tokens that a question has at most
+SHORTEST = 1024  # tokens; in less there would be little text beside what is planted in it
 NUMBERS = (
     "pass key",
     "telephone number of the ferry office",
@@ -139,8 +140,10 @@ def probe(
         Progress, and at the end what was found.
 
     Raises:
-        InputError: the text is too short.
+        InputError: the text or the length is too short.
     """
+    if length < SHORTEST:
+        raise InputError(f"A length of {length:,} tokens is too short to be probed; {SHORTEST:,} is the least.")
     things = planted(seed)
     tokens, scored = laid_out(model, text, length - ASKED, things, seed)
     pass_ = _Pass(model)

@@ -33,11 +33,20 @@ def test_a_row_is_measured_once_and_another_name_for_it_not_at_all(smollm: Path)
     assert all(isinstance(item, Measured) and not item.new for item in again), "nothing is measured twice"
 
 
+def test_only_lengths_beyond_the_training_can_be_measured_too(smollm: Path) -> None:
+    items = list(measure(load(model=str(smollm)), [12_288], named(["plain", "ntk"]), TEXT, read=1024))
+    plain, ntk = (item.row for item in items if isinstance(item, Measured))
+    assert plain["target"] == ntk["target"] == 12_288 and plain["read"] == ntk["read"] == 1024
+    assert plain["perplexity"] != ntk["perplexity"], "the positions are those of the long window"
+
+
 def test_what_cannot_be_measured_is_said(smollm: Path) -> None:
     with pytest.raises(InputError, match="There is no method 'magic'; there are plain, linear"):
         named(["plain", "magic"])
     with pytest.raises(InputError, match=r"The text has \d+ tokens, and 3,\d+ are needed"):
         list(measure(load(model=str(smollm)), [4096], named(["plain"]), "Too short. " * 50))
+    with pytest.raises(InputError, match="A length of 500 tokens is too short to be probed; 1,024 is the least"):
+        list(measure(load(model=str(smollm)), [500], named(["plain"]), TEXT))
 
 
 def test_a_window_beyond_the_training_opens_small_and_says_how_it_will_grow(smollm: Path) -> None:
