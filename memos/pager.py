@@ -128,19 +128,28 @@ class Pager:
         return shown
 
     def memory_page(self, lines: Sequence[tuple[float, str]], question: str, room: int) -> str:
-        """Lines of memory as the kernel puts them into view; empty if not even the first fits.
+        """Lines of memory as the kernel puts them into view; empty if there is no room for any.
+
+        Lines are whole: what does not fit is left out. Only where not even the most wanted one fits is it cut.
 
         Args:
-            lines: the most wanted first, each after how sure it is. Of those that fit the surest is shown first: that
-                is the one that a small model answers from.
+            lines: the most wanted first, each after how sure it is. Of those that fit the surest is shown first, since
+                that is the one that a small model answers from, and the next surest last: what stands between is what
+                models overlook (Liu et al., "Lost in the Middle", arXiv 2307.03172).
             question: what they are to answer.
             room: tokens that the page may have.
         """
-        head = self._count(prompts.memory((), question)) + 2  # its line breaks
-        shown = self.fit((line for _, line in lines), room - head)
-        sure = [how for how, _ in lines[: len(shown)]]
-        ordered = sorted(zip(sure, shown, strict=True), key=lambda one: -one[0])
-        return prompts.memory([line for _, line in ordered], question) if shown else ""
+        room -= self._count(prompts.memory((), question)) + 2  # its line breaks
+        fitting: list[tuple[float, str]] = []
+        for sure, line in lines:
+            size = self._count(line) + 1
+            if size <= room:
+                fitting.append((sure, line))
+                room -= size
+        if not fitting:
+            fitting = [(0.0, line) for line in self.fit((line for _, line in lines[:1]), room)]
+        ordered = [line for _, line in sorted(fitting, key=lambda one: -one[0])]
+        return prompts.memory([*ordered[:1], *ordered[2:], *ordered[1:2]], question) if ordered else ""
 
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""

@@ -26,6 +26,8 @@ class KernelSettings:
         warning: pressure at which the model is told that the queue is filling up.
         eviction: `exact` (what stays is read again behind the summary) or `shift` (its keys are moved, which is
             approximate); see docs/decisions/0009-eviction.md.
+        summaries: who makes the summary of what leaves: `model`, `surprise` (the user's most surprising words, as the
+            model reads them) or `plain` (speakers and first words); see docs/decisions/0007-summary.md.
         hide_results: hide long results of earlier turns before anything is evicted.
         ahead: evict and read between turns, while nobody waits.
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
@@ -45,6 +47,7 @@ class KernelSettings:
     page: int
     result: int
     eviction: str = "exact"
+    summaries: str = "model"
     hide_results: bool = True
     ahead: bool = True
     warning: float = 0.70

@@ -191,6 +191,11 @@ def memory(lines: Iterable[str], question: str) -> str:
     return f'{told}\n[system] Answer the person from this memory, addressing them as "you": {question}'
 
 
+def above(pointer: str) -> str:
+    """In a page's line's place: the line stands on the page before, which is still in view."""
+    return f"[{pointer}] (shown above)"
+
+
 def shown(line: str) -> str:
     """A page that the user asks for."""
     return f"[memory, shown by the user]\n{line}"

@@ -162,6 +162,14 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
+class Surprise:
+    """A token as it is spelled, and how little the model expected it, in nats."""
+
+    text: bytes
+    nats: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The keys and values of a prompt, outside the cache.
 
@@ -282,6 +290,23 @@ class LanguageModel(Protocol):
 
     def adopt(self) -> None:
         """Make what was prepared the resident context. Where nothing was, it stays as it is."""
+
+    def surprisal(
+        self, prompt: Sequence[int], start: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Reading | tuple[Surprise, ...]]:
+        """How surprising the tokens of a prompt are, each given what stands before it.
+
+        Evaluated beside the resident context, which stays as it is.
+
+        Args:
+            prompt: token ids from the start of the text.
+            start: the first token that is asked about, at least 1.
+            cancelled: ends the reading.
+
+        Returns:
+            Progress; the last item is one `Surprise` a token from `start` on, and does not come where it was
+            cancelled.
+        """
 
     @property
     def shift_refusal(self) -> str:

@@ -164,6 +164,10 @@ class QueueManager:
         entries = self.context.entries
         return entries[0].message_id if entries else 2**62
 
+    def pages(self, turn: int) -> list[Message]:
+        """The pages in view that came with a turn."""
+        return self._stored([one for one in self.context.entries if one.kind is Kind.PAGE and one.turn == turn])
+
     def find(self, words: str) -> int | None:
         """Id of the longest message in view, of a turn that is over, that has all of some words."""
         wanted, last = words.casefold().split(), self._recall.last_turn()

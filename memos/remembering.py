@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from statistics import median
 
-from memos import events
+from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES
 from memos.errors import BlockError
 from memos.events import Event
@@ -148,9 +148,21 @@ class Remembering:
             if told:
                 break
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
-        lines = [(sure, candidate.line) for sure, candidate in wanted if candidate.line]
+        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn)
         return shown or len(lines) < len(told)  # what has no line is in view already
+
+    def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
+        """Lines, those that the turn before brought into view replaced by a word on where they stand.
+
+        What stands farther up is shown again: a small model answers from what is near the question.
+        """
+        near = {pointer for page in self._queue.pages(turn - 1) for pointer in POINTER.findall(page.content)}
+        found = ((sure, line, POINTER.search(line)) for sure, line in lines)
+        return [
+            (sure, prompts.above(pointer[0]) if pointer and pointer[0] in near else line)
+            for sure, line, pointer in found
+        ]
 
     def _show(self, lines: Sequence[tuple[float, str]], asked: str, turn: int) -> Generator[Event, None, bool]:
         """Put lines into view, as many as there is room for; returns whether there was for any."""

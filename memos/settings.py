@@ -59,6 +59,9 @@ class Settings(BaseSettings):
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     eviction: Literal["exact", "shift"] = Field("exact", description="what stays is read again, or its keys are moved")
+    summaries: Literal["model", "surprise", "plain"] = Field(
+        "model", description="of what leaves: the model's words, the user's most surprising words, or the first words"
+    )
     hide_results: bool = Field(True, description="hide long results of earlier turns before anything is evicted")
     hiding: bool = Field(False, description="offer hide_messages and restore_messages to the model")
     ahead: bool = Field(True, description="evict between turns, while nobody waits")

@@ -1,17 +1,18 @@
-"""Asking the model for the summary of what leaves, on a fork of the resident context.
+"""Making the summary of what leaves, of what the model says or finds surprising on a fork of the resident context.
 
-Nothing is read twice for it, and it cannot fail: where the model's text is unusable, or there is no room to ask, the
-summary is made without it. It does not know when something leaves, what a summary looks like, or where it is kept.
+It cannot fail: where the model's text is unusable, or there is no room to ask, the summary is made without it. It does
+not know when something leaves, what a summary looks like, or where it is kept.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 
 from memos import prompts, summary
 from memos.events import Event, Progress, Step
 from memos.main_context import Entry, MainContext, Tokens
-from memos.messages import Message
+from memos.messages import Kind, Message
 from memos.policy import KernelSettings
 from memos.protocols import AgentState, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling, TextGrammar
 
@@ -56,20 +57,41 @@ class Summarizer:
             cancelled: asked between tokens; the summary is made without the model then.
 
         Returns:
-            Its text, and who wrote it: `model` or `deterministic`.
+            Its text, and who wrote it: `model`, `surprise` or `deterministic`.
         """
-        newest = yield from self._asked(context, leaving, messages, cancelled)
+        source, newest = self._policy.summaries, ""
+        if source == "model":
+            newest = yield from self._asked(context, leaving, messages, cancelled)
+        elif source == "surprise":
+            newest = yield from self._surprising(context, leaving, cancelled)
         if newest:
-            return self._joined(newest, messages), "model"
+            return self._joined(newest, messages), source
         return self.plain(messages), "deterministic"
 
     def plain(self, messages: Sequence[Message]) -> str:
         """The summary without the model."""
 
-        def fits(text: str) -> bool:
-            return len(self._model.tokenize(text)) <= self._policy.summary * PART
+        return self._joined(summary.first_words(messages, self._part), messages)
 
-        return self._joined(summary.first_words(messages, fits), messages)
+    def _part(self, text: str) -> bool:
+        """Whether a text is short enough for what leaves at one time."""
+        return len(self._model.tokenize(text)) <= self._policy.summary * PART
+
+    def _surprising(
+        self, context: MainContext, leaving: Sequence[Entry], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, str]:
+        """The user's most surprising words in what leaves; empty if there are none, or it was cancelled."""
+        spans = [context.span(index) for index, entry in enumerate(leaving) if entry.kind is Kind.USER and entry.tokens]
+        if not spans:
+            return ""
+        start, end, started = spans[0][0], spans[-1][1], time.perf_counter()
+        for item in self._model.surprisal(context.tokens[:end], start, cancelled):
+            if isinstance(item, Reading):
+                yield Progress("summing up", item.done, item.total, "tokens")
+            else:
+                yield Step("summary", end - start, start, 0, 0, time.perf_counter() - started)
+                return summary.surprising_words([item[one - start : two - start] for one, two in spans], self._part)
+        return ""
 
     def _asked(
         self,

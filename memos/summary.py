@@ -9,16 +9,20 @@ summary must have, and the summary without a model. It does not know who writes,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 from memos.messages import Kind, Message
 from memos.probes import sentences
+from memos.protocols import Surprise
 
 MOST_WORDS = 8
+SURPRISING = "Said by the user, in key words:"
 FIRST_WORDS = 8
 _POINTER = re.compile(r"^\[[^\]]*\] ?")
 _WORD = re.compile(r"\w[\w'’-]*")
 _I = re.compile(r"I(['’]\w+)?")
+_SPOKEN_WORD = re.compile(r"[\u2e80-\uffdc]|[^\W\u2e80-\uffdc](?:[^\W\u2e80-\uffdc]|['’-])+")
 _ENDS = (". ", "! ", "? ", "。")
 
 
@@ -67,6 +71,49 @@ def first_words(messages: Sequence[Message], fits: Callable[[str], bool]) -> str
             break
         text = longer
     return text.rstrip(";:") + "."
+
+
+def surprising_words(texts: Sequence[Sequence[Surprise]], fits: Callable[[str], bool]) -> str:
+    """The summary of the most surprising words, as many as fit, in their order.
+
+    SirLLM (Yao et al. 2024, arXiv 2405.12528) keeps the cache's first tokens and those of the highest entropy. Here
+    the first ones are the head, which never leaves, and the others stay as words, so that any later prompt, and the
+    user, can read them.
+
+    Args:
+        texts: the tokens of each message that leaves.
+        fits: whether a text fits into the room.
+    """
+    found = [(place, word, nats) for place, text in enumerate(texts) for word, nats in words(text)]
+    chosen: dict[str, int] = {}  # folded words, the most surprising first
+    for index in sorted(range(len(found)), key=lambda index: -found[index][2]):
+        if found[index][1].casefold() in chosen:
+            continue
+        chosen[found[index][1].casefold()] = index
+        if not fits(_listed(found, chosen.values())):
+            chosen.popitem()
+            break
+    return _listed(found, chosen.values()) if chosen else ""
+
+
+def _listed(found: Sequence[tuple[int, str, float]], chosen: Iterable[int]) -> str:
+    """The chosen words in their order, those of one message together."""
+    lines: dict[int, list[str]] = {}
+    for index in sorted(chosen):
+        lines.setdefault(found[index][0], []).append(found[index][1])
+    return f"{SURPRISING} {'; '.join(' '.join(line) for line in lines.values())}."
+
+
+def words(text: Sequence[Surprise]) -> list[tuple[str, float]]:
+    """The words of a text, each as surprising as its most surprising token.
+
+    A character of a script that does not part words with spaces is a word; a single other one is none.
+    """
+    nats = [token.nats for token in text for _ in token.text]  # a byte
+    spelled = b"".join(token.text for token in text).decode("utf-8", "surrogateescape")
+    ends = list(accumulate(len(character.encode("utf-8", "surrogateescape")) for character in spelled))
+    starts = [0, *ends]
+    return [(one[0], max(nats[starts[one.start()] : starts[one.end()]])) for one in _SPOKEN_WORD.finditer(spelled)]
 
 
 def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool]) -> str:

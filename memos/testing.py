@@ -24,6 +24,7 @@ from memos.protocols import (
     Sampling,
     Scaffold,
     Snapshot,
+    Surprise,
     TextGrammar,
     shared_prefix,
 )
@@ -211,6 +212,15 @@ class ScriptedModel:
         if not cancelled():
             self._ahead = list(prompt)
         yield new
+
+    def surprisal(
+        self, prompt: Sequence[int], start: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Reading | tuple[Surprise, ...]]:
+        """The longer a word, the more it surprises."""
+        yield Reading(0, len(prompt) - start)
+        if not cancelled():
+            words = [self.text([token]) for token in prompt[start:]]
+            yield tuple(Surprise(f" {word.strip()}".encode(), float(len(word.strip()))) for word in words)
 
     def adopt(self) -> None:
         """Make what was prepared resident."""

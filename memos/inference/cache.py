@@ -109,7 +109,7 @@ class Cache:
         """
         if sequence == MAIN and self._sequences[FORK].tokens:
             self.clear(FORK)  # prepared, and not adopted
-        keep = self._keep(prompt, sequence)
+        keep = self.keep(prompt, sequence)
         total = len(prompt) - keep
         step = self._llama.options.batch
         for start in range(keep, len(prompt), step):
@@ -119,7 +119,7 @@ class Cache:
                 break
         yield len(self._sequences[sequence].tokens) - keep
 
-    def _keep(self, prompt: Sequence[int], sequence: int) -> int:
+    def keep(self, prompt: Sequence[int], sequence: int) -> int:
         """Roll a sequence back to what it shares with `prompt`; returns how many tokens that is."""
         if not prompt:
             raise ModelError("A prompt has at least one token.")
@@ -193,6 +193,11 @@ class Cache:
 
     # ---------------------------------------------------------------------------------------- forking
 
+    @property
+    def beside(self) -> int:
+        """How many tokens can be read on the fork beside what is resident."""
+        return self._window + self._llama.options.fork_room - len(self._sequences[MAIN].tokens)
+
     def fork(self, prompt: Sequence[int]) -> int:
         """Let the fork begin with what a prompt shares with what is resident; returns its sequence.
 
@@ -212,9 +217,7 @@ class Cache:
 
     def prepare(self, prompt: Sequence[int], cancelled: Cancelled) -> Iterator[Reading | int]:
         """Read a prompt on the fork, as far as there is room beside what is resident; see `LanguageModel.prepare`."""
-        resident = self._sequences[MAIN].tokens
-        room = self._window + self._llama.options.fork_room - len(resident)
-        part = prompt[: shared_prefix(resident, prompt) + room]
+        part = prompt[: shared_prefix(self._sequences[MAIN].tokens, prompt) + self.beside]
         complete = False
         try:
             yield from self.read(part, cancelled, self.fork(part))

@@ -21,8 +21,9 @@ from memos.inference.generation import Choice, Guide, Run
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
 from memos.inference.lookup import Lookup
 from memos.inference.rope import Positions
+from memos.inference.surprisal import surprisals
 from memos.inference.template import scaffold_text
-from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot
+from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot, Surprise
 
 
 class LlamaModel:
@@ -169,6 +170,17 @@ class LlamaModel:
     def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
         """Read a prompt ahead of time; see `LanguageModel.prepare`."""
         return self._cache.prepare(prompt, cancelled)
+
+    def surprisal(
+        self, prompt: Sequence[int], start: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Reading | tuple[Surprise, ...]]:
+        """How surprising the tokens from `start` on are; see `LanguageModel.surprisal`."""
+        for item in surprisals(self._llama, self._cache, prompt, start, cancelled):
+            if isinstance(item, Reading):
+                yield item
+            else:
+                spelled = map(self._llama.token_bytes, prompt[start:])
+                yield tuple(Surprise(text, nats) for text, nats in zip(spelled, item, strict=True))
 
     def adopt(self) -> None:
         """Make what was prepared the resident context."""

@@ -219,7 +219,7 @@ class Llama:
         parameters.type_k = parameters.type_v = KV_TYPES[options.kv_type]
         parameters.flash_attn_type = 1 if options.flash_attention else 0
         _tell_positions(parameters, options.positions)
-        threads = options.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
+        threads = options.threads or usable_cores()
         parameters.n_threads = parameters.n_threads_batch = threads
         context = lib.llama_init_from_model(self._model, parameters)
         if not context:
@@ -495,3 +495,10 @@ def _number(text: str) -> float | str:
 def _content(file: Path) -> str:
     """A short name for an adapter's content."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def usable_cores() -> int:
+    """Physical cores that this process may use: threads beyond them wait for each other, and everything for them."""
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return min(physical, allowed)

@@ -20,6 +20,7 @@ import psutil
 
 from memos.errors import InputError
 from memos.inference.engine import LlamaModel
+from memos.inference.surprisal import nats
 from memos.protocols import Reading
 
 SCORED = 64  # tokens of every batch whose probability counts: the matrix of the vocabulary is what costs
@@ -202,7 +203,7 @@ class _Pass:
             for behind in range(outputs):
                 following = start + len(batch) - behind
                 if following < len(tokens) and own[following]:
-                    self._losses.append((following, _loss(self._llama.logits(behind), tokens[following])))
+                    self._losses.append((following, nats(self._llama.logits(behind), tokens[following])))
             if positions.sinks:
                 resident = len(self._cache.resident())
                 if (stop := resident - positions.span) > positions.sinks:
@@ -241,10 +242,3 @@ class _Pass:
             seconds=round(time.perf_counter() - self._started, 1),
             peak_mb=round(self._peak / 1e6),
         )
-
-
-def _loss(logits: np.ndarray, token: int) -> float:
-    """Negative log-likelihood of a token, in nats."""
-    scores = logits.astype(np.float64)
-    highest = scores.max()
-    return float(highest + math.log(np.exp(scores - highest).sum()) - scores[token])

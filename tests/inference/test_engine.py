@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from memos.errors import InputError, ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
-from memos.inference.llama import SIDE_ROOM, LlamaOptions
+from memos.inference.llama import SIDE_ROOM, LlamaOptions, usable_cores
 from memos.inference.lookup import Lookup
 from memos.messages import Call
 from memos.protocols import (
@@ -523,3 +523,34 @@ def test_a_fingerprint_tells_files_apart(smollm: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(b"GGUF" + bytes(100))
     assert fingerprint(smollm) == fingerprint(smollm) != fingerprint(other)
+
+
+def test_surprisal_is_that_of_a_plain_reading_and_leaves_what_is_resident(model: LlamaModel) -> None:
+    prompt = model.tokenize("France has Paris. The capital of Italy is banana, and the capital of Spain is Madrid.")
+    resident = prompt[:12]
+    run(model, resident, limit=1)
+    kept = model.resident()
+    *readings, found = model.surprisal(prompt, 5, lambda: False)
+    assert model.resident() == kept and readings
+    assert isinstance(found, tuple)
+    assert [one.text for one in found] == [model._llama.token_bytes(token) for token in prompt[5:]]
+    by_word = {one.text: one.nats for one in found}
+    assert by_word[b" banana"] > 3 * by_word[b" Madrid"], by_word
+    plain = []
+    for end in range(5, len(prompt)):
+        model._cache.clear(0)
+        model._cache.decode(prompt[:end])
+        logits = model._llama.logits().astype(np.float64)
+        plain.append(float(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[prompt[end]]))
+    assert (
+        np.abs(np.array([one.nats for one in found]) - plain).max() < 0.2
+    )  # sums in batches of another size round otherwise
+    assert not [item for item in model.surprisal(prompt, 5, lambda: True) if isinstance(item, tuple)]
+
+
+def test_threads_are_no_more_than_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {2, 5}, raising=False)
+    assert usable_cores() == 2
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert usable_cores() == 8

@@ -13,6 +13,7 @@ from memos import summary
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
 from memos.probes import sentences
+from memos.protocols import Surprise
 from memos.remembering import log_odds, middle_of
 from memos.speech import SpeechReader
 
@@ -83,6 +84,24 @@ def test_a_summary_keeps_what_it_said_until_its_room_is_spent() -> None:
     assert second == "[recall:1-12] They met in Bern. They ate plums."
     third = summary.joined(second, "Then it rained, for days.", "recall:1-20", fits)
     assert third == "[recall:1-20] They ate plums. Then it rained, for days."
+
+
+def test_the_words_of_tokens_are_as_surprising_as_their_most_surprising_part() -> None:
+    tokens = [
+        (" My", 1.0),
+        (" Pe", 6.0),
+        ("uge", 0.5),
+        ("ot", 0.1),
+        (",", 2.0),
+        (" don", 1.0),
+        ("'t", 0.2),
+        ("\n9", 3.0),
+    ]
+    text = [Surprise(piece.encode(), nats) for piece, nats in tokens]
+    assert summary.words(text) == [("My", 1.0), ("Peugeot", 6.0), ("don't", 1.0)]
+    split = "猫は".encode()
+    text = [Surprise(split[:2], 5.0), Surprise(split[2:3], 1.0), Surprise(split[3:], 2.0)]
+    assert summary.words(text) == [("猫", 5.0), ("は", 2.0)], "a character may be spelled by several tokens"
 
 
 def test_a_question_that_everything_seems_to_answer_is_answered_by_what_stands_out() -> None:

@@ -85,6 +85,38 @@ def test_an_unusable_summary_is_replaced_by_a_deterministic_one(bench: Bench, of
     assert f"recall:1-{eviction.last_id}" in eviction.summary and "user: 0 word" in eviction.summary
 
 
+def test_a_summary_of_the_most_surprising_words(bench: Bench, of: Any) -> None:
+    bench.open(summaries="surprise", prefetch=False, note_facts=False)
+    bench.say("So my dentist is Doctor Vasquez-Ypsilanti and I am off to Reykjavik.")
+    happened = list(bench.kernel.queue.evict("asked"))
+    evicted = of(happened, events.Evicted)[0]
+    assert evicted.source == "surprise"
+    assert "Said by the user, in key words: " in evicted.summary
+    assert "dentist is Doctor Vasquez-Ypsilanti" in evicted.summary, "the scripted model finds long words surprising"
+    assert "Reykjavik" in evicted.summary and evicted.summary.startswith("[recall:")
+    assert evicted.summary in bench.view(), "what stays behind is what the model sees"
+
+
+def test_no_more_surprising_words_than_fit_and_the_most_surprising_of_them(bench: Bench, of: Any) -> None:
+    bench.open(summaries="surprise", prefetch=False, note_facts=False)
+    many = [f"{chr(97 + number % 26) * (3 + number % 11)}{number}" for number in range(120)]
+    bench.say(" ".join(many))
+    evicted = of(list(bench.kernel.queue.evict("asked")), events.Evicted)[0]
+    kept = evicted.summary.partition("key words: ")[2].rstrip(".").split()
+    assert 5 < len(kept) < 60
+    assert min(map(len, kept)) >= sorted(map(len, many), reverse=True)[len(kept)] - 1
+    assert kept == [word for word in many if word in kept], "in the order in which they were said"
+
+
+def test_a_plain_summary_asks_the_model_nothing(bench: Bench, of: Any) -> None:
+    bench.open(summaries="plain", prefetch=False, note_facts=False)
+    bench.say("My parrot is called Cicero.")
+    before = len(bench.model.prompts)
+    evicted = of(list(bench.kernel.queue.evict("asked")), events.Evicted)[0]
+    assert evicted.source == "deterministic" and "My parrot is called Cicero" in evicted.summary
+    assert len(bench.model.prompts) == before
+
+
 def test_an_edit_costs_only_its_call_until_the_next_eviction(bench: Bench, of: Any) -> None:
     save = Call("core_memory_append", {"label": "user", "content": "Likes plums"})
     bench.open([say("hi"), save, say("saved")], model=probed(keep=1.0), note_facts=False)

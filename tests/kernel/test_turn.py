@@ -290,6 +290,39 @@ def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Be
     assert 0 < view.find("is black") < view.find("Green") and "White" not in view
 
 
+def test_the_surest_line_stands_first_and_the_next_surest_last(bench: Bench, of: Any) -> None:
+    notes = ("I like green tea.", "My tea is black.", "White tea is for guests.")
+    for note in (*notes, *(f"Tea is {word}." for word in ("hot", "wet", "old", "far"))):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("black", "White", "green"), window=2048, note_facts=False)
+    bench.say(ASKED)
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert 0 < view.find("is black") < view.find("green") < view.find("White tea"), view
+
+
+def test_a_line_that_does_not_fit_is_left_out_whole(bench: Bench, of: Any) -> None:
+    for note in ("I like green tea.", f"My tea is black {'and so on ' * 40}", *(f"Tea is {n}." for n in "hwof")):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("black", "green"), note_facts=False)
+    bench.say(ASKED)
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert "I like green tea." in view and "My tea is black" not in view
+
+
+def test_what_the_turn_before_brought_into_view_is_not_shown_again(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert("I like green tea.", location="recall:1")
+    bench.open(model=_answering("green"), window=2048, note_facts=False)
+    pages = []
+    for text in (ASKED, ASKED, "So?", ASKED):
+        happened = bench.say(text)
+        shown = [bench.stored.recall.get(one.message_id) for one in of(happened, events.PagedIn)]
+        pages += [page.content for page in shown if page is not None]
+        if text is not ASKED:
+            pages.append("")
+    assert ["I like green tea." in page for page in pages] == [True, False, False, True], "what is farther up is"
+    assert "[archival:1] (shown above)" in pages[1] and pages[1].endswith(f": {ASKED}")
+
+
 def test_a_line_of_a_block_that_is_also_a_note_is_asked_about_once(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=1.0))
     bench.say("I like green tea.")
