@@ -73,7 +73,7 @@ class Report:
         """Print a table an arm, with a bar for every share."""
         for arm, metrics in self.arms.items():
             table = Table(title=f"{self.suite} · {arm} · n={self.n}", title_justify="left")
-            table.add_column("metric")
+            table.add_column("metric", overflow="fold")
             table.add_column("value", justify="right")
             table.add_column("95 %", justify="right")
             table.add_column("n", justify="right")
