@@ -16,8 +16,9 @@ from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES
 from memos.errors import BlockError
 from memos.events import Event
+from memos.following import follow
 from memos.messages import Call, Kind, Message
-from memos.pager import POINTER, Candidate, Pager, matching
+from memos.pager import POINTER, Candidate, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import ArchivalStorage
@@ -78,6 +79,7 @@ class Remembering:
         if not policy.prefetch:
             return frozenset()
         yield events.Progress("remembering", 0, 1)
+        followed = yield from self._follow(message)
         asked, ask, keep = [], 0.0, 0.0
         for answer in self._prober.requests(message.content):
             if cancelled():
@@ -92,7 +94,9 @@ class Remembering:
             if wanted:
                 asked.append(answer.sentence)
         sure = ask >= policy.memory_threshold
-        told = (yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)) if asked else False
+        told = followed
+        if asked and not followed:
+            told = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
         yield events.Progress("remembering", 1, 1)
         return self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=told)
 
@@ -104,6 +108,24 @@ class Remembering:
             return withheld
         # Documents may be searched for any question.
         return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
+
+    def _follow(self, message: Message) -> Generator[Event, None, bool]:
+        """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
+
+        Exact names need no probe. The lines are shown in the order of the way, and may be as long as a result.
+        """
+        lines = [(0.0, passage_line(one)) for one in follow(message.content, self._archival)]
+        if not lines:
+            return False
+        policy, context = self._policy, self._queue.context
+        yield from self._queue.make_room(policy.result + policy.step_room, keep_turn=message.turn)
+        question = self._pager.cut(message.content, policy.page // 2)
+        room = min(policy.result, context.free - policy.step_room)
+        wanted = [line for _, line in self._unrepeated(lines, message.turn)]
+        shown = self._pager.fit(wanted, room - self._count(prompts.memory((), question)) - 2)
+        if shown:
+            yield from self._put(prompts.memory(shown, question), message.turn)
+        return shown == wanted
 
     def _prefetch(
         self, asked: str, message: Message, cancelled: Callable[[], bool], *, sure: bool
@@ -173,9 +195,13 @@ class Remembering:
         page = self._pager.memory_page(lines, asked, min(policy.page, context.free - policy.step_room))
         if not page:
             return False
-        stored = self._queue.append(Kind.PAGE, page, turn=turn)
-        yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), len(context.entries[-1].tokens))
+        yield from self._put(page, turn)
         return True
+
+    def _put(self, page: str, turn: int) -> Iterator[Event]:
+        stored = self._queue.append(Kind.PAGE, page, turn=turn)
+        size = len(self._queue.context.entries[-1].tokens)
+        yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), size)
 
     def _block_lines(self) -> Iterable[str]:
         """The lines of all blocks but the assistant's own."""

@@ -10,6 +10,7 @@ import pytest
 
 from memos import events, prompts, tool
 from memos.errors import BlockError, InputError, WindowError
+from memos.following import identifiers
 from memos.messages import Call, Kind, State
 from memos.testing import say
 from tests.kernel.conftest import Bench, probed
@@ -321,6 +322,53 @@ def test_what_the_turn_before_brought_into_view_is_not_shown_again(bench: Bench,
             pages.append("")
     assert ["I like green tea." in page for page in pages] == [True, False, False, True], "what is farther up is"
     assert "[archival:1] (shown above)" in pages[1] and pages[1].endswith(f": {ASKED}")
+
+
+ORDERS = (
+    "Order ZX-204417 was paid by invoice 88-20931-B.",
+    "Invoice 88-20931-B went to ines@harbour.example.",
+    "The box for ines@harbour.example stands in bay nine.",
+    "Invoice 88-20999-C is still open.",
+    "Mail to ines@harbour.exampl bounced.",
+)
+
+
+def test_what_a_message_names_is_followed_from_note_to_note(bench: Bench, of: Any) -> None:
+    for note in ORDERS[::-1]:
+        bench.stored.archival.insert(note)
+    bench.open(window=4096, model=probed(ask=0.0), note_facts=False)
+    happened = bench.say("Where is the box of order ZX-204417?")
+    assert not [one for one in of(happened, events.Probed) if one.question == "answer"], "no model is asked"
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    places = [view.find(note) for note in ORDERS]
+    assert 0 < places[0] < places[1] < places[2] and places[3:] == [-1, -1], "in the order of the way, nothing else"
+    page = of(happened, events.PagedIn)[0]
+    assert page.sources == ("archival:5", "archival:4", "archival:3")
+
+
+def test_what_many_notes_name_is_no_identifier(bench: Bench, of: Any) -> None:
+    for number in range(6):
+        bench.stored.archival.insert(f"Report {number} was written under contract AB-1234567.")
+    bench.open(window=4096, model=probed(ask=0.0), note_facts=False)
+    assert not of(bench.say("What about contract AB-1234567?"), events.PagedIn)
+    assert identifiers("Since 2026-11-22, see AB-1234567 and ab@c.org, about 1200000 of antidisestablishment") == [
+        "AB-1234567",
+        "ab@c.org",
+    ]
+
+
+def test_a_way_that_does_not_fit_is_shown_as_far_as_it_does(bench: Bench, of: Any) -> None:
+    links = [f"Key K{number:09} leads to K{number + 1:09} {'and on ' * 12}".strip() for number in range(7)]
+    for note in links:
+        bench.stored.archival.insert(note)
+    search = Call("archival_memory_search", {"query": "K000000006", "page": 0})
+    bench.open([search, say("Done.")], window=1024, model=probed(ask=1.0), note_facts=False)
+    happened = bench.say("Follow K000000000 to its end.")
+    page = of(happened, events.PagedIn)[0]
+    assert 0 < len(page.sources) < 7
+    assert links[0] in bench.view()
+    calls = [one.name for one in of(happened, events.CallStarted)]
+    assert calls[0] == "archival_memory_search", "what is not in view yet may be searched for"
 
 
 def test_a_line_of_a_block_that_is_also_a_note_is_asked_about_once(bench: Bench, of: Any) -> None:
