@@ -1,0 +1,97 @@
+"""The parts of a text that are cut in ways of their own: tables, fenced code, and the prose between them.
+
+Owns a line scanner of Markdown, linear in the text, and the joining of hard-wrapped lines. It does not know tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([A-Za-z0-9+#_-]{0,20})")
+_RULE = frozenset("|:- \t")
+_WRAPPED = 40  # characters from which a line may be one of a wrapped paragraph
+# A line that begins so begins something: a list item, a table's row, a quote, a directive, a LaTeX command.
+_BEGINS = re.compile(
+    r"\s*(?:[-*+•>|#=~`&%:]|\d{1,9}[.)]\s|\(?[a-z][.)]\s|\.\. |\[\^?\w{1,20}\]|\\(?:item|begin|end)\b)"
+)
+_ENDS = (".", "!", "?", ":", "。", "！", "？", "：", "|", "  ", "\\\\", "\\")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a text, from `start` to `end` in characters.
+
+    Args:
+        start: its first character.
+        end: after its last one.
+        rows: whether it is made of lines that are not cut.
+        header: what each passage of it repeats.
+        language: named by the fence that it is in.
+    """
+
+    start: int
+    end: int
+    rows: bool = False
+    header: str = ""
+    language: str = ""
+
+
+def markdown_blocks(text: str) -> Iterator[Block]:
+    """Tables, fences, and what is between them, in order; together they are the whole text."""
+    lines = text.split("\n")
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    prose = index = 0  # the first character, the line at hand
+    while index < len(lines):
+        block, after = _special(lines, index)
+        if block is None:
+            index += 1
+            continue
+        if starts[index] > prose:
+            yield Block(prose, starts[index])
+        body, header, language = block
+        if body > index:  # a table's first passage has the header where it stands
+            yield Block(starts[index], min(starts[after], len(text)), True, header)
+        else:
+            yield Block(starts[index], min(starts[after], len(text)), True, "", language)
+        prose, index = starts[after], after
+    if prose < len(text):
+        yield Block(prose, len(text))
+
+
+def _special(lines: list[str], index: int) -> tuple[tuple[int, str, str] | None, int]:
+    """A block that begins at a line: `(first line of its body, header, language)`, and the line after it."""
+    line = lines[index]
+    if fence := _FENCE.match(line):
+        after = index + 1
+        while after < len(lines) and not lines[after].lstrip().startswith(fence[1]):
+            after += 1
+        return (index, "", fence[2].lower()), min(after + 1, len(lines))
+    if "|" in line and index + 1 < len(lines) and _is_rule(lines[index + 1]):
+        after = index + 2
+        while after < len(lines) and "|" in lines[after]:
+            after += 1
+        names = line.strip("| \t:-")
+        return (index + 2, line if names else "", ""), after
+    return None, index
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line stands between a table's header and its rows."""
+    return "|" in line and "-" in line and _RULE.issuperset(line)
+
+
+def unwrapped(text: str) -> str:
+    """The text with a space for each line end that only wraps a paragraph: as long, so that offsets stay true.
+
+    A splitter would take such line ends for better places to cut than the ends of sentences.
+    """
+    lines = text.split("\n")
+    out = []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        soft = len(line) >= _WRAPPED and following.strip() and not line.endswith(_ENDS) and not _BEGINS.match(following)
+        out.append(line + (" " if soft else "\n"))
+    return "".join(out)[:-1]

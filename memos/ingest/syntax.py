@@ -1,0 +1,94 @@
+"""Programs are cut where their syntax allows: between definitions, else between statements, else within them.
+
+tree-sitter parses, in time linear in the text. It does not know tokens: it is told what fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_DEEPEST = 150
+_DEFINITIONS = ("class", "function", "method", "impl", "module", "struct", "enum", "interface", "trait", "namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of a program that is not cut. `within`: the names of the definitions around it, outermost first."""
+
+    start: int  # characters
+    end: int
+    within: tuple[str, ...]
+
+
+def units(text: str, language: str, fits: Callable[[int, int], bool]) -> list[Unit]:
+    """The largest parts that fit, in order; together they are the whole text.
+
+    Args:
+        text: the program.
+        language: tree-sitter's name of it.
+        fits: whether characters `start` to `end` are short enough.
+
+    Returns:
+        Units; one that does not fit is a single long token, or nested beyond reason.
+    """
+    data = text.encode("utf-8", "replace")
+    from tree_sitter_language_pack import get_parser
+
+    root = get_parser(language).parse(data).root_node
+    found: list[Unit] = []
+    cutter = _Cutter(data, _characters(text, data), fits, found)
+    end = cutter.cut(root, 0, (), 0)
+    if end < len(text):
+        found.append(Unit(end, len(text), ()))
+    return found
+
+
+def _characters(text: str, data: bytes) -> Callable[[int], int]:
+    """From an offset in bytes to one in characters."""
+    if len(text) == len(data):
+        return lambda at: at
+    import numpy
+
+    begins = (numpy.frombuffer(data, dtype=numpy.uint8) & 0xC0) != 0x80
+    before = numpy.concatenate(([0], numpy.cumsum(begins)))
+    return lambda at: int(before[at])
+
+
+class _Cutter:
+    def __init__(
+        self, data: bytes, character: Callable[[int], int], fits: Callable[[int, int], bool], found: list[Unit]
+    ) -> None:
+        self._data = data
+        self._character = character
+        self._fits = fits
+        self._found = found
+
+    def cut(self, node: Any, start: int, within: tuple[str, ...], depth: int) -> int:
+        """Append the units of a node and of what stands between `start` and it; return where they end."""
+        first, end = self._character(node.start_byte), self._character(node.end_byte)
+        if end <= start:
+            return start
+        if self._fits(start, end):
+            return self._add(start, end, within)
+        if first > start and self._fits(first, end):  # its comment is too long to go with it
+            return self._add(self._add(start, first, within), end, within)
+        if node.child_count == 0 or depth == _DEEPEST:
+            return self._add(start, end, within)
+        inside = (*within, name) if (name := self._name(node)) else within
+        at = start
+        for child in node.children:
+            if "comment" not in child.type or not self._fits(at, self._character(child.end_byte)):
+                at = self.cut(child, at, inside, depth + 1)
+        return self._add(at, end, inside) if at < end else at
+
+    def _add(self, start: int, end: int, within: tuple[str, ...]) -> int:
+        self._found.append(Unit(start, end, within))
+        return end
+
+    def _name(self, node: Any) -> str:
+        if not any(word in node.type for word in _DEFINITIONS):
+            return ""
+        name = node.child_by_field_name("name") or node.child_by_field_name("type")
+        return self._data[name.start_byte : name.end_byte].decode("utf-8", "replace")[:80] if name else ""
