@@ -14,8 +14,10 @@ _RULE = frozenset("|:- \t")
 _WRAPPED = 40  # characters from which a line may be one of a wrapped paragraph
 # A line that begins so begins something: a list item, a table's row, a quote, a directive, a LaTeX command.
 _BEGINS = re.compile(
-    r"\s*(?:[-*+•>|#=~`&%:]|\d{1,9}[.)]\s|\(?[a-z][.)]\s|\.\. |\[\^?\w{1,20}\]|\\(?:item|begin|end)\b)"
+    r"\s*(?:[-*+•>|#=~`&%:]|\d{1,9}[.)]\s|\d{1,3}(?:\.\d{1,3})+\.?\s|\(?[a-z][.)]\s"
+    r"|\.\. |\[\^?\w{1,20}\]|\\(?:item|begin|end)\b)"
 )
+_HEADING = re.compile(r" {0,3}#{1,6} \S|\\(?:part|chapter|(?:sub){0,2}section|paragraph)\{")
 _ENDS = (".", "!", "?", ":", "。", "！", "？", "：", "|", "  ", "\\\\", "\\")
 
 
@@ -27,6 +29,7 @@ class Block:
         start: its first character.
         end: after its last one.
         rows: whether it is made of lines that are not cut.
+        body: where the first line begins before which it may be cut; a table's header stays with its first row.
         header: what each passage of it repeats.
         language: named by the fence that it is in.
     """
@@ -34,6 +37,7 @@ class Block:
     start: int
     end: int
     rows: bool = False
+    body: int = 0
     header: str = ""
     language: str = ""
 
@@ -53,17 +57,14 @@ def markdown_blocks(text: str) -> Iterator[Block]:
         if starts[index] > prose:
             yield Block(prose, starts[index])
         body, header, language = block
-        if body > index:  # a table's first passage has the header where it stands
-            yield Block(starts[index], min(starts[after], len(text)), True, header)
-        else:
-            yield Block(starts[index], min(starts[after], len(text)), True, "", language)
+        yield Block(starts[index], min(starts[after], len(text)), True, starts[body], header, language)
         prose, index = starts[after], after
     if prose < len(text):
         yield Block(prose, len(text))
 
 
 def _special(lines: list[str], index: int) -> tuple[tuple[int, str, str] | None, int]:
-    """A block that begins at a line: `(first line of its body, header, language)`, and the line after it."""
+    """A block that begins at a line: `(the second line that may be apart, header, language)`; the line after it."""
     line = lines[index]
     if fence := _FENCE.match(line):
         after = index + 1
@@ -75,7 +76,7 @@ def _special(lines: list[str], index: int) -> tuple[tuple[int, str, str] | None,
         while after < len(lines) and "|" in lines[after]:
             after += 1
         names = line.strip("| \t:-")
-        return (index + 2, line if names else "", ""), after
+        return (min(index + 3, after), line if names else "", ""), after
     return None, index
 
 
@@ -87,11 +88,19 @@ def _is_rule(line: str) -> bool:
 def unwrapped(text: str) -> str:
     """The text with a space for each line end that only wraps a paragraph: as long, so that offsets stay true.
 
-    A splitter would take such line ends for better places to cut than the ends of sentences.
+    A splitter would take such line ends for better places to cut than the ends of sentences, and would leave a
+    heading alone that does not fit together with the paragraph below it.
     """
     lines = text.split("\n")
     out = []
+    heading = False
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        soft = len(line) >= _WRAPPED and following.strip() and not line.endswith(_ENDS) and not _BEGINS.match(following)
-        out.append(line + (" " if soft else "\n"))
+        heading = bool(_HEADING.match(line)) or (heading and not line.strip())
+        out.append(line + (" " if heading or _wraps(line, following) else "\n"))
     return "".join(out)[:-1]
+
+
+def _wraps(line: str, following: str) -> bool:
+    if len(line) < _WRAPPED or not following.strip() or line.endswith(_ENDS):
+        return False
+    return "\\\\" not in line and not _BEGINS.match(following)

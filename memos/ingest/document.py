@@ -26,7 +26,7 @@ class Section:
 
     Args:
         text: what is written there, `\\n` line ends.
-        location: heading path (`Setup > Linux`), `page 3`, `sheet Sales`, `[2].name`, or `""` for no place.
+        location: heading path (`Setup > Linux`), `page 3`, `sheet Sales`, `item 2 > name`, or `""` for no place.
         form: where it may be cut.
         line: number of the text's first line, from 1; 0 where numbers mean nothing to a reader.
         unit: what the numbers count: `line`, `row`, `item`.

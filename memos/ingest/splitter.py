@@ -43,13 +43,15 @@ class Splitter(Protocol):
 class _Span:
     """A passage to be: a part of a text, and what is written above it.
 
-    `within`: definitions around it. `written`: its words in another form, where it is not written as it stands.
+    `within`: definitions around it. `opens`: a long definition begins with it. `written`: its words in another
+    form, where it is not written as it stands.
     """
 
     start: int
     end: int
     header: str = ""
     within: tuple[str, ...] = ()
+    opens: bool = False
     written: str = ""
 
 
@@ -157,7 +159,7 @@ class PassageSplitter:
         reserved = index.count(block.start, block.start + len(header))
         start = at = block.start
         while at < block.end:
-            after = text.find("\n", at, block.end) + 1 or block.end
+            after = text.find("\n", max(at, block.body - 1), block.end) + 1 or block.end
             above = header if start > block.start else ""
             tokens = index.count(start, after) + (reserved if above else 0)
             if tokens > self._capacity or after - start + len(above) > self._longest:
@@ -178,13 +180,13 @@ class PassageSplitter:
         for unit in syntax.units(source, grammar, lambda a, b: self._fits(index, base + a, base + b)):
             part = Block(base + unit.start, base + unit.end, rows=True)
             for span in self._block(text, part, index):
-                yield replace(span, within=unit.within)
+                yield replace(span, within=unit.within, opens=unit.opens and span.start == part.start)
 
     def _packed(self, spans: Iterable[_Span], index: TokenIndex) -> Iterator[_Span]:
         """Neighbours together where they fit, so that no passage is a scrap."""
         held: _Span | None = None
         for span in spans:
-            if held and not span.header:
+            if held and not span.header and not span.opens:
                 reserved = counts(self._tokenizer, [held.header])[0] if held.header else 0
                 length = span.end - held.start + len(held.header)
                 if index.count(held.start, span.end) + reserved <= self._capacity and length <= self._longest:

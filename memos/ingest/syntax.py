@@ -15,11 +15,19 @@ _DEFINITIONS = ("class", "function", "method", "impl", "module", "struct", "enum
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A part of a program that is not cut. `within`: the names of the definitions around it, outermost first."""
+    """A part of a program that is not cut.
 
-    start: int  # characters
+    Args:
+        start: its first character.
+        end: after its last one.
+        within: the names of the definitions around it, outermost first.
+        opens: whether a definition that does not fit begins with it.
+    """
+
+    start: int
     end: int
     within: tuple[str, ...]
+    opens: bool = False
 
 
 def units(text: str, language: str, fits: Callable[[int, int], bool]) -> list[Unit]:
@@ -64,8 +72,9 @@ class _Cutter:
         self._character = character
         self._fits = fits
         self._found = found
+        self._opens = False  # the next unit begins a definition
 
-    def cut(self, node: Any, start: int, within: tuple[str, ...], depth: int) -> int:
+    def cut(self, node: Any, start: int, within: tuple[str, ...], depth: int, decorated: bool = False) -> int:
         """Append the units of a node and of what stands between `start` and it; return where they end."""
         first, end = self._character(node.start_byte), self._character(node.end_byte)
         if end <= start:
@@ -78,13 +87,17 @@ class _Cutter:
             return self._add(start, end, within)
         inside = (*within, name) if (name := self._name(node)) else within
         at = start
+        if (name or "decorated" in node.type) and not decorated:
+            at = self._add(start, first, within) if first > start else start
+            self._opens = True
         for child in node.children:
             if "comment" not in child.type or not self._fits(at, self._character(child.end_byte)):
-                at = self.cut(child, at, inside, depth + 1)
+                at = self.cut(child, at, inside, depth + 1, "decorated" in node.type)
         return self._add(at, end, inside) if at < end else at
 
     def _add(self, start: int, end: int, within: tuple[str, ...]) -> int:
-        self._found.append(Unit(start, end, within))
+        self._found.append(Unit(start, end, within, self._opens))
+        self._opens = False
         return end
 
     def _name(self, node: Any) -> str:

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: records with the path to them (`[2].paragraphs`), never a record in two pieces.
+"""JSON and JSON Lines: records with the path to them (`item 2: Verbs > examples`), never a record in two pieces.
 
 Numbers stay as they are written. What does not parse, or is nested beyond reason, is read as text.
 """
@@ -10,8 +10,10 @@ from typing import Any
 
 from memos.ingest.document import CELL, Document, Form, Section
 from memos.ingest.formats.tables import table_section
+from memos.ingest.markdown import SEPARATOR
 
 _RECORD = 600  # characters up to which a value is written on one line
+_LABEL = 60  # characters
 _DEEPEST = 100
 
 
@@ -64,11 +66,22 @@ def _collect(value: Any, path: str, sections: list[Section], depth: int) -> None
         if written is None and isinstance(child, dict | list):
             _flush(lines, path, at - len(lines) if is_list else 0, sections)
             lines = []
-            _collect(child, f"{path}[{at}]" if is_list else f"{path}.{key}".lstrip("."), sections, depth - 1)
+            _collect(child, _joined(path, f"item {at}{_label(child)}" if is_list else str(key)), sections, depth - 1)
         else:
             said = _scalar(child) if written is None else written
             lines.append(said if is_list else f"{key}: {said}")
     _flush(lines, path, len(children) + 1 - len(lines) if is_list else 0, sections)
+
+
+def _joined(path: str, step: str) -> str:
+    return f"{path}{SEPARATOR}{step}" if path else step
+
+
+def _label(value: Any) -> str:
+    """What a record calls itself: its first short text."""
+    texts = (text for text in value.values() if isinstance(text, str)) if isinstance(value, dict) else ()
+    first = " ".join(next(texts, "").split())
+    return f": {first}" if 0 < len(first) <= _LABEL else ""
 
 
 def _collect_line(value: Any, number: int, sections: list[Section]) -> None:

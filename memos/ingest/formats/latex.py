@@ -21,7 +21,7 @@ _FONT = re.compile(
     r"\\(?:text(?:bf|it|tt|sc|rm|sf|up)|emph|underline|mbox|url|title|author|caption)\{([^{}\n]{0,500})\}"
 )
 _GONE = re.compile(
-    r"\\(?:label|vspace|hspace|bibliographystyle|xspace|centering|noindent|maketitle)\*?(?:\{[^{}\n]{0,200}\})?"
+    r"\\(?:label|vspace|hspace|bibliographystyle|xspace|centering|noindent|maketitle|includegraphics|setlength|looseness|scriptsize|small|footnotesize)(?![a-zA-Z])(?:=-?\d+)?(?:\[[^\]\n]{0,200}\])?\*?(?:\{[^{}\n]{0,200}\}){0,2}"
 )
 _CITED = re.compile(r"~?\\(?:cite[a-z]{0,3}|(?:auto|eq|c)?ref)\*?\{([^{}\n]{0,500})\}")
 _ESCAPED = re.compile(r"\\([%&_#$])")
@@ -81,4 +81,5 @@ def _plain(text: str, macros: dict[str, str]) -> str:
     for _ in range(3):  # fonts in fonts
         text = _FONT.sub(r"\1", text)
     text = _ESCAPED.sub(r"\1", text).replace("``", "“").replace("''", "”").replace("~", " ")
+    text = re.sub(r"[ \t]{2,}", " ", text)
     return re.sub(r"\n[ \t]*\n\s*", "\n\n", text)
