@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import PurePath
+from typing import NoReturn
 
+from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead
-from memos.ingest.formats.package import kind_of
+from memos.ingest.formats.package import is_complete, kind_of
 
 # Formats that are recognised only to give a better reason than "binary".
 _UNREAD = (
@@ -34,6 +36,7 @@ _UNREAD = (
     (b"GGUF", "a GGUF model"),
     (b"{\\rtf", "rich text (RTF)"),
 )
+_OFFICE = (b"[Content_Types].xml", b"docProps/", b"word/", b"xl/", b"ppt/", b"mimetypeapplication/")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, Outlook, and Office encrypted
 _STREAMS = (
     ("EncryptedPackage", "The Office document is encrypted with a password."),
@@ -116,10 +119,8 @@ def binary_kind(data: bytes) -> Kind | None:
         return Kind.PDF
     if data.startswith(b"PK\x03\x04"):
         kind = kind_of(data)
-        if not kind and b"word/" in data[:4096] + data[-4096:]:
-            return Kind.DOCX  # damaged: its reader says so
         if not kind:
-            raise NothingToRead("The file is a ZIP archive, which memos does not read; unpack it first.")
+            _refuse_package(data)
         return Kind[kind.upper()]
     if data.startswith(_OLE):
         return _ole_kind(data)
@@ -164,6 +165,15 @@ def misnamed(name: str) -> str:
     """A sentence on a text that is named like a binary format, or `""`."""
     ending = PurePath(name).suffix.lower()
     return f"The file is named {ending}, but is text, and was read as that." if ending in _BY_BYTES else ""
+
+
+def _refuse_package(data: bytes) -> NoReturn:
+    document = any(mark in data[:4096] for mark in _OFFICE)
+    if document and not is_complete(data):
+        raise IngestError("The document is damaged: its ZIP package is cut off or overwritten.")
+    if document:
+        raise NothingToRead("The file is an Office document of a kind that memos does not read.")
+    raise NothingToRead("The file is a ZIP archive, which memos does not read; unpack it first.")
 
 
 def _ole_kind(data: bytes) -> Kind:

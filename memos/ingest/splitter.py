@@ -17,10 +17,11 @@ from typing import Any, Protocol
 
 from memos.errors import InputError, ModelError, ModelNotFound
 from memos.ingest import syntax
-from memos.ingest.blocks import Block, markdown_blocks, unwrapped
+from memos.ingest.blocks import Block, markdown_blocks
 from memos.ingest.document import CELL, Document, Form, Section, place
 from memos.ingest.formats.source_code import grammar_of
 from memos.ingest.markdown import SEPARATOR
+from memos.ingest.prose import parts
 from memos.ingest.tokens import TokenIndex, counts
 
 _SPECIAL = 2  # [CLS] and [SEP], which the model adds
@@ -69,7 +70,6 @@ class PassageSplitter:
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
-        from semantic_text_splitter import TextSplitter
         from tokenizers import Tokenizer
 
         file = folder / "tokenizer.json"
@@ -87,8 +87,6 @@ class PassageSplitter:
             raise InputError(f"A passage needs at least {_SMALLEST + _SPECIAL + _LOCATION} tokens.")
         self._longest = self._capacity * _LONGEST_TOKEN
         self._tokenizer: Any = tokenizer
-        self._text: Any = TextSplitter.from_huggingface_tokenizer(tokenizer, self._capacity)
-        self._characters: Any = TextSplitter(self._longest)
 
     def split(self, document: Document) -> list[tuple[str, str]]:
         """Passages `(text, location)` in reading order, none of them blank.
@@ -108,10 +106,11 @@ class PassageSplitter:
         for offset, text in [(0, section.text)] if table else _windows(section.text):
             spans = self._table(text, section.header) if table else self._spans(text, section)
             for span in spans:
-                said = text[span.start : span.end]
+                # What is written in another form is a part of one line; only its number matters.
+                said = text[span.start : span.end] if not span.written else ""
                 first = offset + span.start + len(said) - len(said.lstrip())
                 last = offset + span.start + len(said.rstrip())
-                if first >= last:
+                if first >= last and not span.written:
                     continue
                 numbers = ""
                 if section.line:
@@ -137,21 +136,18 @@ class PassageSplitter:
 
     def _block(self, text: str, block: Block, index: TokenIndex) -> Iterator[_Span]:
         if not block.rows:
-            return self._prose(text, block.start, block.end)
+            return self._prose(text, block, index)
         if self._fits(index, block.start, block.end):
             return iter((_Span(block.start, block.end),))
         if grammar := grammar_of(block.language):
             return self._program(text, block, grammar, index)
         return self._lines(text, block, index)
 
-    def _prose(self, text: str, start: int, end: int) -> Iterator[_Span]:
-        """By paragraphs, sentences, words; a word that is still too long by its characters."""
-        for offset, chunk in self._text.chunk_indices(unwrapped(text[start:end])):
-            whole = len(chunk) <= self._longest
-            pieces = [(0, chunk)] if whole else self._characters.chunk_indices(chunk)
-            for inner, piece in pieces:
-                at = start + offset + inner
-                yield _Span(at, at + len(piece))
+    def _prose(self, text: str, block: Block, index: TokenIndex) -> Iterator[_Span]:
+        """Paragraphs, lines, sentences, words, as many as fit; a word that is too long by its characters."""
+        source, base = text[block.start : block.end], block.start
+        found = parts(source, lambda a, b: self._fits(index, base + a, base + b), self._longest)
+        return self._packed((_Span(base + start, base + end) for start, end in found), index)
 
     def _lines(self, text: str, block: Block, index: TokenIndex) -> Iterator[_Span]:
         """Whole lines, as many as fit; one that does not fit is prose. A table's later parts repeat its header."""
@@ -167,7 +163,7 @@ class PassageSplitter:
                     yield _Span(start, at, above)
                 start = at
                 if index.count(at, after) + reserved > self._capacity or after - at + len(header) > self._longest:
-                    yield from self._prose(text, at, after)
+                    yield from self._prose(text, Block(at, after), index)
                     start = after
             at = after
         if start < block.end:
@@ -210,11 +206,11 @@ class PassageSplitter:
         above = header if self._repeatable(header) else ""
         room = self._capacity - (counts(self._tokenizer, [above])[0] if above else 0)
         longest = self._longest - len(above)
-        names = [] if above == header else header.split(CELL)
+        tight = above != header  # the names of the columns are too long to stand above the rows
         held = _Span(0, 0, above)
         tokens = 0
         for start, end, size in self._rows(text):
-            if not names and size <= room and end - start <= longest:
+            if not tight and size <= room and end - start <= longest:
                 if tokens + size <= room and end - held.start <= longest:
                     held, tokens = replace(held, end=end), tokens + size
                     continue
@@ -222,7 +218,8 @@ class PassageSplitter:
                 held, tokens = _Span(start, end, above), size
                 continue
             yield held
-            yield from self._cells(text, start, end, names or (header.split(CELL) if header else []))
+            columns = header.split(CELL) if header else []
+            yield from (_Span(start, end, written=said) for said in self._cells(text[start:end], columns))
             held, tokens = _Span(end, end, above), 0
         yield held
 
@@ -243,34 +240,33 @@ class PassageSplitter:
                 yield from ((a, b, size) for (a, b), size in zip(batch, sizes, strict=True))
                 batch, length = [], 0
 
-    def _cells(self, text: str, start: int, end: int, names: list[str]) -> Iterator[_Span]:
+    def _cells(self, row: str, names: list[str]) -> Iterator[str]:
         """A row that fits in no passage: its cells, each with its column's name where it has one."""
-        if not names:
-            for offset, window in _windows(text[start:end]):
-                yield from self._prose(text, start + offset, start + offset + len(window))
-            return
-        cells = text[start:end].split(CELL)
-        pairs = [f"{name}: {cell}" if name else cell for name, cell in zip_longest(names, cells, fillvalue="")]
+        pairs = [
+            f"{name}: {cell}" if name else cell for name, cell in zip_longest(names, row.split(CELL), fillvalue="")
+        ]
         held: list[str] = []
         tokens = length = 0
         for at in range(0, len(pairs), _ROWS):
             batch = pairs[at : at + _ROWS]
             for pair, size in zip(batch, counts(self._tokenizer, batch), strict=True):
                 if held and (tokens + size + 1 > self._capacity or length + len(pair) > self._longest):
-                    yield _Span(start, end, written=CELL.join(held))
+                    yield CELL.join(held)
                     held, tokens, length = [], 0, 0
                 if size > self._capacity or len(pair) > self._longest:
-                    for _, window in _windows(pair):
-                        yield from (
-                            replace(s, start=start, end=end, written=window[s.start : s.end])
-                            for s in self._prose(window, 0, len(window))
-                        )
+                    yield from self._long_cell(pair)
                     continue
                 held.append(pair)
                 tokens += size + 1
                 length += len(pair) + len(CELL)
         if held:
-            yield _Span(start, end, written=CELL.join(held))
+            yield CELL.join(held)
+
+    def _long_cell(self, cell: str) -> Iterator[str]:
+        for _, window in _windows(cell):
+            index = TokenIndex(self._tokenizer, window)
+            for span in self._prose(window, Block(0, len(window)), index):
+                yield window[span.start : span.end].strip()
 
 
 def _longest_input(folder: Path) -> int:

@@ -132,7 +132,7 @@ def test_a_damaged_folder_is_a_model_error_at_load(folder: Path, tmp_path: Path)
 def test_passages_fit_the_real_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer
 
-    from memos.ingest.readers import Document, Section
+    from memos.ingest.readers import Document, Form, Section
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
@@ -140,5 +140,5 @@ def test_passages_fit_the_real_tokenizer(folder: Path) -> None:
     splitter = PassageSplitter(folder)
     assert splitter.limit == 256
     text = "# Títle\n\n" + "The ferry to Kråkholmen leaves at 06:15. 渡船六点开。 " * 300
-    passages = splitter.split(Document((Section(text, "Títle", markdown=True),)))
+    passages = splitter.split(Document((Section(text, "Títle", form=Form.MARKDOWN),)))
     assert max(len(tokenizer.encode(passage).ids) for passage, _ in passages) <= 256 - 32

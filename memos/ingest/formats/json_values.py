@@ -56,7 +56,7 @@ def _collect(value: Any, path: str, sections: list[Section], depth: int) -> None
         _flush([_scalar(value)], path, 0, sections)
         return
     is_list = isinstance(value, list)
-    if is_list and (table := _table(value, path, "item")):
+    if isinstance(value, list) and (table := _table(value, path, "item")):
         sections.append(table)
         return
     lines: list[str] = []
@@ -79,8 +79,8 @@ def _joined(path: str, step: str) -> str:
 
 def _label(value: Any) -> str:
     """What a record calls itself: its first short text."""
-    texts = (text for text in value.values() if isinstance(text, str)) if isinstance(value, dict) else ()
-    first = " ".join(next(texts, "").split())
+    texts = [text for text in value.values() if isinstance(text, str)] if isinstance(value, dict) else []
+    first = " ".join(texts[0].split()) if texts else ""
     return f": {first}" if 0 < len(first) <= _LABEL else ""
 
 

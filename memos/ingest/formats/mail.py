@@ -114,7 +114,7 @@ def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
         return
     if depth == 0:
         return
-    children = [child for child in message.get_payload() if isinstance(child, EmailMessage)]  # type: ignore[union-attr]
+    children = [child for child in message.get_payload() if isinstance(child, EmailMessage)]
     if message.get_content_type() == "multipart/alternative":
         plain = [child for child in children if child.get_content_type() == "text/plain" and _bytes(child).strip()]
         children = plain[:1] or children[-1:]

@@ -88,3 +88,8 @@ def kind_of(data: bytes) -> str:
         return ""
     parts = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
     return next((kind for part, kind in parts.items() if part in names), "")
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether a ZIP package has its directory, which stands at its end."""
+    return zipfile.is_zipfile(io.BytesIO(data))

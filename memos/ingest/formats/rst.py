@@ -20,7 +20,7 @@ _LONGEST_TITLE = 80
 def read(text: str) -> Document:
     """Sections by title."""
     lines = text.split("\n")
-    sections = []
+    sections: list[Section] = []
     titles: list[str] = []
     styles: list[str] = []
     start = 0
