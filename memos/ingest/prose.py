@@ -23,6 +23,8 @@ Fits = Callable[[int, int], bool]
 def parts(text: str, fits: Fits, longest: int) -> Iterator[tuple[int, int]]:
     """The largest parts that fit, in order, as `(start, end)`; together they are the whole text.
 
+    White space alone is one part, however long.
+
     Args:
         text: the text.
         fits: whether characters `start` to `end` are short enough; one character always is.
@@ -37,7 +39,7 @@ def parts(text: str, fits: Fits, longest: int) -> Iterator[tuple[int, int]]:
 def _parts(
     marks: Sequence[tuple[str, re.Pattern[str]]], whole: str, start: int, end: int, fits: Fits, longest: int
 ) -> Iterator[tuple[int, int]]:
-    if fits(start, end):
+    if fits(start, end) or not whole[start:end].strip():
         yield start, end
         return
     if not marks:

@@ -49,7 +49,8 @@ def units(text: str, language: str, fits: Callable[[int, int], bool]) -> list[Un
     cutter = _Cutter(data, _characters(text, data), fits, found)
     end = cutter.cut(root, 0, (), 0)
     if end < len(text):
-        found.append(Unit(end, len(text), ()))
+        blank = found and not text[end:].strip()
+        found.append(Unit(end, len(text), found[-1].within if blank else ()))
     return found
 
 

@@ -63,7 +63,7 @@ def test_making_an_embedder_is_cheap(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from memos.inference.embedding import SentenceEmbedder as E\n"
         "import memos.ingest\n"
         f"e = E(Path({str(tmp_path)!r})); assert e.dimension == 4 and e.embed([]) == []\n"
-        "heavy = {'torch', 'sentence_transformers', 'markitdown', 'semantic_text_splitter'}\n"
+        "heavy = {'torch', 'sentence_transformers', 'markitdown', 'tree_sitter'}\n"
         "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -312,6 +312,7 @@ HOSTILE = {
     "wide.csv": lambda n: b",".join(b"c%d" % i for i in range(n)) + b"\n" + b",".join(b"7" for _ in range(n)),
     "quote.csv": lambda n: b'a,b\n"' + b"x,y\n" * n,
     "line.txt": lambda n: b"river copper " * (n // 2),
+    "blank.txt": lambda n: b"\n" * n * 10 + b"x",
     "word.txt": lambda n: b"a" * n * 10,
     "brackets.py": lambda n: b"(" * n,
     "fonts.tex": lambda n: b"\\textbf{" * n,

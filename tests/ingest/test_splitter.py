@@ -107,7 +107,7 @@ def test_a_sentence_that_fits_is_never_cut(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(WORDS, min_size=3, max_size=3), min_size=2, max_size=60))
-def test_a_row_that_fits_is_never_cut_and_has_its_column_names(
+def test_a_row_that_fits_is_never_cut_and_is_under_its_column_names(
     splitter: PassageSplitter, rows: list[list[str]]
 ) -> None:
     lines = [" | ".join([f"row{number}", *cells]) for number, cells in enumerate(rows)]
