@@ -46,11 +46,10 @@ def units(text: str, language: str, fits: Callable[[int, int], bool]) -> list[Un
 
     root = get_parser(language).parse(data).root_node
     found: list[Unit] = []
-    cutter = _Cutter(data, _characters(text, data), fits, found)
+    cutter = _Cutter(text, data, fits, found)
     end = cutter.cut(root, 0, (), 0)
     if end < len(text):
-        blank = found and not text[end:].strip()
-        found.append(Unit(end, len(text), found[-1].within if blank else ()))
+        cutter.add(end, len(text), ())
     return found
 
 
@@ -66,11 +65,10 @@ def _characters(text: str, data: bytes) -> Callable[[int], int]:
 
 
 class _Cutter:
-    def __init__(
-        self, data: bytes, character: Callable[[int], int], fits: Callable[[int, int], bool], found: list[Unit]
-    ) -> None:
+    def __init__(self, text: str, data: bytes, fits: Callable[[int, int], bool], found: list[Unit]) -> None:
+        self._text = text
         self._data = data
-        self._character = character
+        self._character = _characters(text, data)
         self._fits = fits
         self._found = found
         self._opens = False  # the next unit begins a definition
@@ -81,22 +79,25 @@ class _Cutter:
         if end <= start:
             return start
         if self._fits(start, end):
-            return self._add(start, end, within)
+            return self.add(start, end, within)
         if first > start and self._fits(first, end):  # its comment is too long to go with it
-            return self._add(self._add(start, first, within), end, within)
+            return self.add(self.add(start, first, within), end, within)
         if node.child_count == 0 or depth == _DEEPEST:
-            return self._add(start, end, within)
+            return self.add(start, end, within)
         inside = (*within, name) if (name := self._name(node)) else within
         at = start
         if (name or "decorated" in node.type) and not decorated:
-            at = self._add(start, first, within) if first > start else start
+            at = self.add(start, first, within) if first > start else start
             self._opens = True
         for child in node.children:
             if "comment" not in child.type or not self._fits(at, self._character(child.end_byte)):
                 at = self.cut(child, at, inside, depth + 1, "decorated" in node.type)
-        return self._add(at, end, inside) if at < end else at
+        return self.add(at, end, inside) if at < end else at
 
-    def _add(self, start: int, end: int, within: tuple[str, ...]) -> int:
+    def add(self, start: int, end: int, within: tuple[str, ...]) -> int:
+        """Append a unit; return where it ends. White space belongs to what it follows."""
+        if self._found and not self._text[start:end].strip():
+            within = self._found[-1].within
         self._found.append(Unit(start, end, within, self._opens))
         self._opens = False
         return end
