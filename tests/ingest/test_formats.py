@@ -303,7 +303,7 @@ def test_what_cannot_be_read_is_one_sentence(data: bytes, name: str, error: type
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[int], bytes]] = {
     "deep.json": lambda n: b"[" * n + b"1" + b"]" * n,
     "deep.html": lambda n: b"<div>" * n + b"lamp",
     "quotes.md": lambda n: b"> " * n + b"end",
