@@ -234,9 +234,7 @@ class PassageSplitter:
             length += end - start
             start = end + 1
             if len(batch) == _ROWS or length > _WINDOW or start > len(text):
-                # What is too long by its characters is too long by its tokens.
-                rows = [text[a:b] if b - a <= self._longest else "" for a, b in batch]
-                sizes = counts(self._tokenizer, rows)
+                sizes = self._sizes([text[a:b] for a, b in batch])
                 yield from ((a, b, size) for (a, b), size in zip(batch, sizes, strict=True))
                 batch, length = [], 0
 
@@ -249,7 +247,7 @@ class PassageSplitter:
         tokens = length = 0
         for at in range(0, len(pairs), _ROWS):
             batch = pairs[at : at + _ROWS]
-            for pair, size in zip(batch, counts(self._tokenizer, batch), strict=True):
+            for pair, size in zip(batch, self._sizes(batch), strict=True):
                 if held and (tokens + size + 1 > self._capacity or length + len(pair) > self._longest):
                     yield CELL.join(held)
                     held, tokens, length = [], 0, 0
@@ -261,6 +259,10 @@ class PassageSplitter:
                 length += len(pair) + len(CELL)
         if held:
             yield CELL.join(held)
+
+    def _sizes(self, texts: list[str]) -> list[int]:
+        """Tokens of each; 0 of one that is too long by its characters, which is not worth counting."""
+        return counts(self._tokenizer, [text if len(text) <= self._longest else "" for text in texts])
 
     def _long_cell(self, cell: str) -> Iterator[str]:
         for _, window in _windows(cell):
