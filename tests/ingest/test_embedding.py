@@ -63,7 +63,7 @@ def test_making_an_embedder_is_cheap(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from memos.inference.embedding import SentenceEmbedder as E\n"
         "import memos.ingest\n"
         f"e = E(Path({str(tmp_path)!r})); assert e.dimension == 4 and e.embed([]) == []\n"
-        "heavy = {'torch', 'sentence_transformers', 'markitdown', 'semantic_text_splitter'}\n"
+        "heavy = {'torch', 'sentence_transformers', 'markitdown', 'tree_sitter'}\n"
         "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
@@ -132,7 +132,7 @@ def test_a_damaged_folder_is_a_model_error_at_load(folder: Path, tmp_path: Path)
 def test_passages_fit_the_real_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer
 
-    from memos.ingest.readers import Document, Section
+    from memos.ingest.readers import Document, Form, Section
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
@@ -140,5 +140,5 @@ def test_passages_fit_the_real_tokenizer(folder: Path) -> None:
     splitter = PassageSplitter(folder)
     assert splitter.limit == 256
     text = "# Títle\n\n" + "The ferry to Kråkholmen leaves at 06:15. 渡船六点开。 " * 300
-    passages = splitter.split(Document((Section(text, "Títle", markdown=True),)))
+    passages = splitter.split(Document((Section(text, "Títle", form=Form.MARKDOWN),)))
     assert max(len(tokenizer.encode(passage).ids) for passage, _ in passages) <= 256 - 32

@@ -57,10 +57,10 @@ def test_a_pdf_is_known_by_its_content(make_pdf: MakePdf) -> None:
 
 
 def test_a_damaged_page_does_not_cost_the_others(make_pdf: MakePdf, monkeypatch: pytest.MonkeyPatch) -> None:
-    from memos.ingest import readers
+    from memos.ingest.formats import pdf as module
 
-    real = readers._read_page
-    monkeypatch.setattr(readers, "_read_page", lambda pdf, index: None if index == 1 else real(pdf, index))
+    real = module._page
+    monkeypatch.setattr(module, "_page", lambda pdf, index: None if index == 1 else real(pdf, index))
     document = read_document(make_pdf(["One", "Two", "Three"]), "a.pdf")
     assert [section.location for section in document.sections] == ["page 1", "page 3"]
     assert document.note == "Pages that could not be read: 2."
@@ -77,9 +77,10 @@ def test_a_truncated_pdf_is_damaged(make_pdf: MakePdf) -> None:
     assert not isinstance(caught.value, NothingToRead)
 
 
-def test_text_named_pdf_is_no_pdf() -> None:
-    with pytest.raises(IngestError, match="not a PDF"):
-        read_document(b"hello", "a.pdf")
+def test_text_that_is_named_like_a_binary_format_is_read_and_said_to_be_text() -> None:
+    document = read_document(b"hello", "a.pdf")
+    assert document.sections[0].text == "hello"
+    assert document.note == "The file is named .pdf, but is text, and was read as that."
 
 
 def test_html_becomes_headed_text_in_its_own_encoding() -> None:
@@ -111,5 +112,5 @@ def test_archives_and_images_are_named_in_the_reason() -> None:
 
 
 def test_other_text_is_one_section_with_lines() -> None:
-    (section,) = read_document(b"a,b\n1,2\n", "table.csv").sections
+    (section,) = read_document(b"a,b\n1,2\n", "notes.log").sections
     assert (section.text, section.location, section.line) == ("a,b\n1,2\n", "", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from memos.errors import InputError, ModelError, ModelNotFound
 from memos.ingest import PassageSplitter
 from memos.ingest import splitter as module
-from memos.ingest.readers import Document, Section, read_document
+from memos.ingest.readers import Document, Form, Section, read_document
 
 
 def test_a_passage_and_its_location_fit_the_model(splitter: PassageSplitter) -> None:
@@ -56,14 +57,14 @@ def test_text_longer_than_a_window_loses_nothing(splitter: PassageSplitter, monk
 
 
 def test_quotes_nested_beyond_reason_do_not_hang(splitter: PassageSplitter) -> None:
-    assert splitter.split(Document((Section("> " * 50_000 + "end", markdown=True),)))
+    assert splitter.split(Document((Section("> " * 50_000 + "end", form=Form.MARKDOWN),)))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.sampled_from("ab \n\t#>`-=|é行🙂"), max_size=600))
 def test_no_character_but_white_space_is_lost(splitter: PassageSplitter, text: str) -> None:
-    for markdown in (False, True):
-        passages = splitter.split(Document((Section(text, markdown=markdown),)))
+    for form in (Form.TEXT, Form.MARKDOWN):
+        passages = splitter.split(Document((Section(text, form=form),)))
         assert all(passage.strip() for passage, _ in passages)
         assert "".join("".join(passage for passage, _ in passages).split()) == "".join(text.split())
 
@@ -82,3 +83,92 @@ def test_a_folder_without_a_usable_tokenizer_is_refused(tmp_path: Path, tokenize
         PassageSplitter(tmp_path)
     with pytest.raises(InputError, match="at least 50 tokens"):
         PassageSplitter(tokenizer_folder, limit=49)
+
+
+# ----------------------------------------------------------------------------------------------- never cut
+
+WORDS = st.sampled_from(["river", "copper", "lamp", "tin", "pantry", "key", "shelf", "bird", "7", "green"])
+SENTENCES = st.lists(st.lists(WORDS, min_size=1, max_size=38), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sentences=SENTENCES, width=st.sampled_from([60, 80, 10_000]), form=st.sampled_from([Form.TEXT, Form.MARKDOWN]))
+def test_a_sentence_that_fits_is_never_cut(
+    splitter: PassageSplitter, sentences: list[list[str]], width: int, form: Form
+) -> None:
+    """Wrapped at any width: a line end within a paragraph is no better place than any other."""
+    said = [f"S{number} {' '.join(words)} end{number}." for number, words in enumerate(sentences)]
+    text = "\n".join(textwrap.wrap(" ".join(said), width))
+    flat = [" ".join(passage.split()) for passage, _ in splitter.split(Document((Section(text, form=form),)))]
+    assert " ".join(flat) == " ".join(said)
+    for sentence in said:
+        assert any(sentence in passage for passage in flat), sentence
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.lists(WORDS, min_size=3, max_size=3), min_size=2, max_size=60))
+def test_a_row_that_fits_is_never_cut_and_is_under_its_column_names(
+    splitter: PassageSplitter, rows: list[list[str]]
+) -> None:
+    lines = [" | ".join([f"row{number}", *cells]) for number, cells in enumerate(rows)]
+    table = Section("\n".join(lines), "sheet A", Form.TABLE, 2, "row", "id | a | b | c")
+    passages = splitter.split(Document((table,)))
+    assert {passage.split("\n")[0] for passage, _ in passages} == {"id | a | b | c"}
+    assert [line for passage, _ in passages for line in passage.split("\n")[1:]] == lines
+    assert all(len(passage.split()) <= 40 for passage, _ in passages)
+    first, last = passages[0][1].split("rows ")[1].split("-")
+    assert (first, int(last)) == ("2", passages[0][0].count("\n") + 1)
+
+
+def test_a_markdown_table_repeats_its_column_names(splitter: PassageSplitter) -> None:
+    rows = "\n".join(f"| duck{number} | green |" for number in range(30))
+    passages = splitter.split(read_document(f"Before.\n\n| bird | colour |\n| --- | --- |\n{rows}\n".encode(), "a.md"))
+    held = [passage for passage, _ in passages if "duck" in passage]
+    assert len(held) > 3 and all("| bird | colour |" in passage for passage in held)
+    assert sum(passage.count("duck") for passage in held) == 30
+
+
+def test_a_row_that_fits_nowhere_names_each_of_its_cells(splitter: PassageSplitter) -> None:
+    names = [f"column{number}" for number in range(100)]
+    wide = ",".join(names) + "\n" + ",".join(str(number * 7) for number in range(100)) + "\n"
+    passages = splitter.split(read_document(wide.encode(), "a.csv"))
+    pairs = [pair for passage, _ in passages for pair in passage.split(" | ")]
+    assert pairs == [f"column{number}: {number * 7}" for number in range(100)]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), method=st.booleans())
+def test_a_function_that_fits_is_never_cut(splitter: PassageSplitter, sizes: list[int], method: bool) -> None:
+    functions = [
+        "\n".join([f"def f{number}(x):", *(f"    x = {step} + x" for step in range(size)), f"    return x{number}"])
+        for number, size in enumerate(sizes)
+    ]
+    text = "import os\n\n\n" + "\n\n\n".join(functions) + "\n"
+    if method:
+        text = "class Duck:\n" + textwrap.indent(text, "    ")
+        functions = [textwrap.indent(function, "    ") for function in functions]
+    passages = splitter.split(read_document(text.encode(), "a.py"))
+    assert " ".join(" ".join(passage.split()) for passage, _ in passages) == " ".join(text.split())
+    fitting = [function for function in functions if len(function.split()) <= 38]
+    for function in fitting:
+        assert any(function.strip() in passage for passage, _ in passages), function
+
+
+def test_a_method_says_which_class_it_is_of(splitter: PassageSplitter) -> None:
+    body = "".join(f"    def m{number}(self):\n        return {'1 + ' * 12}{number}\n\n" for number in range(6))
+    passages = splitter.split(read_document(f"@final\nclass Duck:\n{body}".encode(), "a.py"))
+    assert passages[0][0].startswith("@final\nclass Duck:")
+    assert [location.split(",")[0] for _, location in passages[1:]] == ["Duck"] * (len(passages) - 1)
+
+
+def test_code_in_markdown_is_cut_by_its_syntax(splitter: PassageSplitter) -> None:
+    code = "\n\n".join(f"def f{number}(x):\n    y = x + {number}\n    return y * {number}" for number in range(12))
+    passages = splitter.split(read_document(f"# Ducks\n\n```python\n{code}\n```\n".encode(), "a.md"))
+    assert len(passages) > 2
+    for number in range(12):
+        assert any(f"def f{number}(x):" in text and f"return y * {number}" in text for text, _ in passages)
+
+
+def test_a_heading_stays_with_the_text_below_it(splitter: PassageSplitter) -> None:
+    text = "# Ducks\n\n" + "They swim well in the lake. " * 20
+    assert splitter.split(read_document(text.encode(), "a.md"))[0][0].startswith("# Ducks\n\nThey swim")

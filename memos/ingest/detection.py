@@ -1,0 +1,188 @@
+"""What kind of document bytes are: by what is in them, and by the name only where contents look alike.
+
+It reads nothing: `readers` has a reader for each kind.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import PurePath
+from typing import NoReturn
+
+from memos.errors import IngestError
+from memos.ingest.decoding import NothingToRead
+from memos.ingest.formats.package import is_complete, kind_of
+
+# Formats that are recognised only to give a better reason than "binary".
+_UNREAD = (
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"RIFF", "sound, a film or a picture"),
+    (b"OggS", "sound or a film"),
+    (b"ID3", "sound"),
+    (b"fLaC", "sound"),
+    (b"\x7fELF", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"GGUF", "a GGUF model"),
+    (b"{\\rtf", "rich text (RTF)"),
+)
+_OFFICE = (b"[Content_Types].xml", b"docProps/", b"word/", b"xl/", b"ppt/", b"mimetypeapplication/")
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, Outlook, and Office encrypted
+_STREAMS = (
+    ("EncryptedPackage", "The Office document is encrypted with a password."),
+    ("WordDocument", "The file is a Word document of before 2007 (.doc), which memos does not read; save it as .docx."),
+    (
+        "PowerPoint Document",
+        "The file is a presentation of before 2007 (.ppt), which memos does not read; save it as .pptx.",
+    ),
+)
+_HTML = re.compile(
+    r"\s{0,1000}(?:<!--.{0,2000}?-->\s{0,1000})?<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
+)
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60}):")
+_ADDRESSED = frozenset({"to", "subject", "date"})
+_SENT = frozenset({"message-id", "mime-version", "received", "delivered-to", "return-path"})
+_MAILBOX = re.compile(r"From \S{1,300} .{0,100}\d\d:\d\d.{0,100}\n[A-Za-z-]{1,60}:")
+
+
+class Kind(StrEnum):
+    """A format with a reader of its own."""
+
+    PDF = "PDF"
+    DOCX = "DOCX"
+    PPTX = "PPTX"
+    XLSX = "XLSX"
+    XLS = "XLS"
+    ODT = "ODT"
+    EPUB = "EPUB"
+    MSG = "Outlook message"
+    HTML = "HTML"
+    MAIL = "e-mail"
+    MAILBOX = "mailbox"
+    MARKDOWN = "Markdown"
+    RST = "reStructuredText"
+    LATEX = "LaTeX"
+    DELIMITED = "CSV"
+    JSON = "JSON"
+    JSON_LINES = "JSON Lines"
+    NOTEBOOK = "notebook"
+    TEXT = "text"  # programs among it: their readers look at the name again
+
+
+_ENDINGS = {
+    **dict.fromkeys((".html", ".htm", ".xhtml"), Kind.HTML),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"), Kind.MARKDOWN),
+    **dict.fromkeys((".rst", ".rest"), Kind.RST),
+    **dict.fromkeys((".tex", ".ltx"), Kind.LATEX),
+    **dict.fromkeys((".csv", ".tsv", ".tab"), Kind.DELIMITED),
+    **dict.fromkeys((".json", ".geojson", ".webmanifest"), Kind.JSON),
+    **dict.fromkeys((".jsonl", ".ndjson"), Kind.JSON_LINES),
+    ".ipynb": Kind.NOTEBOOK,
+    ".eml": Kind.MAIL,
+    ".mbox": Kind.MAILBOX,
+}
+# What is only known by its bytes; a file of this name without them is something else.
+_BY_BYTES = (
+    ".pdf",
+    ".docx",
+    ".docm",
+    ".pptx",
+    ".xlsx",
+    ".xlsm",
+    ".xls",
+    ".epub",
+    ".odt",
+    ".msg",
+    ".doc",
+    ".ppt",
+    ".zip",
+)
+
+
+def binary_kind(data: bytes) -> Kind | None:
+    """The kind of bytes that are no text, or None.
+
+    Raises:
+        NothingToRead: they are of a kind that memos knows and does not read.
+    """
+    if b"%PDF-" in data[:1024]:
+        return Kind.PDF
+    if data.startswith(b"PK\x03\x04"):
+        kind = kind_of(data)
+        if not kind:
+            _refuse_package(data)
+        return Kind[kind.upper()]
+    if data.startswith(_OLE):
+        return _ole_kind(data)
+    for magic, what in _UNREAD:
+        if data.startswith(magic):
+            raise NothingToRead(f"The file is {what}, which memos does not read.")
+    return None
+
+
+def text_kind(text: str, name: str) -> Kind:
+    """The kind of a text; where its looks say nothing the name decides, so JSON in a `.txt` stays text."""
+    ending = PurePath(name).suffix.lower()
+    if _MAILBOX.match(text) and ending in ("", ".mbox", ".txt", ".mail"):
+        return Kind.MAILBOX
+    if ending == ".mbox":
+        return Kind.TEXT
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    if ending in ("", ".txt", ".text", *_BY_BYTES):
+        if _HTML.match(text):
+            return Kind.HTML
+        if text.lstrip().startswith("\\documentclass"):
+            return Kind.LATEX
+        if _is_mail(text):
+            return Kind.MAIL
+    return Kind.TEXT
+
+
+def _is_mail(text: str) -> bool:
+    """Whether a text begins with the headers that mail programs write."""
+    names = set()
+    for line in text[:100_000].partition("\n\n")[0].split("\n"):
+        header = _HEADER.match(line)
+        if header:
+            names.add(header[1].lower())
+        elif not line.startswith((" ", "\t")):
+            return False
+    return "from" in names and bool(names & _ADDRESSED) and bool(names & _SENT)
+
+
+def misnamed(name: str) -> str:
+    """A sentence on a text that is named like a binary format, or `""`."""
+    ending = PurePath(name).suffix.lower()
+    return f"The file is named {ending}, but is text, and was read as that." if ending in _BY_BYTES else ""
+
+
+def _refuse_package(data: bytes) -> NoReturn:
+    document = any(mark in data[:4096] for mark in _OFFICE)
+    if document and not is_complete(data):
+        raise IngestError("The document is damaged: its ZIP package is cut off or overwritten.")
+    if document:
+        raise NothingToRead("The file is an Office document of a kind that memos does not read.")
+    raise NothingToRead("The file is a ZIP archive, which memos does not read; unpack it first.")
+
+
+def _ole_kind(data: bytes) -> Kind:
+    """Old Office formats are told apart by the names of their streams, written in UTF-16."""
+    for stream, reason in _STREAMS:
+        if stream.encode("utf-16-le") in data:
+            raise NothingToRead(reason)
+    if "__substg1.0_".encode("utf-16-le") in data:
+        return Kind.MSG
+    if any(stream.encode("utf-16-le") in data for stream in ("Workbook", "Book")):
+        return Kind.XLS
+    raise NothingToRead("The file is an old Office document of a kind that memos does not read.")

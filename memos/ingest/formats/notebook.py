@@ -1,0 +1,78 @@
+"""Jupyter notebooks: Markdown under its headings, code by its syntax, outputs cut to what one reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from memos.ingest.decoding import NothingToRead
+from memos.ingest.document import Document, Form, Section, place
+from memos.ingest.formats.source_code import GRAMMARS
+from memos.ingest.markdown import heading_sections
+
+_OUTPUT = 2000  # characters of one cell's outputs
+_COLOURS = re.compile(r"\x1b?\[[0-9;]{0,20}m")
+
+
+def read(text: str) -> Document | None:
+    """Sections `HEADING, cell 4`; None where the text is no notebook.
+
+    Raises:
+        NothingToRead: its cells are empty.
+    """
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or "nbformat" not in notebook:
+        return None
+    language = _language(notebook)
+    sections: list[Section] = []
+    heading = ""
+    for number, cell in enumerate(cells, start=1):
+        if not isinstance(cell, dict):
+            continue
+        source = _joined(cell.get("source"))
+        if cell.get("cell_type") == "markdown":
+            for path, part in heading_sections(source) if source else ():
+                heading = path or heading
+                sections.append(Section(part, place(heading, f"cell {number}"), Form.MARKDOWN))
+        elif source.strip():
+            form = Form.CODE if cell.get("cell_type") == "code" and language else Form.TEXT
+            sections.append(Section(source, place(heading, f"cell {number}"), form, language=language))
+        if output := _outputs(cell.get("outputs")):
+            sections.append(Section(output, place(heading, f"cell {number} output")))
+    if not sections:
+        raise NothingToRead("There is nothing in the notebook's cells.")
+    return Document(tuple(sections))
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    metadata = notebook.get("metadata")
+    info = metadata.get("language_info") or metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    name = str(info.get("name", "python")).lower() if isinstance(info, dict) else "python"
+    return name if name in GRAMMARS.values() else "python" if name.startswith(("python", "ipython")) else ""
+
+
+def _joined(source: object) -> str:
+    text = "".join(map(str, source)) if isinstance(source, list) else source if isinstance(source, str) else ""
+    return text.replace("\r\n", "\n").replace("\x00", "")
+
+
+def _outputs(outputs: object) -> str:
+    """Text that a cell printed, returned or failed with. Pictures and widgets are not text."""
+    said: list[str] = []
+    for output in outputs if isinstance(outputs, list) else ():
+        if not isinstance(output, dict):
+            continue
+        data = output.get("data")
+        if output.get("output_type") == "error":
+            said.append(f"{output.get('ename')}: {output.get('evalue')}")
+        elif isinstance(data, dict):
+            said.append(_joined(data.get("text/markdown") or data.get("text/plain")))
+        else:
+            said.append(_joined(output.get("text")))
+    text = _COLOURS.sub("", "\n".join(part.rstrip() for part in said if part.strip()))
+    return text if len(text) <= _OUTPUT else f"{text[:_OUTPUT]}…"
