@@ -32,6 +32,7 @@ UPSERT, DELETE = "upsert", "delete"
 # Changes worked off with one write to the index, and with texts of like length embedded together: padding and
 # small writes cost a third of the embedder's speed. A kill costs the embedding of so many at most.
 STRIDE = 1024
+ENOUGH = 256  # changes that are worth a write while more may come
 SLICE = 128  # texts embedded between two reports of progress
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
@@ -183,7 +184,7 @@ class SearchIndex:
             room = STRIDE if limit is None else min(STRIDE, limit - done)
             with self._sql.read() as session:
                 batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(room)).all()
-            if len(batch) < room and follow is not None and follow():
+            if len(batch) < min(room, ENOUGH) and follow is not None and follow():
                 continue
             if not batch:
                 break
