@@ -176,7 +176,7 @@ class _Child:
     def __init__(self, setup: dict[str, Any]) -> None:
         # A session of its own: Ctrl-C is the parent's to handle. The parent's import path, and not (-P) whatever
         # lies in the working directory.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", WORKER],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             stdin=subprocess.PIPE,

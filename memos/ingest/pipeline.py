@@ -124,12 +124,14 @@ class _Run:
         self._parser = parser
         self._options = options
         self._known: Mapping[str, StoredFile] = {}
+        self._hashes: set[str] = set()  # of what is stored, so that new bytes cost no query
         self._reading: deque[_Reading] = deque()
 
     def events(self, roots: list[Path]) -> Generator[IngestEvent, None, None]:
         met = list(dict.fromkeys(item for root in roots for item in walk(root, self._options.selection)))
         yield FilesFound(len(met), sum(item.stamp.size for item in met if isinstance(item, Found)))
         self._known = self._indexer.stored_files()
+        self._hashes = {file.sha256 for file in self._known.values()}
         counts: Counter[type] = Counter()
         passages = removed = 0
         with ExitStack() as held:
@@ -224,9 +226,12 @@ class _Run:
         number = self._indexer.store_document(
             source, stored.sha256, parsed.passages, size=stored.size, modified_ns=stored.modified_ns
         )
+        self._hashes.add(stored.sha256)
         return FileRead(file.path, number, parsed.note, size)
 
     def _share(self, source: str, stored: StoredFile) -> str | None:
+        if stored.sha256 not in self._hashes:
+            return None
         return self._indexer.share_document(source, stored.sha256, size=stored.size, modified_ns=stored.modified_ns)
 
     def _noted(self, event: FileEvent) -> FileEvent:

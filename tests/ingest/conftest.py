@@ -24,7 +24,7 @@ class MemoryIndexer:
         self.fail_at: int | None = None
 
     def stored_files(self) -> dict[str, StoredFile]:
-        return {source: file for source, (file, _) in (self.documents | self.copies).items()}  # type: ignore[operator]
+        return {source: file for source, (file, _) in (self.documents | self.copies).items()}
 
     def store_document(
         self, source: str, sha256: str, passages: Sequence[tuple[str, str]], *, size: int = 0, modified_ns: int = 0

@@ -14,6 +14,7 @@ from memos import ingest as package
 from memos.errors import InputError, StorageError
 from memos.ingest import (
     Embedded,
+    FileCopied,
     FileFailed,
     FileRead,
     FilesFound,
@@ -28,7 +29,7 @@ from memos.ingest import (
 
 
 def files(events: Sequence[IngestEvent]) -> dict[str, IngestEvent]:
-    kinds = (FileRead, FileUnchanged, FileSkipped, FileFailed)
+    kinds = (FileRead, FileCopied, FileUnchanged, FileSkipped, FileFailed)
     return {event.path.name: event for event in events if isinstance(event, kinds)}
 
 
