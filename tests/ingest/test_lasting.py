@@ -400,7 +400,7 @@ def test_kill_9_and_resume_gives_the_same_passages_none_twice(tmp_path: Path, to
         process.communicate()
     subprocess.run([*command, str(killed), str(tokenizer_folder), str(docs)], check=True, capture_output=True)
     assert passages(killed) == passages(whole)
-    assert len(passages(whole)) == 90
+    assert len({source for source, _ in passages(whole)}) == 30 and len(set(passages(whole))) >= 90
 
 
 # ------------------------------------------------------------------------------------------ watching
