@@ -29,11 +29,11 @@ from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Scope, Vecto
 MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
 UPSERT, DELETE = "upsert", "delete"
 
-# Changes worked off with one write to the index, and with texts of like length embedded together: padding and
-# small writes cost a third of the embedder's speed. A kill costs the embedding of so many at most.
+# Changes worked off with one write to the index, and with texts of like length embedded together: texts are padded to
+# the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most.
 STRIDE = 1024
 ENOUGH = 256  # changes that are worth a write while more may come
-SLICE = 128  # texts embedded between two reports of progress
+SLICE = 32  # texts embedded between two reports of progress, at each of which the work can be stopped
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
