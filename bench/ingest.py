@@ -276,7 +276,7 @@ def contents(home: Path) -> list[tuple[str, int, str]]:
 def _vector_ids(home: Path) -> list[int]:
     import lancedb
 
-    if not (home / "index").exists():
+    if not (home / "index" / "passages.lance").exists():
         return []
     ids: list[int] = lancedb.connect(str(home / "index")).open_table("passages").to_arrow()["id"].to_pylist()
     return ids
