@@ -55,6 +55,7 @@ bench: demo
 	$(BIN)/python -m bench.decoding
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.rope
+	$(BIN)/python -m bench.ingest
 	$(BIN)/python -m bench.tables
 
 check: install

@@ -32,7 +32,7 @@ from memos.settings import Settings, home, load
 from memos.tools import HIDING, SYSTEM_CALLS
 
 if TYPE_CHECKING:
-    from memos.ingest.pipeline import IngestEvent, IngestFinished
+    from memos.ingest.events import IngestEvent, IngestFinished
     from memos.storage.database import AgentStorage, Database
 
 VARIETY = 0.8  # temperature of an answer that is asked for anew; greedy decoding would give the same one

@@ -15,11 +15,11 @@ from memos.protocols import Embedder, LanguageModel
 from memos.settings import Settings, home, load
 
 if TYPE_CHECKING:
-    from memos.ingest.pipeline import IngestEvent, IngestFinished
+    from memos.agents.library import Library
+    from memos.ingest.events import IngestEvent, IngestFinished
+    from memos.ingest.pipeline import Options
     from memos.storage.archival import Archival
     from memos.storage.database import AgentStorage, Database
-
-    Reader = Callable[[Sequence[str | Path], Callable[[IngestEvent], None]], IngestFinished]
 
 
 def open_database(folder: Path, settings: Settings) -> Database:
@@ -135,14 +135,21 @@ def stored_agent(name: str) -> Iterator[AgentStorage]:
 
 
 @contextmanager
-def library(agent: str | None) -> Iterator[Reader]:
-    """A function that ingests paths into what every agent sees, or one agent alone."""
+def library(agent: str | None = None) -> Iterator[Library]:
+    """What every agent sees of documents, or what one agent has alone.
+
+    Raises:
+        InputError: there is no such agent, and its name cannot be one.
+        AgentBusy: it is open elsewhere.
+    """
+    from memos.agents.library import Library
+
     settings = load()
     with open_database(home(), settings) as database, ExitStack() as held:
         archive = database.library()
         if agent is not None:
             archive = held.enter_context(database.agent(agent)).archival
-        yield lambda paths, observe: ingest_into(archive, settings, paths, observe)
+        yield Library(archive, settings)
 
 
 def ingest_into(
@@ -150,18 +157,22 @@ def ingest_into(
     settings: Settings,
     paths: Sequence[str | Path],
     observe: Callable[[IngestEvent], None] | None,
+    options: Options | None = None,
 ) -> IngestFinished:
     """Run the ingest pipeline into one archive; returns its totals."""
-    from memos.ingest.pipeline import IngestFinished, ingest
-    from memos.ingest.splitter import PassageSplitter
+    from memos.ingest.events import IngestFinished
+    from memos.ingest.parsing import Limits, ParserProcesses
+    from memos.ingest.pipeline import Options, ingest
     from memos.models.store import resolve
 
     folder = embedding_folder(settings) or resolve(settings.embedding)
+    limits = Limits(settings.parse_seconds, settings.parse_memory << 20)
     finished: IngestFinished | None = None
-    for event in ingest(paths, archival, PassageSplitter(folder)):
-        if observe is not None:
-            observe(event)
-        if isinstance(event, IngestFinished):
-            finished = event
+    with ParserProcesses(folder, limits=limits) as parser:
+        for event in ingest(paths, archival, parser, options=options or Options()):
+            if observe is not None:
+                observe(event)
+            if isinstance(event, IngestFinished):
+                finished = event
     assert finished is not None
     return finished

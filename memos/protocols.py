@@ -555,14 +555,47 @@ class Embedder(Protocol):
         """One vector a text, in order."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it was when it was read.
+
+    Args:
+        sha256: of its bytes.
+        size: in bytes; 0: not known.
+        modified_ns: when it was last changed, in nanoseconds since 1970; 0: not known, or too fresh to rely on.
+    """
+
+    sha256: str
+    size: int = 0
+    modified_ns: int = 0
+
+
 class Indexer(Protocol):
     """Where ingest puts passages: documents in, passages out, all or nothing a document."""
 
-    def document_hash(self, source: str) -> str | None:
-        """SHA-256 of the stored version of a document, or None where it is not stored."""
+    def stored_files(self) -> Mapping[str, StoredFile]:
+        """The files that are stored, by path, other paths of the same bytes included."""
 
-    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+    def store_document(
+        self, source: str, sha256: str, passages: Sequence[tuple[str, str]], *, size: int = 0, modified_ns: int = 0
+    ) -> int:
         """Replace a document by its passages `(text, location)` in one transaction; return how many."""
 
-    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Bring the vector index up to date with SQL; return how many passages were embedded."""
+    def share_document(self, source: str, sha256: str, *, size: int = 0, modified_ns: int = 0) -> str | None:
+        """Make a path known for bytes that are stored already; return their path, or None where they are not."""
+
+    def remove_document(self, source: str) -> bool:
+        """Remove a path, and the passages unless another path has the same bytes; False: it was not stored."""
+
+    def note_job(self, source: str, outcome: str, reason: str = "", passages: int = 0) -> None:
+        """Record what was done with a file that was not stored."""
+
+    def index_pending(
+        self, progress: Callable[[int, int], None] | None = None, *, follow: Callable[[], bool] | None = None
+    ) -> int:
+        """Bring the vector index up to date with SQL; return how many passages were embedded.
+
+        Args:
+            progress: told `(done, of)` now and then; what it raises ends the work, and nothing is lost.
+            follow: asked, when little or nothing is left, whether more may come; may wait before it says so.
+        """

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     dry_base: float = Field(1.75, ge=1, description="growth of that with every token of a repeated run")
     dry_allowed_length: int = Field(2, ge=1, description="tokens in a row that may be repeated")
 
+    parse_seconds: float = Field(120, gt=0, description="the most time that reading one document may take")
+    parse_memory: int = Field(2048, ge=256, description="MiB of memory that reading one document may take")
+
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
     eviction: Literal["exact", "shift"] = Field("exact", description="what stays is read again, or its keys are moved")
     summaries: Literal["model", "surprise", "plain"] = Field(

@@ -16,6 +16,7 @@ COMMANDS = {
     "chat": ("memos.cli.chat", "Talk with an agent in the terminal."),
     "ask": ("memos.cli.ask", "Ask an agent one thing and print its answer."),
     "ingest": ("memos.cli.ingest", "Read files and folders into archival memory."),
+    "sources": ("memos.cli.sources", "List, show and remove the documents that were read."),
     "search": ("memos.cli.search", "Search what was said, and notes and documents."),
     "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
     "agents": ("memos.cli.agents", "List, rename, copy, export and delete agents."),

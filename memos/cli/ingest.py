@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from memos.cli.options import Status, json_option
+from memos.cli.ingesting import Report
+from memos.cli.options import json_option
+from memos.errors import StorageError
 
 if TYPE_CHECKING:
-    from memos.ingest.pipeline import IngestEvent
+    from memos.agents.library import Library
+    from memos.ingest.pipeline import Options
+
+GO_ON = "What was read is stored; the same command goes on from there."
 
 
 @click.command(
@@ -22,64 +23,68 @@ if TYPE_CHECKING:
 Examples:
   memos ingest docs/
   memos ingest handbook.pdf notes.md --agent ada
-  memos ingest docs/ --json""",
+  memos ingest docs/ --glob '*.md' --exclude drafts --prune
+  memos ingest docs/ --watch
+  memos ingest docs/ --json
+
+\b
+Ctrl-C, or a kill, loses nothing: the same command goes on. The exit status is 1 if
+a file failed. `memos sources` lists, shows and removes what was read.""",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--agent", help="Only this agent shall see the documents; by default all do.")
+@click.option(
+    "--glob", "only", multiple=True, metavar="PATTERN", help="Of folders, only such files; may be given again."
+)
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not such files and folders; may be given again.")
+@click.option("--prune", is_flag=True, help="Remove what is stored of files that are gone from the folders.")
+@click.option("--again", is_flag=True, help="Read anew what has not changed, too.")
+@click.option("--watch", is_flag=True, help="Stay, and read what changes, until Ctrl-C.")
 @json_option
-def command(paths: tuple[str, ...], agent: str | None, as_json: bool) -> None:
+def command(
+    paths: tuple[str, ...],
+    agent: str | None,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    prune: bool,
+    again: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
     """Read the files and folders PATHS into archival memory. What has not changed is not read again."""
     from memos.agents.composition import library
+    from memos.ingest.pipeline import Options
+    from memos.ingest.walking import Selection
 
-    with library(agent) as read:
-        report = _Report(as_json)
-        totals = read(paths, report.show)
-    report.close(totals.read, totals.unchanged, totals.skipped, totals.failed, totals.passages)
+    options = Options(selection=Selection(only, exclude), prune=prune, again=again)
+    with library(agent) as opened:
+        if watch:
+            _follow(opened, paths, options, as_json)
+            return
+        report = Report(as_json)
+        try:
+            totals = opened.ingest(paths, report.show, options)
+        except KeyboardInterrupt:
+            report.stopped()
+            click.echo(f"Stopped. {GO_ON}", err=True)
+            raise
+        except StorageError as error:
+            report.stopped()
+            raise StorageError(f"{error} {GO_ON}") from error
+        report.close()
     raise SystemExit(1 if totals.failed else 0)
 
 
-class _Report:
-    """Prints the pipeline's events: lines for what went wrong, one moving line for progress."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._json = as_json
-        self._status = Status(quiet=as_json)
-        self._files, self._total = 0, 0
-
-    def show(self, event: IngestEvent) -> None:
-        """Show one event of the pipeline."""
-        from memos.ingest import pipeline
-
-        if self._json:
-            click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}, default=str))
-            return
-        match event:
-            case pipeline.FilesFound(total=total):
-                self._total = total
-            case pipeline.Embedded(done=done, total=total):
-                self._status.show(f"embedding {done:,} of {total:,} passages", done / max(1, total))
-            case pipeline.FileSkipped(path=path, reason=reason):
-                self._problem("skipped", path, reason)
-            case pipeline.FileFailed(path=path, reason=reason):
-                self._problem("failed", path, reason)
-            case pipeline.FileRead() | pipeline.FileUnchanged():
-                self._next_file()
-
-    def _next_file(self) -> None:
-        self._files += 1
-        share = self._files / max(1, self._total)
-        self._status.show(f"reading {self._files:,} of {self._total:,} files", share)
-
-    def _problem(self, verb: str, path: Path, reason: str) -> None:
-        self._status.clear()
-        click.echo(f"{verb} {path}: {reason}", err=True)
-        self._next_file()
-
-    def close(self, read: int, unchanged: int, skipped: int, failed: int, passages: int) -> None:
-        self._status.clear()
-        if not self._json:
-            sys.stdout.flush()
-            click.echo(
-                f"{read:,} read ({passages:,} passages), {unchanged:,} unchanged, "
-                f"{skipped:,} skipped, {failed:,} failed."
-            )
+def _follow(opened: Library, paths: tuple[str, ...], options: Options, as_json: bool) -> None:
+    report = Report(as_json)
+    try:
+        for run, totals in enumerate(opened.watch(paths, report.show, options)):
+            if run == 0 or totals.read or totals.copied or totals.removed:
+                report.close()
+            else:
+                report.stopped()
+            if run == 0 and not as_json:
+                click.echo("Watching; Ctrl-C ends it.", err=True)
+    except KeyboardInterrupt:
+        report.stopped()
+        click.echo("Stopped watching. Everything that was reported is stored.", err=True)

@@ -1,103 +1,83 @@
-"""Paths become stored, embedded passages, a file at a time, told as events.
+"""Paths become stored, embedded passages, told as events.
 
-Owns the walk over folders, what is left out and why, and the order of work: each file is stored before the
-next is opened, so a killed run goes on where it was. It does not know formats (`readers`), passage length
-(`splitter`) or storage (an `Indexer`).
+Owns the order of work: which files need reading, in what order their passages are stored, each file in a transaction,
+while the next ones are parsed and the former embedded; so a killed run goes on where it was. It does not know the file
+system (`walking`), formats and processes (`parsing`), or storage (an `Indexer`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from queue import SimpleQueue
+from pathlib import Path, PurePath
 
 from memos.errors import IngestError, InputError
 from memos.ingest.decoding import NothingToRead
-from memos.ingest.readers import read_document
+from memos.ingest.embedding import Embedding
+from memos.ingest.events import (
+    FileCopied,
+    FileEvent,
+    FileFailed,
+    FileGone,
+    FileRead,
+    FilesFound,
+    FileSkipped,
+    FileUnchanged,
+    IngestEvent,
+    IngestFinished,
+)
+from memos.ingest.parsing import InProcess, Parsed, Parser
 from memos.ingest.splitter import Splitter
-from memos.protocols import Indexer
+from memos.ingest.walking import (
+    EVERYTHING,
+    Found,
+    Selection,
+    Stamp,
+    absolute,
+    is_gone,
+    read_at_rest,
+    walk,
+    why,
+)
+from memos.protocols import Indexer, StoredFile
 
 LARGEST_FILE = 50_000_000  # bytes
+AHEAD = 2  # files that are parsed or wait for it, for each worker
+# A file that was changed so shortly before it was read may be changed again within one tick of its clock.
+SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class FilesFound:
-    """The walk is over: so many files will be looked at. Always the first event."""
+class Options:
+    """What a run of ingest does beyond the plain.
 
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileRead:
-    """A file was read and stored. `note`: a sentence on what in it could not be read, or `""`."""
-
-    path: Path
-    passages: int
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FileUnchanged:
-    """A file is stored already, byte for byte."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class FileSkipped:
-    """A file was left out because there is nothing in it to read, or by rule. `reason` is a sentence."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailed:
-    """A file that should be readable is not; a version of it that is stored stays. `reason` is a sentence."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """So many of the passages that wait for the vector index are in it."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class IngestFinished:
-    """Always the last event: how many files were read, unchanged, skipped and failed, and their passages.
-
-    `embedded` may exceed `passages`: an earlier run that was killed can have left some.
+    Args:
+        largest: files of more bytes than this are skipped.
+        selection: which files of folders are wanted.
+        prune: remove what is stored of files that are no longer in the folders.
+        again: read files anew that have not changed, too.
     """
 
-    read: int
-    unchanged: int
-    skipped: int
-    failed: int
-    passages: int
-    embedded: int
+    largest: int = LARGEST_FILE
+    selection: Selection = EVERYTHING
+    prune: bool = False
+    again: bool = False
 
 
-FileEvent = FileRead | FileUnchanged | FileSkipped | FileFailed
-IngestEvent = FilesFound | FileEvent | Embedded | IngestFinished
+PLAIN = Options()
 
 
 def ingest(
     paths: Sequence[str | Path],
     indexer: Indexer,
-    splitter: Splitter,
+    parser: Parser | Splitter,
     *,
-    largest: int = LARGEST_FILE,
+    options: Options = PLAIN,
 ) -> Generator[IngestEvent, None, None]:
     """Read files and folders into archival storage.
 
@@ -108,9 +88,9 @@ def ingest(
 
     Args:
         paths: files and folders; a symbolic link given here is followed.
-        indexer: where passages go. While it embeds, it is called on another thread, never on two at once.
-        splitter: how documents are cut.
-        largest: files of more bytes than this are skipped.
+        indexer: where passages go. It stores on the caller's thread and embeds on another at the same time.
+        parser: reads and cuts files; a splitter alone: in this process, without limits of time and memory.
+        options: see `Options`.
 
     Returns:
         Events, to be consumed: work is done while they are.
@@ -121,130 +101,158 @@ def ingest(
     """
     if not paths:
         raise InputError("There is nothing to ingest: give at least one file or folder.")
-    roots = [_absolute(Path(path)) for path in paths]
-    return _run(roots, indexer, splitter, largest)
+    roots = [absolute(Path(path)) for path in paths]
+    chosen = parser if isinstance(parser, Parser) else InProcess(parser)
+    return _Run(indexer, chosen, options).events(roots)
 
 
-def _run(roots: list[Path], indexer: Indexer, splitter: Splitter, largest: int) -> Generator[IngestEvent, None, None]:
-    found = list(dict.fromkeys(item for root in roots for item in _walk(root)))
-    yield FilesFound(len(found))
-    counts = dict.fromkeys((FileRead, FileUnchanged, FileSkipped, FileFailed), 0)
-    passages = 0
-    for item in found:
-        event = _ingest_file(item, indexer, splitter, largest) if isinstance(item, Path) else item
-        counts[type(event)] += 1
-        if isinstance(event, FileRead):
-            passages += event.passages
-        yield event
-    embedded = yield from _embed(indexer)
-    yield IngestFinished(
-        read=counts[FileRead],
-        unchanged=counts[FileUnchanged],
-        skipped=counts[FileSkipped],
-        failed=counts[FileFailed],
-        passages=passages,
-        embedded=embedded,
-    )
+@dataclass(slots=True)
+class _Reading:
+    """A file that is being parsed, or waits for one with the same bytes before it."""
+
+    path: Path
+    stored: StoredFile
+    data: bytes
+    parsed: Future[Parsed] | None
 
 
-def _absolute(path: Path) -> Path:
-    try:
-        path.stat()
-        # Only the file system knows what `link/..` is.
-        return path.resolve() if ".." in path.parts else path.absolute()
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file or folder {path}.") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} cannot be opened: {_why(error)}") from error
+class _Run:
+    """One call of `ingest`."""
 
+    def __init__(self, indexer: Indexer, parser: Parser, options: Options) -> None:
+        self._indexer = indexer
+        self._parser = parser
+        self._options = options
+        self._known: Mapping[str, StoredFile] = {}
+        self._hashes: set[str] = set()  # of what is stored, so that new bytes cost no query
+        self._reading: deque[_Reading] = deque()
 
-def _walk(root: Path) -> Iterator[Path | FileSkipped | FileFailed]:
-    """Files under `root` in a fixed order, and what the walk itself has to say about some."""
-    if not root.is_dir():
-        yield root
-        return
-    errors: list[OSError] = []
-    for folder, folders, files in os.walk(root, onerror=errors.append):
-        here = Path(folder)
-        for name in sorted([*files, *(name for name in folders if (here / name).is_symlink())]):
-            if name.startswith("."):
-                continue
-            path = here / name
-            yield FileSkipped(path, "Symbolic links are not followed.") if path.is_symlink() else path
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-    for error in errors:
-        yield FileFailed(Path(str(error.filename)), _why(error))
+    def events(self, roots: list[Path]) -> Generator[IngestEvent, None, None]:
+        met = list(dict.fromkeys(item for root in roots for item in walk(root, self._options.selection)))
+        yield FilesFound(len(met), sum(item.stamp.size for item in met if isinstance(item, Found)))
+        self._known = self._indexer.stored_files()
+        self._hashes = {file.sha256 for file in self._known.values()}
+        counts: Counter[type] = Counter()
+        passages = removed = 0
+        with ExitStack() as held:
+            embedding = held.enter_context(Embedding(self._indexer))
+            pool = held.enter_context(ThreadPoolExecutor(self._parser.workers, thread_name_prefix="memos-parse"))
+            held.callback(self._abandon)
+            for event in self._files(met, pool):
+                counts[type(event)] += 1
+                if isinstance(event, FileRead):
+                    passages += event.passages
+                yield event
+                yield from embedding.latest()
+            for gone in self._gone(roots):
+                counts[FileGone] += 1
+                removed += gone.removed
+                yield gone
+            yield from embedding.finish()
+            embedded = embedding.embedded
+        yield IngestFinished(
+            read=counts[FileRead],
+            unchanged=counts[FileUnchanged],
+            skipped=counts[FileSkipped],
+            failed=counts[FileFailed],
+            passages=passages,
+            embedded=embedded,
+            copied=counts[FileCopied],
+            gone=counts[FileGone],
+            removed=removed,
+        )
 
+    def _files(self, met: Sequence[Found | FileSkipped | FileFailed], pool: ThreadPoolExecutor) -> Iterator[FileEvent]:
+        """One event a file; those that are parsed in their order, some of them ahead of what is told."""
+        for item in met:
+            event = self._begin(item, pool) if isinstance(item, Found) else item
+            if event is not None:
+                yield self._noted(event)
+            yield from self._drained(AHEAD * self._parser.workers)
+        yield from self._drained(0)
 
-def _ingest_file(path: Path, indexer: Indexer, splitter: Splitter, largest: int) -> FileEvent:
-    source = str(path)
-    try:
-        source.encode("utf-8")
-        data = _bytes_of(path, largest)
-        sha256 = hashlib.sha256(data).hexdigest()
-        if indexer.document_hash(source) == sha256:
-            return FileUnchanged(path)
-        document = read_document(data, path.name)
-        passages = splitter.split(document)
-        if not passages:
-            raise NothingToRead("There is no text in the file.")
-    except UnicodeEncodeError:
-        return FileSkipped(path, "The file's name is not valid Unicode.")
-    except NothingToRead as error:
-        return FileSkipped(path, str(error))
-    except IngestError as error:
-        return FileFailed(path, str(error))
-    except OSError as error:
-        return FileFailed(path, _why(error))
-    # An indexer that fails is no bad file: its StorageError goes to the caller.
-    return FileRead(path, indexer.store_document(source, sha256, passages), document.note)
+    def _drained(self, most: int) -> Iterator[FileEvent]:
+        while len(self._reading) > most or sum(len(file.data) for file in self._reading) > 2 * self._options.largest:
+            file = self._reading.popleft()
+            yield self._noted(self._finish(file))
 
-
-def _bytes_of(path: Path, largest: int) -> bytes:
-    """All of a regular file. Anything else is not opened: a FIFO would wait for ever, a device may act."""
-    _check(path.stat(), largest)
-    # The path may have changed since: opening without blocking, and looking again, closes that gap.
-    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(opened, "rb") as file:
-        _check(os.fstat(opened), largest)
-        data = file.read(largest + 1)
-    if len(data) > largest:
-        raise NothingToRead(f"The file is larger than {largest:,} bytes.")
-    return data
-
-
-def _check(status: os.stat_result, largest: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise NothingToRead("This is not a regular file.")
-    if status.st_size > largest:
-        raise NothingToRead(f"The file has {status.st_size:,} bytes; the limit is {largest:,}.")
-
-
-def _why(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{reason.rstrip('.')}."
-
-
-class _Stopped(Exception):
-    """The consumer has gone; raised in the indexer's thread at its next report of progress."""
-
-
-def _embed(indexer: Indexer) -> Generator[Embedded, None, int]:
-    """Run `index_pending` on a thread, because progress that it calls back with must become events here."""
-    reports: SimpleQueue[Embedded | None] = SimpleQueue()
-    stop = threading.Event()
-
-    def progress(done: int, total: int) -> None:
-        if stop.is_set():
-            raise _Stopped
-        reports.put(Embedded(done, total))
-
-    with ThreadPoolExecutor(1, thread_name_prefix="memos-index") as pool:
+    def _begin(self, item: Found, pool: ThreadPoolExecutor) -> FileEvent | None:
+        """Look at a file and have it parsed; an event if there is nothing to parse."""
+        path, source = item.path, str(item.path)
         try:
-            work = pool.submit(indexer.index_pending, progress)
-            work.add_done_callback(lambda _: reports.put(None))
-            while (report := reports.get()) is not None:
-                yield report
-            return work.result()
-        finally:
-            stop.set()  # leaving the block waits for the batch in hand, no longer
+            source.encode("utf-8")
+            known = None if self._options.again else self._known.get(source)
+            if known is not None and known.modified_ns and item.stamp == Stamp(known.size, known.modified_ns):
+                return FileUnchanged(path, item.stamp.size)
+            data, stamp = read_at_rest(path, self._options.largest)
+        except UnicodeEncodeError:
+            return FileSkipped(path, "The file's name is not valid Unicode.", item.stamp.size)
+        except NothingToRead as error:
+            return FileSkipped(path, str(error), item.stamp.size)
+        except IngestError as error:
+            return FileFailed(path, str(error), item.stamp.size)
+        except OSError as error:
+            return FileFailed(path, why(error), item.stamp.size)
+        settled = time.time_ns() - stamp.modified_ns > SETTLED_NS
+        stored = StoredFile(hashlib.sha256(data).hexdigest(), stamp.size, stamp.modified_ns if settled else 0)
+        if known is not None and known.sha256 == stored.sha256:
+            if stored.modified_ns:
+                self._share(source, stored)  # the same bytes, touched: next time its stamp will do
+            return FileUnchanged(path, item.stamp.size)
+        twin = any(_twins(stored, path, other) for other in self._reading)
+        if not twin and not self._options.again and (original := self._share(source, stored)):
+            return FileCopied(path, Path(original), item.stamp.size)
+        parsed = None if twin else pool.submit(self._parser.parse, data, path.name)
+        self._reading.append(_Reading(path, stored, data, parsed))
+        return None
+
+    def _finish(self, file: _Reading) -> FileEvent:
+        source, size = str(file.path), len(file.data)
+        try:
+            if file.parsed is None:
+                if original := self._share(source, file.stored):
+                    return FileCopied(file.path, Path(original), size)
+                parsed = self._parser.parse(file.data, file.path.name)
+            else:
+                parsed = file.parsed.result()
+            if not parsed.passages:
+                raise NothingToRead("There is no text in the file.")
+        except NothingToRead as error:
+            return FileSkipped(file.path, str(error), size)
+        except IngestError as error:
+            return FileFailed(file.path, str(error), size)
+        # An indexer that fails is no bad file: its StorageError goes to the caller.
+        stored = file.stored
+        number = self._indexer.store_document(
+            source, stored.sha256, parsed.passages, size=stored.size, modified_ns=stored.modified_ns
+        )
+        self._hashes.add(stored.sha256)
+        return FileRead(file.path, number, parsed.note, size)
+
+    def _share(self, source: str, stored: StoredFile) -> str | None:
+        if stored.sha256 not in self._hashes:
+            return None
+        return self._indexer.share_document(source, stored.sha256, size=stored.size, modified_ns=stored.modified_ns)
+
+    def _noted(self, event: FileEvent) -> FileEvent:
+        if isinstance(event, FileSkipped | FileFailed):
+            outcome = "skipped" if isinstance(event, FileSkipped) else "failed"
+            source = str(event.path).encode("utf-8", "replace").decode("utf-8")
+            self._indexer.note_job(source, outcome, event.reason)
+        return event
+
+    def _gone(self, roots: Sequence[Path]) -> Iterator[FileGone]:
+        """Stored files below the folders that are certainly not there any more."""
+        for source in sorted(self._known):
+            path = Path(source)
+            if any(root in path.parents for root in roots) and is_gone(source):
+                yield FileGone(path, self._options.prune and self._indexer.remove_document(source))
+
+    def _abandon(self) -> None:
+        running = [file.parsed for file in self._reading if file.parsed is not None and not file.parsed.cancel()]
+        if not all(parsed.done() for parsed in running):
+            self._parser.stop()
+
+
+def _twins(stored: StoredFile, path: PurePath, other: _Reading) -> bool:
+    return stored.sha256 == other.stored.sha256 and path.suffix.lower() == other.path.suffix.lower()

@@ -5,8 +5,9 @@ ask for. SQL (SQLAlchemy) is the truth, LanceDB holds vectors only and may be de
 package knows nothing of the kernel, of models beyond an `Embedder`, or of file formats.
 """
 
-from memos.storage.archival import Archival, Document, Job
+from memos.storage.archival import Archival
 from memos.storage.database import AgentInfo, AgentStorage, Database
+from memos.storage.documents import Document, Job
 from memos.storage.lock import AgentLock, check_name
 from memos.storage.recall import Recall
 from memos.storage.state import State

@@ -1,22 +1,23 @@
 """Archival storage: notes of an agent and passages of documents, its own or shared with every agent.
 
-Owns reading, writing and searching passages, and the record of what ingest did. It does not know how a
-document is read or cut, nor what is shown of a passage.
+Owns reading and searching passages, and writing notes; `documents` writes those of documents. It does not know how
+a document is read or cut, nor what is shown of a passage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from memos.messages import Found, Passage
-from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
-from memos.storage.schema import DocumentRow, JobRow, PassageRow, as_utc, clean, now
+from memos.protocols import StoredFile
+from memos.storage.documents import Document, Documents, Job
+from memos.storage.index import PASSAGE, SearchIndex, enqueue
+from memos.storage.schema import DocumentRow, PassageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Searcher
 from memos.storage.sql import Sql
 from memos.storage.text import query_words, text_terms
@@ -26,44 +27,6 @@ if TYPE_CHECKING:
     from memos.storage.corpus import Entry
 
 SHARED = 0  # the index's word for "no agent": vectors have no NULL
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A stored document.
-
-    Args:
-        source: its path.
-        sha256: of the bytes that were read.
-        passages: how many it became.
-        shared: every agent sees it.
-        created_at: when it was stored, UTC.
-    """
-
-    source: str
-    sha256: str
-    passages: int
-    shared: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What ingest did with one file.
-
-    Args:
-        source: its path.
-        outcome: `"stored"`, `"unchanged"`, `"skipped"` or `"failed"`.
-        reason: why; empty where nothing needs saying.
-        passages: how many were stored.
-        created_at: when, UTC.
-    """
-
-    source: str
-    outcome: str
-    reason: str
-    passages: int
-    created_at: datetime
 
 
 class Archival:
@@ -79,6 +42,7 @@ class Archival:
         self._sql = sql
         self._index = index
         self._agent_id = agent_id
+        self._documents = Documents(sql, agent_id)
         self._searcher = Searcher(sql, self, index, PASSAGES)
 
     # ------------------------------------------------------------------------------------- passages
@@ -125,7 +89,7 @@ class Archival:
         document: int | None = None
         if source is not None:
             with self._sql.read() as session:
-                row = self._document(session, source) or self._document(session, source, shared=True)
+                row = self._document(session, source)
             if row is None:
                 return Found((), (), 0)
             document = row.id
@@ -209,19 +173,27 @@ class Archival:
 
     # ------------------------------------------------------------------------------------- documents
 
+    def stored_files(self) -> dict[str, StoredFile]:
+        """The files that are stored here, by path, other paths of the same bytes included."""
+        return self._documents.files()
+
     def document_hash(self, source: str) -> str | None:
         """SHA-256 of the stored version of a document, or None where it is not stored here."""
         with self._sql.read() as session:
-            document = self._document(session, source)
+            document = self._documents.find(session, source)
             return None if document is None else document.sha256
 
-    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+    def store_document(
+        self, source: str, sha256: str, passages: Sequence[tuple[str, str]], *, size: int = 0, modified_ns: int = 0
+    ) -> int:
         """Replace a document by its passages in one transaction.
 
         Args:
             source: its path.
             sha256: of the bytes that were read.
             passages: `(text, location)`, in the document's order.
+            size: of the file, in bytes; 0: not known.
+            modified_ns: when the file was last changed, in nanoseconds since 1970; 0: not known.
 
         Returns:
             How many passages were stored. `index_pending` gives them vectors; words find them at once.
@@ -229,55 +201,28 @@ class Archival:
         Raises:
             StorageError: it could not be stored; the former version is untouched.
         """
-        with self._sql.write() as session:
-            self._drop(session, source)
-            document = DocumentRow(agent_id=self._agent_id, source=clean(source), sha256=sha256)
-            session.add(document)
-            session.flush()
-            moment = now()
-            rows = []
-            for ordinal, (text, location) in enumerate(passages):
-                content = clean(text)
-                rows.append(
-                    {
-                        "document_id": document.id,
-                        "agent_id": self._agent_id,
-                        "ordinal": ordinal,
-                        "content": content,
-                        "terms": text_terms(content, moment),
-                        "location": clean(location),
-                        "created_at": moment,
-                    }
-                )
-            if rows:
-                session.execute(insert(PassageRow), rows)
-            enqueue(session, PASSAGE, _passage_ids(session, document))
-        return len(passages)
+        return self._documents.store(source, StoredFile(sha256, size, modified_ns), passages)
+
+    def share_document(self, source: str, sha256: str, *, size: int = 0, modified_ns: int = 0) -> str | None:
+        """Make a path known for bytes that are stored already; see `Documents.share`.
+
+        Returns:
+            The path under which they are stored; None: they are not stored here, and nothing was changed.
+        """
+        return self._documents.share(source, StoredFile(sha256, size, modified_ns))
 
     def remove_document(self, source: str) -> bool:
-        """Remove a document and its passages; False if it was not stored here."""
-        with self._sql.write() as session:
-            return self._drop(session, source)
+        """Remove a path, and the passages unless another path has the same bytes; False: it was not stored here."""
+        return self._documents.remove(source)
 
     def documents(self) -> list[Document]:
         """The documents that this agent can see, by path."""
-        statement = (
-            select(DocumentRow, func.count(PassageRow.id))
-            .outerjoin(PassageRow, PassageRow.document_id == DocumentRow.id)
-            .where(self._visible(DocumentRow))
-            .group_by(DocumentRow.id)
-            .order_by(DocumentRow.source, DocumentRow.id)
-        )
-        with self._sql.read() as session:
-            return [
-                Document(row.source, row.sha256, passages, row.agent_id is None, as_utc(row.created_at))
-                for row, passages in session.execute(statement)
-            ]
+        return self._documents.listing()
 
     def read_document(self, source: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
         """A document's passages in its order; the agent's own where a shared one has the same path."""
         with self._sql.read() as session:
-            document = self._document(session, source) or self._document(session, source, shared=True)
+            document = self._document(session, source)
             if document is None:
                 return Found((), (), 0)
             mine = PassageRow.document_id == document.id
@@ -286,23 +231,9 @@ class Archival:
             passages = tuple(_passage(*row) for row in session.execute(page))
         return Found(passages, (0.0,) * len(passages), total)
 
-    def _document(self, session: Session, source: str, *, shared: bool = False) -> DocumentRow | None:
-        owner = None if shared else self._agent_id
-        return session.scalar(
-            select(DocumentRow).where(
-                DocumentRow.agent_id.is_not_distinct_from(owner), DocumentRow.source == clean(source)
-            )
-        )
-
-    def _drop(self, session: Session, source: str) -> bool:
-        document = self._document(session, source)
-        if document is None:
-            return False
-        enqueue(session, PASSAGE, _passage_ids(session, document), DELETE)
-        session.execute(delete(PassageRow).where(PassageRow.document_id == document.id))
-        session.delete(document)
-        session.flush()
-        return True
+    def _document(self, session: Session, source: str) -> DocumentRow | None:
+        """The agent's own where a shared one has the same path."""
+        return self._documents.find(session, source) or self._documents.find(session, source, shared=True)
 
     def _visible(self, rows: type[PassageRow] | type[DocumentRow]) -> ColumnElement[bool]:
         shared = rows.agent_id.is_(None)
@@ -310,45 +241,28 @@ class Archival:
 
     # ------------------------------------------------------------------------------------- index, jobs
 
-    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Bring the vector index up to date with SQL; return how many texts were embedded."""
-        return self._index.index_pending(progress)
+    def index_pending(
+        self, progress: Callable[[int, int], None] | None = None, *, follow: Callable[[], bool] | None = None
+    ) -> int:
+        """Bring the vector index up to date with SQL; return how many texts were embedded.
+
+        Args:
+            progress: told `(done, of)` now and then.
+            follow: asked, when little or nothing is left, whether more may come; may wait before it says so.
+        """
+        return self._index.index_pending(progress, follow=follow)
 
     def note_job(self, source: str, outcome: str, reason: str = "", passages: int = 0) -> None:
         """Record what ingest did with one file: see `Job`."""
-        with self._sql.write() as session:
-            session.add(
-                JobRow(
-                    agent_id=self._agent_id,
-                    source=clean(source),
-                    outcome=outcome,
-                    reason=clean(reason),
-                    passages=passages,
-                )
-            )
+        self._documents.note(source, outcome, reason, passages)
 
-    def jobs(self, limit: int = 50) -> list[Job]:
-        """The newest records of ingest that this agent can see, newest first."""
-        visible = (
-            JobRow.agent_id.is_(None)
-            if self._agent_id is None
-            else or_(JobRow.agent_id.is_(None), JobRow.agent_id == self._agent_id)
-        )
-        statement = select(JobRow).where(visible).order_by(JobRow.id.desc()).limit(limit)
-        with self._sql.read() as session:
-            return [
-                Job(row.source, row.outcome, row.reason, row.passages, as_utc(row.created_at))
-                for row in session.scalars(statement)
-            ]
+    def jobs(self, limit: int = 50, source: str | None = None) -> list[Job]:
+        """The newest records of ingest that this agent can see, newest first; of one path if that is given."""
+        return self._documents.jobs(limit, source)
 
 
 def _with_source() -> Any:  # a Select of two columns, which SQLAlchemy 2.0 and 2.1 type differently
     return select(PassageRow, DocumentRow.source).outerjoin(DocumentRow, DocumentRow.id == PassageRow.document_id)
-
-
-def _passage_ids(session: Session, document: DocumentRow) -> list[int]:
-    ids = select(PassageRow.id).where(PassageRow.document_id == document.id).order_by(PassageRow.ordinal)
-    return list(session.scalars(ids))
 
 
 def _passage(row: PassageRow, source: str | None) -> Passage:

@@ -23,6 +23,7 @@ from memos.storage.schema import (
     BlockHistoryRow,
     BlockRow,
     CallRow,
+    CopyRow,
     DocumentRow,
     EvictionRow,
     MessageRow,
@@ -245,6 +246,7 @@ def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRo
     session.add(agent)
     session.flush()
     documents = _copied(session, DocumentRow, source_id, agent_id=agent.id)
+    _copied(session, CopyRow, source_id, agent_id=agent.id, document_id=documents.get)
     messages = _copied(session, MessageRow, source_id, agent_id=agent.id)
     passages = _copied(
         session, PassageRow, source_id, agent_id=agent.id, document_id=lambda old: documents.get(old) if old else None

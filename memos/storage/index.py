@@ -29,7 +29,11 @@ from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Scope, Vecto
 MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
 UPSERT, DELETE = "upsert", "delete"
 
-BATCH = 64
+# Changes worked off with one write to the index, and with texts of like length embedded together: texts are padded to
+# the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most.
+STRIDE = 1024
+ENOUGH = 256  # changes that are worth a write while more may come
+SLICE = 32  # texts embedded between two reports of progress, at each of which the work can be stopped
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
@@ -91,15 +95,24 @@ class SearchIndex:
         notices, self._notices = self._notices, []
         return notices
 
-    def index_pending(self, progress: Progress | None = None, *, limit: int | None = None, wait: bool = True) -> int:
+    def index_pending(
+        self,
+        progress: Progress | None = None,
+        *,
+        limit: int | None = None,
+        wait: bool = True,
+        follow: Callable[[], bool] | None = None,
+    ) -> int:
         """Bring the index up to date with SQL. Cheap if it is.
 
         A missing or damaged index, or one by another embedder, is made anew first (see `take_notices`).
 
         Args:
-            progress: told `(done, of)` after each batch, in changes.
+            progress: told `(done, of)` as it goes, in changes; `of` grows if more comes meanwhile.
             limit: the most changes to work off now.
             wait: if another thread or process is at it, wait for it; else return at once.
+            follow: asked, when less is left than is worth a write, whether more may come; may wait before it
+                answers. None: no more is waited for.
 
         Returns:
             How many texts were embedded; 0 without an embedder.
@@ -107,10 +120,10 @@ class SearchIndex:
         Raises:
             StorageError: the index cannot be written; what was not done is still in the outbox.
         """
-        if self._make_embedder is None or (self._checked and not self._any_pending()):
+        if self._make_embedder is None or (follow is None and self._checked and not self._any_pending()):
             return 0
         with self._alone(wait) as mine:
-            return self._repairing(lambda: self._drain(progress, limit)) if mine else 0
+            return self._repairing(lambda: self._drain(progress, limit, follow)) if mine else 0
 
     def reindex(self, progress: Progress | None = None) -> int:
         """Throw the index away and make it anew from SQL.
@@ -164,25 +177,30 @@ class SearchIndex:
         with self._sql.read() as session:
             return bool(session.scalar(select(exists().select_from(OutboxRow))))
 
-    def _drain(self, progress: Progress | None, limit: int | None) -> int:
+    def _drain(self, progress: Progress | None, limit: int | None, follow: Callable[[], bool] | None = None) -> int:
         self._open()
-        total = self.pending()
-        total = total if limit is None else min(total, limit)
         done = embedded = 0
-        while done < total:
+        while limit is None or done < limit:
+            room = STRIDE if limit is None else min(STRIDE, limit - done)
             with self._sql.read() as session:
-                batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(min(BATCH, total - done))).all()
+                batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(room)).all()
+            if len(batch) < min(room, ENOUGH) and follow is not None and follow():
+                continue
             if not batch:
                 break
-            embedded += self._apply(batch)
+            embedded += self._apply(batch, _report(progress, done, self.pending(), limit))
             self._acknowledge([row.id for row in batch])
             done += len(batch)
             if progress is not None:
-                progress(done, total)
+                progress(done, done + self._left(limit, done))
+            self._vectors.maintain(build=False)
         self._vectors.maintain()
         return embedded
 
-    def _apply(self, batch: Sequence[OutboxRow]) -> int:
+    def _left(self, limit: int | None, done: int) -> int:
+        return self.pending() if limit is None else min(self.pending(), limit - done)
+
+    def _apply(self, batch: Sequence[OutboxRow], report: Callable[[int], None]) -> int:
         """Make the index true for the items of these rows, as SQL has them now."""
         embedded = 0
         for kind, table in ((MESSAGE, MESSAGES), (PASSAGE, PASSAGES)):
@@ -191,7 +209,7 @@ class SearchIndex:
                 continue
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
-                vectors = self._embed_in_context(texts)
+                vectors = self._embed_by_length(texts, lambda count: report(embedded + count))  # noqa: B023 - at once
                 self._vectors.upsert(table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
@@ -328,6 +346,18 @@ class SearchIndex:
         with self._embedding:  # nobody promised that an embedder can do two things at once
             return embedder.embed(texts)
 
+    def _embed_by_length(self, texts: Sequence[Embedded], report: Callable[[int], None]) -> list[list[float]]:
+        """Vectors in the order of the texts, made a slice of like length at a time; `report` is told how many."""
+        longest_first = sorted(range(len(texts)), key=lambda at: -len(texts[at].alone))
+        vectors: list[list[float]] = [[]] * len(texts)
+        for start in range(0, len(texts), SLICE):
+            chosen = longest_first[start : start + SLICE]
+            for at, vector in zip(chosen, self._embed_in_context([texts[at] for at in chosen]), strict=True):
+                vectors[at] = vector
+            if start + SLICE < len(texts):
+                report(start + len(chosen))
+        return vectors
+
     def _embed_in_context(self, texts: Sequence[Embedded]) -> list[list[float]]:
         """Vectors that stand halfway between a text alone and the same behind what was said before it."""
         behind = [at for at, text in enumerate(texts) if text.before]
@@ -341,6 +371,14 @@ class SearchIndex:
     def _notice(self, sentence: str) -> None:
         if sentence not in self._notices:
             self._notices.append(sentence)
+
+
+def _report(progress: Progress | None, done: int, pending: int, limit: int | None) -> Callable[[int], None]:
+    """Progress within a stride: texts that are embedded but not yet written count as done."""
+    if progress is None:
+        return lambda _: None
+    total = done + pending if limit is None else min(done + pending, limit)
+    return lambda count: progress(done + count, max(total, done + count))
 
 
 def _said_before(session: Session, message: MessageRow) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Float,
@@ -204,15 +205,35 @@ class EvictionRow(Base):
 
 
 class DocumentRow(Base):
-    """A document that was read. Without an agent it is shared with every agent of this database."""
+    """A document that was read. Without an agent it is shared with every agent of this database.
+
+    `size` (bytes) and `modified_ns` are its file's, as of the reading; 0: not known.
+    """
 
     __tablename__ = "documents"
-    __table_args__ = (Index(None, "agent_id"), NEVER_REUSED)
+    __table_args__ = (Index(None, "agent_id"), Index(None, "agent_id", "sha256"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     source: Mapped[str]
     sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    modified_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class CopyRow(Base):
+    """Another path under which the same bytes lie: its passages are the document's."""
+
+    __tablename__ = "document_copies"
+    __table_args__ = (Index(None, "document_id"), Index(None, "agent_id", "source"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
+    agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
+    source: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    modified_ns: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -233,10 +254,10 @@ class PassageRow(Base):
 
 
 class JobRow(Base):
-    """What ingest did with one file: stored, unchanged, skipped or failed, and why."""
+    """What ingest did with one file: stored, skipped, failed or removed, and why. Once each, the latest time."""
 
     __tablename__ = "ingest_jobs"
-    __table_args__ = (Index(None, "agent_id"),)
+    __table_args__ = (Index(None, "agent_id"), Index(None, "agent_id", "source"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))

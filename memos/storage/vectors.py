@@ -139,7 +139,10 @@ class Vectors:
             raise meaning(error, f"The search index {self.folder}") from error
 
     def upsert(self, name: str, rows: Sequence[Vector]) -> None:
-        """Insert rows, or replace those that have the same id."""
+        """Insert rows, or replace those that have the same id.
+
+        Ids only grow, so rows are nearly always new; then they are appended, and nothing is looked up.
+        """
         with self._translated():
             import pyarrow as pa
 
@@ -148,8 +151,11 @@ class Vectors:
                 {field: [getattr(row, field) for row in rows] for field in Vector.__slots__},
                 schema=table.schema,
             )
-            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(data)
+            if not table.count_rows(f"id >= {min(row.id for row in rows)}"):
+                table.add(data)
+            else:
+                merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+                merge.execute(data)
         self._wrote()
 
     def delete(self, name: str, ids: Sequence[int]) -> None:
@@ -191,16 +197,17 @@ class Vectors:
                 for item, distance in zip(found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True)
             }
 
-    def maintain(self) -> None:
-        """Rewrite many small files as one, and index a table that outgrew flat search."""
-        if self._writes < WRITES_BETWEEN_COMPACTIONS and not any(self._wants_index(name) for name in TABLES):
+    def maintain(self, *, build: bool = True) -> None:
+        """Rewrite many small files as one, and, where `build`, index a table that outgrew flat search."""
+        grown = [name for name in TABLES if build and self._wants_index(name)]
+        if self._writes < WRITES_BETWEEN_COMPACTIONS and not grown:
             return
         with self._translated():
             from lancedb.index import IvfPq
 
             for name in TABLES:
                 table = self._table(name)
-                if self._wants_index(name):
+                if name in grown:
                     table.create_index("vector", config=IvfPq(distance_type="cosine"))
                 table.optimize(cleanup_older_than=KEEP_VERSIONS)
         self._writes = 0

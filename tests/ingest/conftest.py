@@ -9,36 +9,61 @@ from pathlib import Path
 import pytest
 
 from memos.ingest import PassageSplitter
+from memos.protocols import StoredFile
 
 
 class MemoryIndexer:
     """An `Indexer` that keeps documents in a dictionary and "embeds" by counting."""
 
     def __init__(self) -> None:
-        self.documents: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+        self.documents: dict[str, tuple[StoredFile, list[tuple[str, str]]]] = {}
+        self.copies: dict[str, tuple[StoredFile, str]] = {}
+        self.jobs: list[tuple[str, str, str]] = []
         self.pending = 0
         self.stored = 0
         self.fail_at: int | None = None
 
-    def document_hash(self, source: str) -> str | None:
-        found = self.documents.get(source)
-        return found[0] if found else None
+    def stored_files(self) -> dict[str, StoredFile]:
+        return {source: file for source, (file, _) in (self.documents | self.copies).items()}
 
-    def store_document(self, source: str, sha256: str, passages: Sequence[tuple[str, str]]) -> int:
+    def store_document(
+        self, source: str, sha256: str, passages: Sequence[tuple[str, str]], *, size: int = 0, modified_ns: int = 0
+    ) -> int:
         if self.fail_at == self.stored:
             raise KeyboardInterrupt
-        self.documents[source] = (sha256, list(passages))
+        self.documents[source] = (StoredFile(sha256, size, modified_ns), list(passages))
         self.pending += len(passages)
         self.stored += 1
         return len(passages)
 
-    def index_pending(self, progress: Callable[[int, int], None] | None = None) -> int:
-        total = self.pending
-        while self.pending:
-            self.pending -= 1
-            if progress:
-                progress(total - self.pending, total)
-        return total
+    def share_document(self, source: str, sha256: str, *, size: int = 0, modified_ns: int = 0) -> str | None:
+        file = StoredFile(sha256, size, modified_ns)
+        for original, (found, passages) in self.documents.items():
+            if found.sha256 == sha256 and Path(original).suffix == Path(source).suffix:
+                if original == source:
+                    self.documents[source] = (file, passages)
+                else:
+                    self.copies[source] = (file, original)
+                return original
+        return None
+
+    def remove_document(self, source: str) -> bool:
+        return self.documents.pop(source, None) is not None
+
+    def note_job(self, source: str, outcome: str, reason: str = "", passages: int = 0) -> None:
+        self.jobs.append((source, outcome, reason))
+
+    def index_pending(
+        self, progress: Callable[[int, int], None] | None = None, *, follow: Callable[[], bool] | None = None
+    ) -> int:
+        done = 0
+        while self.pending or (follow is not None and follow()):
+            if self.pending:
+                self.pending -= 1
+                done += 1
+                if progress:
+                    progress(done, done + self.pending)
+        return done
 
     def text(self, path: Path) -> str:
         return "\n".join(text for text, _ in self.documents[str(path)][1])

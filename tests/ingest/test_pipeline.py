@@ -14,6 +14,7 @@ from memos import ingest as package
 from memos.errors import InputError, StorageError
 from memos.ingest import (
     Embedded,
+    FileCopied,
     FileFailed,
     FileRead,
     FilesFound,
@@ -21,30 +22,27 @@ from memos.ingest import (
     FileUnchanged,
     IngestEvent,
     IngestFinished,
+    Options,
     PassageSplitter,
     ingest,
 )
 
 
 def files(events: Sequence[IngestEvent]) -> dict[str, IngestEvent]:
-    kinds = (FileRead, FileUnchanged, FileSkipped, FileFailed)
+    kinds = (FileRead, FileCopied, FileUnchanged, FileSkipped, FileFailed)
     return {event.path.name: event for event in events if isinstance(event, kinds)}
 
 
 def test_a_folder_is_read_in_order_and_embedded(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     (tmp_path / "b").mkdir()
     for name in ("z.txt", "b/y.txt", "a.md"):
-        (tmp_path / name).write_text("the lamp is in the pantry", "utf-8")
-    assert list(ingest([tmp_path], indexer, splitter)) == [
-        FilesFound(3),
-        FileRead(tmp_path / "a.md", 1),
-        FileRead(tmp_path / "z.txt", 1),
-        FileRead(tmp_path / "b/y.txt", 1),
-        Embedded(1, 3),
-        Embedded(2, 3),
-        Embedded(3, 3),
-        IngestFinished(read=3, unchanged=0, skipped=0, failed=0, passages=3, embedded=3),
-    ]
+        (tmp_path / name).write_text(f"the lamp is in the pantry {name}", "utf-8")
+    events = list(ingest([tmp_path], indexer, splitter))
+    read = [event for event in events if isinstance(event, FileRead)]
+    assert read == [FileRead(tmp_path / name, 1) for name in ("a.md", "z.txt", "b/y.txt")]
+    assert events[0] == FilesFound(3)
+    assert [event for event in events if isinstance(event, Embedded)][-1].done == 3
+    assert events[-1] == IngestFinished(read=3, unchanged=0, skipped=0, failed=0, passages=3, embedded=3)
 
 
 def test_awkward_files_stop_nothing(
@@ -125,7 +123,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, indexer: Any, splitte
     events = list(ingest([tmp_path], indexer, splitter))
     kinds = {name: type(event) for name, event in files(events).items()}
     assert kinds == {"a.txt": FileUnchanged, "b.txt": FileUnchanged, "c.txt": FileRead, "d.txt": FileRead}
-    assert events[-1] == IngestFinished(read=2, unchanged=2, skipped=0, failed=0, passages=2, embedded=4)
+    finished = events[-1]
+    assert isinstance(finished, IngestFinished)
+    assert (finished.read, finished.unchanged, finished.passages, indexer.pending) == (2, 2, 2, 0)
 
 
 def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
@@ -133,12 +133,12 @@ def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, 
     gate = threading.Semaphore(1)
     real = indexer.index_pending
 
-    def slow(progress: Callable[[int, int], None]) -> int:
+    def slow(progress: Callable[[int, int], None], *, follow: Callable[[], bool]) -> int:
         def gated(done: int, total: int) -> None:
             gate.acquire(timeout=0.2)
             progress(done, total)
 
-        return int(real(gated))
+        return int(real(gated, follow=follow))
 
     indexer.index_pending = slow
     events = ingest([tmp_path], indexer, splitter)
@@ -151,7 +151,7 @@ def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, 
 def test_an_indexer_that_fails_is_no_bad_file(
     tmp_path: Path, indexer: Any, splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> int:
+    def full(*_: object, **__: object) -> int:
         raise StorageError("The disk is full.")
 
     (tmp_path / "a.txt").write_text("a", "utf-8")
@@ -200,7 +200,7 @@ def test_a_link_given_by_name_is_followed(tmp_path: Path, indexer: Any, splitter
 
 def test_a_file_over_the_limit_is_skipped(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     (tmp_path / "big.txt").write_text("x" * 2000, "utf-8")
-    event = files(list(ingest([tmp_path], indexer, splitter, largest=1000)))["big.txt"]
+    event = files(list(ingest([tmp_path], indexer, splitter, options=Options(largest=1000))))["big.txt"]
     assert event == FileSkipped(tmp_path / "big.txt", "The file has 2,000 bytes; the limit is 1,000.")
 
 
@@ -227,7 +227,7 @@ def test_errors_of_opening_become_reasons(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("memos.ingest.pipeline.os.open", refuse)
+        patch.setattr("memos.ingest.walking.os.open", refuse)
         events = list(ingest([tmp_path], indexer, splitter))
     assert events[1] == FileFailed(tmp_path / "a.txt", "Permission denied.")
 

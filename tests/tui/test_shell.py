@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from memos import events
 from memos.agents import Sessions
 from memos.errors import ModelNotFound, StorageError
-from memos.ingest.pipeline import Embedded, IngestFinished
+from memos.ingest.events import Embedded, IngestFinished
 from memos.messages import Call, Kind, State
 from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel, say

@@ -1,0 +1,125 @@
+"""The documents of an archive, as a user handles them: read folders, follow them, list, show and remove sources.
+
+A thin program over ingest and archival storage. It does not know how either works, nor how anything is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos.agents.composition import ingest_into
+from memos.errors import InputError
+from memos.settings import Settings
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from memos.ingest.events import IngestEvent, IngestFinished
+    from memos.ingest.pipeline import Options
+    from memos.storage.archival import Archival
+    from memos.storage.documents import Document, Job
+
+OPENING = 80  # characters of a passage in an outline
+PAGE = 200  # passages read from the database at once
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A passage in a document's outline: its id, where it stands, how it begins."""
+
+    id: int
+    location: str
+    opening: str
+
+
+class Library:
+    """The documents of one archive. Made by `memos.agents.composition.library`.
+
+    Args:
+        archival: whose.
+        settings: which embedding model, and what reading a file may cost.
+    """
+
+    def __init__(self, archival: Archival, settings: Settings) -> None:
+        self._archival = archival
+        self._settings = settings
+
+    def ingest(
+        self,
+        paths: Sequence[str | Path],
+        observe: Callable[[IngestEvent], None] | None = None,
+        options: Options | None = None,
+    ) -> IngestFinished:
+        """Read files and folders; what has not changed is not read again. See `memos.ingest.ingest`."""
+        return ingest_into(self._archival, self._settings, paths, observe, options)
+
+    def watch(
+        self,
+        paths: Sequence[str | Path],
+        observe: Callable[[IngestEvent], None] | None = None,
+        options: Options | None = None,
+        stop: Event | None = None,
+    ) -> Iterator[IngestFinished]:
+        """Read, and read again whenever something changes, until `stop` is set; the totals of each run."""
+        from memos.ingest.watching import changes
+
+        yield self.ingest(paths, observe, options)
+        for _ in changes(paths, stop):
+            there = [path for path in paths if Path(path).exists()]
+            if there:
+                yield self.ingest(there, observe, options)
+
+    def sources(self, under: str | Path | None = None) -> list[Document]:
+        """The documents, by path; below a folder alone if it is given."""
+        documents = self._archival.documents()
+        if under is None:
+            return documents
+        folder = Path(under).absolute()
+        return [one for one in documents if any(folder in Path(path).parents for path in (one.source, *one.copies))]
+
+    def find(self, path: str | Path) -> Document:
+        """The document of a file.
+
+        Raises:
+            InputError: it is not stored.
+        """
+        wanted = {str(path), str(Path(path).absolute())}
+        for document in self._archival.documents():
+            if wanted & {document.source, *document.copies}:
+                return document
+        raise InputError(f"No document {path} is stored; `memos sources list` shows those that are.")
+
+    def outline(self, source: str) -> Iterator[Outlined]:
+        """The passages of a document in its order, each with its first words."""
+        offset = 0
+        while page := self._archival.read_document(source, limit=PAGE, offset=offset).items:
+            for passage in page:
+                yield Outlined(passage.id, passage.location, " ".join(passage.text.split())[:OPENING])
+            offset += len(page)
+
+    def jobs(self, source: str) -> list[Job]:
+        """What ingest did with a file, newest first."""
+        return self._archival.jobs(source=source)
+
+    def paths(self, path: str | Path) -> list[str]:
+        """The stored paths that `path` names: a file's own, or all below a folder.
+
+        Raises:
+            InputError: nothing of it is stored here, i.e. in this very archive, where it could be removed.
+        """
+        own = self._archival.stored_files()
+        exact = [name for name in dict.fromkeys((str(path), str(Path(path).absolute()))) if name in own]
+        folder = Path(path).absolute()
+        found = exact or [source for source in sorted(own) if folder in Path(source).parents]
+        if not found:
+            raise InputError(f"Nothing of {path} is stored here; `memos sources list` shows what is.")
+        return found
+
+    def remove(self, paths: Sequence[str]) -> int:
+        """Remove stored paths, with their passages unless another path has the same bytes; how many there were."""
+        removed = sum(self._archival.remove_document(path) for path in paths)
+        self._archival.index_pending()
+        return removed

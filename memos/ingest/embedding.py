@@ -1,0 +1,100 @@
+"""Embedding beside reading: one thread that follows what is stored, and its progress as events.
+
+Owns that thread and the hand-over. It does not know what an embedding is: an `Indexer` makes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from memos.ingest.events import Embedded
+from memos.protocols import Indexer
+
+POLL_SECONDS = 0.2  # between two looks whether enough was stored
+
+
+class _Stopped(Exception):
+    """The consumer has gone; raised in the indexer's thread at its next report of progress."""
+
+
+class Embedding:
+    """Runs `index_pending` on a thread while documents are stored on another. A context manager.
+
+    Leaving the block by an exception stops it at its next report of progress; what it has not done is done by the next
+    `index_pending`.
+
+    Args:
+        indexer: whose passages are embedded.
+    """
+
+    def __init__(self, indexer: Indexer) -> None:
+        self._indexer = indexer
+        self._reports: SimpleQueue[Embedded | None] = SimpleQueue()
+        self._stop = threading.Event()
+        self._complete = threading.Event()
+        self._looked_last = False
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="memos-index")
+
+    def __enter__(self) -> Embedding:
+        self._work = self._pool.submit(self._indexer.index_pending, self._progress, follow=self._follow)
+        self._work.add_done_callback(lambda _: self._reports.put(None))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None or not self._complete.is_set():
+            self._stop.set()
+        self._complete.set()
+        self._pool.shutdown()
+
+    def latest(self) -> Iterator[Embedded]:
+        """The newest progress, if there is any since the last time.
+
+        Raises:
+            StorageError: the index cannot be written, so there is no use in going on.
+        """
+        newest: Embedded | None = None
+        while True:
+            try:
+                newest = self._reports.get_nowait() or newest
+            except Empty:
+                break
+        if newest is not None:
+            yield newest
+        if self._work.done() and self._work.exception() is not None:
+            self._work.result()
+
+    def finish(self) -> Iterator[Embedded]:
+        """Everything is stored: progress until everything is embedded."""
+        self._complete.set()
+        while not self._work.done():
+            report = self._reports.get()
+            if report is None:
+                break
+            yield report
+        yield from self.latest()
+
+    @property
+    def embedded(self) -> int:
+        """How many passages were embedded, once it is finished."""
+        return self._work.result()
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._reports.put(Embedded(done, total))
+
+    def _follow(self) -> bool:
+        if self._stop.is_set():
+            raise _Stopped
+        if self._complete.is_set():
+            # Yes, once: what was stored last may have come after the indexer looked.
+            last_look, self._looked_last = not self._looked_last, True
+            return last_look
+        self._complete.wait(POLL_SECONDS)
+        return True

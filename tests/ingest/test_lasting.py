@@ -1,0 +1,433 @@
+"""The pipeline with real storage and real children: limits, kills, copies, deleted files, a hostile file system."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from memos.errors import IngestError, ModelError, StorageError
+from memos.ingest import (
+    FileCopied,
+    FileFailed,
+    FileGone,
+    FileRead,
+    FileSkipped,
+    FileUnchanged,
+    IngestFinished,
+    Limits,
+    Options,
+    ParserProcesses,
+    PassageSplitter,
+    Selection,
+    ingest,
+    parsing,
+)
+from memos.ingest.decoding import NothingToRead
+from memos.storage import Archival, Database
+from tests.storage.helpers import WordHashEmbedder, open_database
+
+from .test_pipeline import files
+
+NASTY = Path("/work/shared/data/tools/gen_runtime_nasty.py")
+
+# A reader that does what the file says: stands in for a format library that a hostile file has got hold of.
+WICKED = """
+import os, time
+from memos.ingest import readers, worker
+from memos.errors import IngestError
+real = readers.read_document
+def read_document(data, name):
+    if data.startswith(b"hang"):
+        while True: pass
+    if data.startswith(b"crash"):
+        os.abort()
+    if data.startswith(b"exit"):
+        os._exit(3)
+    if data.startswith(b"print"):
+        os.write(1, b"17\\\\n{}")
+    if data.startswith(b"grow"):
+        kept = []
+        while True: kept.append(bytearray(10_000_000))
+    return real(data, name)
+worker.read_document = read_document
+worker.main()
+"""
+
+
+@pytest.fixture
+def wicked(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path_factory.mktemp("wicked")
+    (folder / "wicked_worker.py").write_text(WICKED, "utf-8")
+    monkeypatch.setattr(parsing, "WORKER", "wicked_worker")
+    monkeypatch.syspath_prepend(folder)
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with open_database(tmp_path_factory.mktemp("data") / "home", WordHashEmbedder()) as database:
+        yield database
+
+
+@pytest.fixture
+def archive(database: Database) -> Archival:
+    return database.library()
+
+
+def stored(archive: Archival, path: Path) -> list[str]:
+    return [passage.text for passage in archive.read_document(str(path), limit=1000).items]
+
+
+def finished(events: Sequence[Any]) -> IngestFinished:
+    assert isinstance(events[-1], IngestFinished)
+    return events[-1]
+
+
+# ------------------------------------------------------------------------------------------ children
+
+
+def test_children_read_what_this_process_reads(tokenizer_folder: Path, splitter: PassageSplitter) -> None:
+    text = "# Setup\n\n" + "The lamp is in the pantry. " * 60
+    with ParserProcesses(tokenizer_folder, workers=1) as parser:
+        first, second = (parser.parse(text.encode(), "a.md") for _ in range(2))
+        assert first == second == parsing.InProcess(splitter).parse(text.encode(), "a.md")
+        assert len(first.passages) > 3
+        with pytest.raises(NothingToRead, match="empty"):
+            parser.parse(b"", "a.md")
+        with pytest.raises(IngestError, match="not a PDF"):
+            parser.parse(b"x", "a.pdf")
+
+
+@pytest.mark.usefixtures("wicked")
+def test_a_file_that_takes_a_child_with_it_is_reported_and_the_next_is_read(tokenizer_folder: Path) -> None:
+    limits = Limits(seconds=6, memory=600 << 20)
+    with ParserProcesses(tokenizer_folder, workers=1, limits=limits) as parser:
+        for data, says in (
+            (b"hang", "took longer than 6 seconds"),
+            (b"crash", "more than 600 MiB"),
+            (b"exit", "exit status 3"),
+            (b"grow", "more than 600 MiB"),
+        ):
+            with pytest.raises(IngestError, match=says):
+                parser.parse(data, "bad.txt")
+            assert parser.parse(b"the lamp", "good.txt").passages == [("the lamp", "")]
+        assert parser.parse(b"print me", "p.txt").passages == [("print me", "")]  # what is printed is no answer
+
+
+def test_a_child_without_a_tokenizer_says_so(tmp_path: Path) -> None:
+    with ParserProcesses(tmp_path, workers=1) as parser, pytest.raises(ModelError, match=r"tokenizer\.json"):
+        parser.parse(b"x", "a.txt")
+
+
+def test_a_childs_answer_is_checked() -> None:
+    for answer in (
+        {},
+        {"passages": "x", "note": ""},
+        {"passages": [["a"]], "note": ""},
+        {"passages": [[1, 2]], "note": ""},
+    ):
+        with pytest.raises(IngestError, match="wrong answer"):
+            parsing._checked(answer)
+
+
+@pytest.mark.usefixtures("wicked")
+def test_stopping_does_not_wait_for_a_file_that_hangs(
+    tmp_path: Path, tokenizer_folder: Path, archive: Archival
+) -> None:
+    (tmp_path / "a.txt").write_text("fine", "utf-8")
+    (tmp_path / "b.txt").write_text("hang", "utf-8")
+    with ParserProcesses(tokenizer_folder, workers=1) as parser:
+        events = ingest([tmp_path], archive, parser)
+        assert isinstance(next(event for event in events if isinstance(event, FileRead)), FileRead)
+        started = time.monotonic()
+        events.close()
+        assert time.monotonic() - started < 20
+    assert [document.source for document in archive.documents()] == [str(tmp_path / "a.txt")]
+
+
+# ------------------------------------------------------------------------------------------ what changed
+
+
+def test_an_untouched_file_is_not_opened_and_a_touched_one_is_compared(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("the lamp", "utf-8")
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert finished(list(ingest([file], archive, splitter))).read == 1
+    os.utime(file, (1_100_000_000, 1_100_000_000))
+    assert finished(list(ingest([file], archive, splitter))).unchanged == 1  # by its bytes
+    monkeypatch.setattr("memos.ingest.pipeline.read_at_rest", lambda *_: pytest.fail("it was opened"))
+    assert finished(list(ingest([file], archive, splitter))).unchanged == 1  # by its times
+
+
+def test_a_file_written_just_now_is_compared_although_its_time_is_the_same(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("one", "utf-8")
+    status = file.stat()
+    list(ingest([file], archive, splitter))
+    file.write_text("two", "utf-8")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert finished(list(ingest([file], archive, splitter))).read == 1
+    assert stored(archive, file) == ["two"]
+
+
+def test_the_same_bytes_are_stored_once_and_known_by_both_paths(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    one, two, other = (tmp_path / name for name in ("a.txt", "b.txt", "c.md"))
+    for file in (one, two, other):
+        file.write_text("the lamp is in the pantry", "utf-8")
+    found = files(list(ingest([tmp_path], archive, splitter)))
+    assert found["b.txt"] == FileCopied(two, one)
+    assert isinstance(found["c.md"], FileRead)  # read in another way
+    assert [(d.source, d.copies) for d in archive.documents()] == [(str(one), (str(two),)), (str(other), ())]
+    assert archive.count() == 2
+    assert stored(archive, two) == stored(archive, one)
+    assert finished(list(ingest([tmp_path], archive, splitter))).unchanged == 3
+    one.write_text("the lamp is gone", "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    assert stored(archive, one) == ["the lamp is gone"]
+    assert stored(archive, two) == ["the lamp is in the pantry"]
+    assert archive.remove_document(str(two)) and not archive.remove_document(str(two))
+    assert archive.count() == 2
+
+
+def test_what_is_gone_is_reported_and_pruned_only_if_asked(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    inside, outside = tmp_path / "in" / "a.txt", tmp_path / "out.txt"
+    inside.parent.mkdir()
+    inside.write_text("inside", "utf-8")
+    outside.write_text("outside", "utf-8")
+    list(ingest([inside.parent, outside], archive, splitter))
+    inside.unlink()
+    outside.unlink()
+    events = list(ingest([inside.parent], archive, splitter))
+    assert FileGone(inside, removed=False) in events
+    assert stored(archive, inside) == ["inside"]
+    events = list(ingest([inside.parent], archive, splitter, options=Options(prune=True)))
+    assert FileGone(inside, removed=True) in events and finished(events).removed == 1
+    assert stored(archive, inside) == [] and stored(archive, outside) == ["outside"]
+    assert archive.jobs(source=str(inside))[0].outcome == "removed"
+
+
+def test_read_again_reads_what_has_not_changed(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
+    (tmp_path / "a.txt").write_text("the lamp", "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    assert finished(list(ingest([tmp_path], archive, splitter, options=Options(again=True)))).read == 1
+    assert archive.count() == 1
+
+
+def test_patterns_choose_files(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
+    for name in ("a.md", "b.txt", "drafts/c.md", "old/deep/d.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, "utf-8")
+    selection = Selection(only=("*.md",), without=("drafts", "old/deep"))
+    list(ingest([tmp_path], archive, splitter, options=Options(selection=selection)))
+    assert [document.source for document in archive.documents()] == [str(tmp_path / "a.md")]
+
+
+def test_jobs_tell_what_was_done_once_each(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
+    (tmp_path / "a.txt").write_text("the lamp", "utf-8")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    for _ in range(3):
+        list(ingest([tmp_path], archive, splitter))
+    jobs = {(Path(job.source).name, job.outcome, job.reason): job.passages for job in archive.jobs()}
+    assert jobs == {("a.txt", "stored", ""): 1, ("empty.txt", "skipped", "The file is empty (0 bytes)."): 0}
+    assert len(archive.jobs()) == 2
+
+
+# ------------------------------------------------------------------------------------------ the file system
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_and_then_reported(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log.txt"
+    file.write_text("line\n", "utf-8")
+    real, times = os.fdopen, iter(range(100))
+
+    def growing(most: int) -> Any:
+        def opened(descriptor: int, mode: str) -> Any:
+            handle = real(descriptor, mode)
+            if next(times) < most:
+                read = handle.read
+
+                class Reader:
+                    def __enter__(self) -> Any:
+                        return self
+
+                    def __exit__(self, *_: object) -> None:
+                        handle.close()
+
+                    def read(self, count: int) -> bytes:
+                        data: bytes = read(count)
+                        with file.open("a") as more:
+                            more.write("another line\n")
+                        return data
+
+                return Reader()
+            return handle
+
+        return opened
+
+    monkeypatch.setattr(os, "fdopen", growing(2))
+    event = files(list(ingest([file], archive, splitter)))["log.txt"]
+    assert isinstance(event, FileFailed) and "changed while it was read" in event.reason
+    assert archive.count() == 0
+    times = iter(range(100))
+    monkeypatch.setattr(os, "fdopen", growing(1))
+    assert isinstance(files(list(ingest([file], archive, splitter)))["log.txt"], FileRead)
+    assert stored(archive, file)[0].count("another line") == 3
+
+
+def test_links_are_told_apart(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside.txt").write_text("secret", "utf-8")
+    (root / "a.txt").write_text("a", "utf-8")
+    for name, target in (
+        ("out", "../outside.txt"),
+        ("in", "a.txt"),
+        ("self", "."),
+        ("x", "y"),
+        ("y", "x"),
+        ("no", "z"),
+    ):
+        (root / name).symlink_to(target)
+    found = files(list(ingest([root], archive, splitter)))
+    reasons = {name: event.reason for name, event in found.items() if isinstance(event, FileSkipped)}
+    for name, says in (("out", "out of the folder"), ("in", "own place"), ("self", "it is in"), ("no", "to nothing")):
+        assert says in reasons[name]
+    assert "circle" in reasons["x"] and "circle" in reasons["y"]
+    assert archive.count() == 1
+
+
+def test_a_full_disk_stops_in_one_sentence_and_keeps_what_was_stored(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(name, "utf-8")
+    real = archive.store_document
+
+    def full(source: str, *arguments: Any, **more: Any) -> int:
+        if source.endswith("b.txt"):
+            raise StorageError("The disk is full: memos.sqlite could not be written.")
+        return real(source, *arguments, **more)
+
+    monkeypatch.setattr(archive, "store_document", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        list(ingest([tmp_path], archive, splitter))
+    assert [document.source for document in archive.documents()] == [str(tmp_path / "a.txt")]
+    monkeypatch.undo()
+    assert finished(list(ingest([tmp_path], archive, splitter))).read == 2
+
+
+@pytest.mark.skipif(not NASTY.is_file(), reason="the evaluation data is not on this machine")
+def test_every_awkward_file_is_told_by_name_and_the_rest_is_read(
+    tmp_path: Path, archive: Archival, tokenizer_folder: Path
+) -> None:
+    subprocess.run([sys.executable, str(NASTY), str(tmp_path / "nasty")], check=True, capture_output=True)
+    root = tmp_path / "nasty"
+    for note in sorted((root / "many_small").iterdir())[100:]:
+        note.unlink()
+    with ParserProcesses(tokenizer_folder, workers=1) as parser:
+        found = files(list(ingest([root], archive, parser, options=Options(largest=1_000_000))))
+    assert sum(isinstance(event, FileRead) for event in found.values()) >= 100 + 5
+    for name in ("a", "b", "self", "dangling.txt", "fifo", "single_line_5mb.txt"):
+        event = found[name]
+        assert isinstance(event, FileSkipped) and event.reason.endswith(".")
+    assert isinstance(found["name\nnewline.txt"], FileRead) and "folder.txt" not in found
+    assert not isinstance(found["growing_zip.zip"], FileRead)
+    assert archive.search("Note 42 shelf").total
+
+
+# ------------------------------------------------------------------------------------------ kills
+
+KILLED = """
+import sys
+from pathlib import Path
+from memos.ingest import ParserProcesses, ingest
+from tests.storage.helpers import WordHashEmbedder, open_database
+home, folder, docs = map(Path, sys.argv[1:])
+with open_database(home, WordHashEmbedder()) as database, ParserProcesses(folder, workers=1) as parser:
+    for event in ingest([docs], database.library(), parser):
+        print(type(event).__name__, flush=True)
+"""
+
+
+def test_kill_9_and_resume_gives_the_same_passages_none_twice(tmp_path: Path, tokenizer_folder: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number in range(30):
+        text = " ".join(f"word{number}x{word}" for word in range(100))
+        (docs / f"{number:02}.txt").write_text(text, "utf-8")
+
+    def passages(home: Path) -> list[tuple[str, str]]:
+        with open_database(home, WordHashEmbedder()) as database:
+            archive = database.library()
+            archive.index_pending()
+            assert database.index.pending() == 0
+            assert database.index._vectors.count("passages") == archive.count()
+            return sorted(
+                (document.source, passage.text)
+                for document in archive.documents()
+                for passage in archive.read_document(document.source, limit=1000).items
+            )
+
+    command = [sys.executable, "-c", KILLED]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*command, str(whole), str(tokenizer_folder), str(docs)], check=True, capture_output=True)
+    for lines in (2, 14, 31):
+        process = subprocess.Popen(
+            [*command, str(killed), str(tokenizer_folder), str(docs)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    subprocess.run([*command, str(killed), str(tokenizer_folder), str(docs)], check=True, capture_output=True)
+    assert passages(killed) == passages(whole)
+    assert len({source for source, _ in passages(whole)}) == 30 and len(set(passages(whole))) >= 90
+
+
+# ------------------------------------------------------------------------------------------ watching
+
+
+def test_watching_tells_of_what_changes(tmp_path: Path) -> None:
+    from memos.ingest.watching import changes
+
+    stop, seen = Event(), []
+
+    def follow() -> None:
+        for paths in changes([tmp_path], stop):
+            seen.append(paths)
+            if paths:
+                stop.set()
+
+    thread = Thread(target=follow, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not seen and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    thread.join(30)
+    assert seen[0] == frozenset() and any(tmp_path / "a.txt" in paths for paths in seen)
+
+
+def test_an_unchanged_run_says_so(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
+    (tmp_path / "a.txt").write_text("the lamp", "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    assert files(list(ingest([tmp_path], archive, splitter)))["a.txt"] == FileUnchanged(tmp_path / "a.txt")

@@ -1,0 +1,85 @@
+"""`memos ingest` and `memos sources` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from memos.cli.ingest import command as ingest
+from memos.cli.ingesting import Report
+from memos.cli.options import printable
+from memos.cli.sources import command as sources
+from memos.errors import MemosError
+from memos.ingest import FileFailed, FilesFound, FileSkipped, IngestFinished
+from memos.models import store
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    try:
+        store.resolve("all-minilm-l6-v2")
+    except MemosError as error:
+        pytest.skip(f"the embedding model is not on this machine: {error}")
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("# Keys\n\nThe spare key is in the blue tin.", "utf-8")
+    (folder / "b.md").write_text("# Keys\n\nThe spare key is in the blue tin.", "utf-8")
+    (folder / "bad\nname.pdf").write_bytes(b"not a pdf")
+    return folder
+
+
+@pytest.mark.embedding
+def test_a_folder_is_read_listed_shown_and_removed(docs: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(ingest, [str(docs)])
+    assert done.exit_code == 1  # one file failed
+    assert "bad\\nname.pdf: " in done.stderr
+    assert (
+        "read                         1   1 passages" in done.stdout and "failed                       1" in done.stdout
+    )
+    (listed,) = json.loads(runner.invoke(sources, ["list", "--json"]).stdout)
+    assert (listed["source"], listed["copies"], listed["passages"]) == (str(docs / "a.md"), [str(docs / "b.md")], 1)
+    assert str(docs / "b.md") in runner.invoke(sources, ["list"]).stdout
+    shown = runner.invoke(sources, ["show", str(docs / "b.md")]).stdout
+    assert "[Keys] # Keys The spare key" in shown and "stored" in shown
+    assert runner.invoke(sources, ["remove", str(docs)], input="n\n").exit_code == 1
+    assert json.loads(runner.invoke(sources, ["list", "--json"]).stdout)
+    assert runner.invoke(sources, ["remove", str(docs), "--yes"]).stdout == "2 removed.\n"
+    assert json.loads(runner.invoke(sources, ["list", "--json"]).stdout) == []
+    with pytest.raises(MemosError, match="Nothing of"):
+        runner.invoke(sources, ["remove", str(docs), "--yes"], catch_exceptions=False)
+
+
+@pytest.mark.embedding
+def test_events_are_lines_of_json(docs: Path) -> None:
+    lines = [json.loads(line) for line in CliRunner().invoke(ingest, [str(docs), "--json"]).stdout.splitlines()]
+    assert lines[0]["event"] == "FilesFound" and lines[-1]["event"] == "IngestFinished" and lines[-1]["copied"] == 1
+
+
+def test_the_closing_table_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(as_json=False)
+    report.show(FilesFound(3))
+    for name in "ab":
+        report.show(FileSkipped(Path(name), "The file is empty (0 bytes)."))
+    report.show(FileSkipped(Path("c"), "There is no text in it."))
+    report.show(FileFailed(Path("\x1b[2J"), "Permission denied."))
+    report.show(IngestFinished(read=0, unchanged=5, skipped=3, failed=1, passages=0, embedded=0))
+    report.close()
+    out, err = capsys.readouterr()
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[:-1] == [
+        "read 0",
+        "unchanged 5",
+        "skipped 3",
+        "2 The file is empty (0 bytes).",
+        "1 There is no text in it.",
+        "failed 1 Permission denied.",
+    ]
+    assert "failed \\x1b[2J: Permission denied." in err and "\x1b" not in err
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    assert printable("a\nb\x1b[31m名字\udcff") == "a\\nb\\x1b[31m名字\\udcff"
