@@ -136,7 +136,8 @@ class Pager:
             question: what they are to answer.
             room: tokens that the page may have.
         """
-        head = self._count(prompts.memory((), question)) + 2  # its line breaks
+        framed = prompts.framed("\n".join(line for _, line in lines)).startswith(prompts.QUOTATION)
+        head = self._count(prompts.memory((prompts.QUOTATION,) if framed else (), question)) + 2  # its line breaks
         shown = self.fit((line for _, line in lines), room - head)
         sure = [how for how, _ in lines[: len(shown)]]
         ordered = sorted(zip(sure, shown, strict=True), key=lambda one: -one[0])
@@ -232,7 +233,7 @@ def passage_line(passage: Passage) -> str:
     text = " ".join(passage.text.split())
     if passage.source:
         location = f" > {passage.location}" if passage.location else ""
-        return f"[archival:{passage.id} {passage.source}{location}] {text}"
+        return f"[archival:{passage.id} {prompts.QUOTED} {passage.source}{location}] {text}"
     # A note with a location quotes a message of the user's. Without the speaker, the model says "I", too.
     return f"[archival:{passage.id} {passage.created_at:%Y-%m-%d}] {'user: ' if passage.location else ''}{text}"
 
