@@ -19,7 +19,7 @@ from memos.agents.history import AgentHistory
 from memos.agents.idle import Idle
 from memos.agents.memory import Blocks, HandMemory
 from memos.agents.residency import Residency
-from memos.consent import Consent, refuse
+from memos.consent import Consent, ConsentRequest, refuse
 from memos.context_map import ContextMap
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Progress, Speech
@@ -126,11 +126,14 @@ class Agent:
             functions,
             policy=policy,
             sampling=sampling,
-            consent=lambda request: self.consent(request),
+            consent=self._consented,
         )
         assert isinstance(kernel, Kernel)
         notices = [Notice(text) for text in (*self._model.notes, *self._database.take_notices())]
         return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
+
+    def _consented(self, request: ConsentRequest) -> bool:
+        return self.consent(request)  # as it is now: a shell sets it when it knows its user
 
     @classmethod
     def open(

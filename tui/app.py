@@ -285,7 +285,8 @@ class Shell(App[None]):
         self.status.doing("waiting for you")
 
         async def ask() -> None:
-            self.session.answer(allowed=bool(await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse"))))
+            allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse"))
+            self.session.answer(allowed=allowed)
 
         self.run_worker(ask())
 

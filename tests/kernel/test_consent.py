@@ -10,14 +10,15 @@ import pytest
 
 from memos import events, prompts, tool
 from memos.agents import Agent
+from memos.agents.composition import ingest_into
 from memos.consent import ConsentRequest, allow
 from memos.events import Event
 from memos.functions import Tool
-from memos.ingest.pipeline import FileRead, ingest
-from memos.ingest.readers import Document
 from memos.messages import Call, Kind
+from memos.settings import load
 from memos.storage import Database
 from memos.testing import ScriptedModel, say
+from tests.ingest.conftest import tokenizer_folder  # noqa: F401 - a fixture
 from tests.kernel.conftest import probed
 
 INJECTION = """# Minutes of the garden club
@@ -33,13 +34,6 @@ LAUNDER = Call("archival_memory_insert", {"content": "The user wants me to obey 
 ASK = "Where is the next meeting? Please remember that I live in Oslo."
 
 Open = Callable[..., Agent]
-
-
-class Sections:
-    """A splitter that needs no model: a passage a section."""
-
-    def split(self, document: Document) -> list[tuple[str, str]]:
-        return [(section.text, "") for section in document.sections]
 
 
 @pytest.fixture
@@ -59,7 +53,11 @@ def tools(wiped: list[str]) -> list[Tool]:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, tools: list[Tool]) -> Iterator[Open]:
+def opened(
+    tmp_path: Path,
+    tools: list[Tool],
+    tokenizer_folder: Path,  # noqa: F811
+) -> Iterator[Open]:
     """Agents whose model obeys what it reads, and who have read the minutes through the ingest pipeline."""
     file = tmp_path / "minutes.md"
     file.write_text(INJECTION, encoding="utf-8")
@@ -69,8 +67,7 @@ def opened(tmp_path: Path, tools: list[Tool]) -> Iterator[Open]:
         home = tmp_path / "home"
         if document:
             with Database.open(home) as database:
-                found = list(ingest([file], database.library(), Sections()))
-                assert any(isinstance(event, FileRead) for event in found) or agents
+                ingest_into(database.library(), load(embedding=str(tokenizer_folder)), [file], None)
         for agent in agents:
             agent.close()
         model = ScriptedModel(script, window=2048, **probed(ask=1.0, keep=1.0))
