@@ -104,7 +104,8 @@ def generated(data: Path, folder: Path) -> list[Expected]:
     if not script.exists():
         return []
     command = [sys.executable, str(script), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    # The data set's own script: whoever gives --data runs it.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
     if done.returncode:
         raise InputError(f"{script} failed: {done.stderr.strip().splitlines()[-1:]}.")
     contains: Mapping[str, str] = {"single_line_5mb.txt": done.stdout.strip()}
