@@ -29,7 +29,7 @@ FILES = {
     "md/boats.md": "# Boats\n\nThe ferry to Skagen leaves at seven in the morning.",
     "txt/soup.txt": "The soup of the day is made of leek.",
 }
-QUESTIONS = (
+QUESTIONS: tuple[tuple[str, str, str, list[str], str, str], ...] = (
     ("q1", "Where does the hive of Ann stand?", "the roof", ["library roof"], "md/bees.md", "en"),
     ("q2", "When does the ferry to Skagen leave?", "at seven", [], "md/boats.md", "en"),
     ("q3", "Of what is the soup of the day made?", "leek", [], "txt/soup.txt", "en"),
@@ -253,15 +253,13 @@ def test_a_shelf_reads_only_the_files_that_a_question_changes(
     monkeypatch.setenv("MEMOS_HOME", str(tmp_path / "home"))
     tasks = {task.id: task for task in babilong(write_babi(tmp_path), 3)}
     finished: list[Any] = []
-    from memos.eval import answering
-
-    ingest_into = answering.ingest_into
+    from memos.agents.composition import ingest_into
 
     def counted(archival: Archival, settings: Settings, paths: Any, observe: Any) -> Any:
         finished.append(ingest_into(archival, settings, paths, observe))
         return finished[-1]
 
-    monkeypatch.setattr(answering, "ingest_into", counted)
+    monkeypatch.setattr("memos.eval.answering.ingest_into", counted)
     model = ScriptedModel([say("attic"), say("attic"), say("hall")], window=2048)
     arms = Arms(model, load(embedding=str(tokenizer_folder)), None, tmp_path / "arms")
     (tmp_path / "arms").mkdir()
