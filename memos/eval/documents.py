@@ -48,7 +48,7 @@ class Question:
         answers: any of these is right.
         file: that tells it, in the data set's folder `files`.
         language: of the file.
-        elsewhere: other files in which the answer's words happen to stand.
+        alone: whether the answer's words are known to stand in no other file.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Question:
     answers: tuple[str, ...]
     file: str
     language: str
-    elsewhere: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def category(self) -> str:
@@ -105,10 +105,10 @@ def questions(run: Run) -> list[Question]:
         Question(
             row["id"],
             row["question"],
-            (row["answer"], *row.get("aliases", ())),
+            (row["answer"], *(row.get("aliases") or ())),
             row["file"],
             row.get("language", "en"),
-            tuple(row.get("also_in", ())),
+            row.get("also_in") == [],  # unknown (null) for very short answers
         )
         for row in rows(run.data / "questions.jsonl")
     ]
@@ -259,7 +259,7 @@ def docs(run: Run, progress: Progress, make: MakeAnalyst = open_analyst) -> tupl
 
 def _left_out(asked: Sequence[Question], seed: int) -> list[Question]:
     """A sample of those whose answer stands in no other file."""
-    alone = [one for one in asked if not one.elsewhere]
+    alone = [one for one in asked if one.alone]
     count = min(len(alone), max(1, round(SAMPLE * len(asked))))
     return [alone[place] for place in sorted(Random(seed).sample(range(len(alone)), count))]
 

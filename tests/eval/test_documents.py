@@ -47,7 +47,10 @@ def data(tmp_path: Path) -> Path:
         (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "files" / name).write_text(text)
     fields = ("id", "question", "answer", "aliases", "file", "language")
-    lines = [json.dumps(dict(zip(fields, one, strict=True)) | {"also_in": []}) for one in QUESTIONS]
+    lines = [
+        json.dumps(dict(zip(fields, one, strict=True)) | {"also_in": None if one[0] == "q3" else []})
+        for one in QUESTIONS
+    ]
     (folder / "questions.jsonl").write_text("\n".join(lines))
     (folder / "nasty").mkdir()
     expected = []
