@@ -19,6 +19,7 @@ from memos.agents.history import AgentHistory
 from memos.agents.idle import Idle
 from memos.agents.memory import Blocks, HandMemory
 from memos.agents.residency import Residency
+from memos.consent import Consent, ConsentRequest, refuse
 from memos.context_map import ContextMap
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Progress, Speech
@@ -71,6 +72,7 @@ class Agent:
         blocks: the working context: `agent.blocks["user"].text`; assign to edit by hand.
         memory: paging in, pinning and forgetting by hand.
         history: the conversation: reading, going back, exporting.
+        consent: asks the user before a call that documents in view may have caused; may be set anew.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Agent:
         *,
         owns_model: bool,
         observe: Callable[[Event], None] | None = None,
+        consent: Consent = refuse,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -95,6 +98,7 @@ class Agent:
         self._idle = Idle(self._index, self._ahead)
         self._aside: list[Event] = []
         self._observe = observe or self._aside.append
+        self.consent = consent
         self._variants = 0
         self.kernel, self.start_events = self._boot(tools)
         self.blocks = Blocks(self.kernel, storage, self._by_hand)
@@ -116,10 +120,20 @@ class Agent:
         sampling = Sampling(**_given(Sampling, wanted))
         storage = Storage(stored.recall, stored.archival, stored.state)
         functions = (*SYSTEM_CALLS, *(HIDING if wanted.hiding else ()), *tools)
-        *events, kernel = boot(self._model, storage, functions, policy=policy, sampling=sampling)
+        *events, kernel = boot(
+            self._model,
+            storage,
+            functions,
+            policy=policy,
+            sampling=sampling,
+            consent=self._consented,
+        )
         assert isinstance(kernel, Kernel)
         notices = [Notice(text) for text in (*self._model.notes, *self._database.take_notices())]
         return kernel, (*(event for event in events if isinstance(event, Event)), *notices)
+
+    def _consented(self, request: ConsentRequest) -> bool:
+        return self.consent(request)  # as it is now: a shell sets it when it knows its user
 
     @classmethod
     def open(
@@ -133,6 +147,7 @@ class Agent:
         create: bool = True,
         progress: Callable[[str, float], None] | None = None,
         observe: Callable[[Event], None] | None = None,
+        consent: Consent = refuse,
         **settings: Any,
     ) -> Self:
         """Open an agent, creating it if it is new.
@@ -148,6 +163,9 @@ class Agent:
             progress: called with what is being done and a share from 0 to 1.
             observe: called, from another thread, with what happens between two turns; without it, these events
                 come at the beginning of the next turn's.
+            consent: called before a function runs that acts outside of memory, or keeps what the user did not say,
+                while documents are quoted in view; says whether it may. By default it may not, and the model is
+                told so.
             settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
 
         Raises:
@@ -171,7 +189,10 @@ class Agent:
                 loaded = load_model(wanted, progress)
                 undo.callback(loaded.close)
             mine = ready is None
-            agent = cls(storage.name, wanted, database, storage, loaded, tools, owns_model=mine, observe=observe)
+            agent = cls(
+                storage.name, wanted, database, storage, loaded, tools,
+                owns_model=mine, observe=observe, consent=consent,
+            )  # fmt: skip
             undo.pop_all()
             return agent
 

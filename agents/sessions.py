@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from memos.agents.agent import Agent
 from memos.agents.composition import load_model, open_database
 from memos.agents.history import exported
+from memos.consent import Consent, refuse
 from memos.errors import MemosError
 from memos.events import Event
 from memos.functions import Tool
@@ -84,6 +85,7 @@ class Sessions:
         create: bool = True,
         progress: Callable[[str, float], None] | None = None,
         observe: Callable[[Event], None] | None = None,
+        consent: Consent = refuse,
     ) -> Agent:
         """Open an agent in the place of the one that is open; the model stays, where it is the same.
 
@@ -96,7 +98,14 @@ class Sessions:
         folder = self._folder or home()
         given = {key: value for key, value in self._settings.items() if key != "model"}
         self.agent = Agent.open(
-            name, model=model, tools=self._tools, folder=folder, create=create, observe=observe, **given
+            name,
+            model=model,
+            tools=self._tools,
+            folder=folder,
+            create=create,
+            observe=observe,
+            consent=consent,
+            **given,
         )
         return self.agent
 

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
 from memos.admission import admit
+from memos.consent import Consent, Guard
 from memos.errors import ModelError
 from memos.events import Event
-from memos.function_executor import FunctionExecutor
+from memos.function_executor import FunctionExecutor, Outcome
 from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
@@ -60,6 +61,8 @@ class Controller:
         remembering: pages memory in before the answer, keeps facts after it.
         recall: message history.
         executor: runs calls.
+        guard: says which calls the user must allow.
+        consent: asks the user.
         tools: what may be called.
         policy: bounds and marks.
         sampling: how tokens are chosen.
@@ -77,6 +80,8 @@ class Controller:
         remembering: Remembering,
         recall: RecallStorage,
         executor: FunctionExecutor,
+        guard: Guard,
+        consent: Consent,
         tools: Sequence[Tool],
         policy: KernelSettings,
         sampling: Sampling,
@@ -86,6 +91,7 @@ class Controller:
         self._model, self._queue, self._working = model, queue, working
         self._pager, self._remembering = pager, remembering
         self._recall, self._executor = recall, executor
+        self._guard, self._consent = guard, consent
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
         self._pending, self._now = pending, now
         self._cancel = threading.Event()
@@ -253,11 +259,33 @@ class Controller:
         message = self._queue.append(Kind.CALL, call.text, turn=turn.number, token_ids=end.tokens)
         yield events.CallStarted(message.id, call.name, call.arguments)
         turn.made.append(call)
-        outcome = self._executor.run(call)
+        try:
+            refused = yield from self._refused(message, call, turn)
+        except BaseException:  # whoever was to answer has left: the call has its result all the same
+            self._finish(message, call, Outcome(prompts.refused(call.name), False, 0.0))
+            raise
+        outcome = refused or self._executor.run(call)
         yield from self._drain()
-        result = self._queue.append(Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=turn.number)
-        self._recall.record_call(message.id, result.id, call, ok=outcome.ok, seconds=outcome.seconds)
+        result = self._finish(message, call, outcome)
         yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)
+
+    def _refused(self, message: Message, call: Call, turn: _Turn) -> Generator[Event, None, Outcome | None]:
+        """Ask the user, if the call must be allowed; what the model is told if it is not."""
+        request = self._guard.request(call, turn.number)
+        if request is None:
+            return None
+        yield events.ConsentAsked(message.id, call.name, call.arguments, request.sources)
+        allowed = not self._cancel.is_set() and self._consent(request) and not self._cancel.is_set()
+        yield events.ConsentGiven(message.id, call.name, allowed)
+        if allowed:
+            return None
+        turn.withheld = frozenset(turn.withheld) | {call.name}  # nobody is asked the same thing twice
+        return Outcome(prompts.refused(call.name), False, 0.0)
+
+    def _finish(self, message: Message, call: Call, outcome: Outcome) -> Message:
+        result = self._queue.append(Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=message.turn)
+        self._recall.record_call(message.id, result.id, call, ok=outcome.ok, seconds=outcome.seconds)
+        return result
 
     def _fitted(self, text: str) -> str:
         """A result cut to the room that is left before the closing speech's share of the reserve."""

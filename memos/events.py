@@ -116,6 +116,32 @@ class CallStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentAsked(Event):
+    """A call waits for the user, since documents are quoted in view; the answer comes with `ConsentGiven`.
+
+    Args:
+        message_id: of the call, which is committed and has not run.
+        name: of the function.
+        arguments: as the model gave them.
+        sources: the documents that are quoted.
+    """
+
+    message_id: int
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven(Event):
+    """The call runs (`allowed`), or the model is told that the user did not allow it."""
+
+    message_id: int
+    name: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallFinished(Event):
     """A function returned (`ok`), or failed; either way the model reads `result`."""
 

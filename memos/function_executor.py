@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memos import prompts
 from memos.errors import MemosError, ToolError
 from memos.functions import Memory, Tool
 from memos.messages import Call
@@ -56,7 +57,7 @@ class FunctionExecutor:
         arguments = tool.validate(call.arguments)
         positional = (self._memory,) if tool.wants_memory else ()
         value = within(tool.time_limit, lambda: tool.function(*positional, **arguments), tool.name)
-        return as_text(value)
+        return prompts.quotation(as_text(value)) if tool.quotes else as_text(value)
 
 
 def within(seconds: float, function: Callable[[], Any], name: str) -> Any:

@@ -48,6 +48,11 @@ class Tool:
         wants_memory: whether the function's first parameter receives the agent's `Memory`.
         time_limit: seconds after which a call is given up.
         budget: how often it may be called in one turn; None: no limit but the turn's own.
+        side_effects: whether it acts outside of the agent's memory. With pages of documents in view, the user is
+            asked before it runs.
+        quotes: whether its result is text of others (a document, a web page, an e-mail), shown as a quotation.
+        keeps: whether what it is given stays in memory. With pages of documents in view, the user is asked before
+            it keeps what they did not say themselves.
     """
 
     name: str
@@ -57,6 +62,9 @@ class Tool:
     wants_memory: bool = False
     time_limit: float = 10.0
     budget: int | None = None
+    side_effects: bool = False
+    quotes: bool = False
+    keeps: bool = False
     _schema: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -111,7 +119,13 @@ def _wants_memory(function: Callable[..., Any]) -> bool:
 def tool(function: Callable[..., Any], /) -> Tool: ...
 @overload
 def tool(
-    *, name: str | None = None, time_limit: float = 10.0, budget: int | None = None
+    *,
+    name: str | None = None,
+    time_limit: float = 10.0,
+    budget: int | None = None,
+    side_effects: bool = False,
+    quotes: bool = False,
+    keeps: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -120,6 +134,9 @@ def tool(
     name: str | None = None,
     time_limit: float = 10.0,
     budget: int | None = None,
+    side_effects: bool = False,
+    quotes: bool = False,
+    keeps: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a function callable by the model.
 
@@ -128,6 +145,10 @@ def tool(
         name: another name than the function's own; lower case letters, digits and `_`.
         time_limit: seconds after which a call is given up and the model is told so.
         budget: how often it may be called in one turn.
+        side_effects: it acts outside of the agent's memory (sends, deletes, pays …): with pages of documents in
+            view, the user is asked before it runs (`Agent.open(consent=…)`).
+        quotes: its result is text of others, such as a web page or an e-mail, and is treated as a document's.
+        keeps: what it is given stays in memory; asked about as `side_effects`, unless it is in the user's own words.
 
     Returns:
         The `Tool`; pass it to `Agent.open(tools=[…])`. `tool.function` is the function itself.
@@ -143,12 +164,14 @@ def tool(
         >>> add.signature
         'add(a, b)'
     """
+    given: dict[str, Any] = {"time_limit": time_limit, "budget": budget}
+    given |= {"side_effects": side_effects, "quotes": quotes, "keeps": keeps}
     if function is None:
-        return lambda wrapped: _make(wrapped, name, time_limit, budget)
-    return _make(function, name, time_limit, budget)
+        return lambda wrapped: _make(wrapped, name, given)
+    return _make(function, name, given)
 
 
-def _make(function: Callable[..., Any], name: str | None, time_limit: float, budget: int | None) -> Tool:
+def _make(function: Callable[..., Any], name: str | None, given: Mapping[str, Any]) -> Tool:
     chosen = name or function.__name__
     if not NAME.fullmatch(chosen):
         raise InputError(f"{chosen!r} is no name for a tool: use lower case letters, digits and _.")
@@ -161,4 +184,4 @@ def _make(function: Callable[..., Any], name: str | None, time_limit: float, bud
         schema = arguments.model_json_schema()
     except Exception as error:  # pydantic raises several kinds for types without a schema
         raise InputError(f"Tool {chosen} has a parameter without a JSON schema: {error}.") from error
-    return Tool(chosen, description, function, arguments, wants_memory, time_limit, budget, schema)
+    return Tool(chosen, description, function, arguments, wants_memory, **given, _schema=schema)

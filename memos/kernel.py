@@ -11,6 +11,7 @@ from datetime import datetime
 
 from memos import prompts
 from memos.by_hand import ByHand
+from memos.consent import Consent, Guard, refuse
 from memos.context_map import ContextMap, context_map
 from memos.controller import Controller, local_now
 from memos.errors import InputError
@@ -80,6 +81,7 @@ def boot(
     policy: KernelSettings | None = None,
     sampling: Sampling | None = None,
     now: Callable[[], datetime] = local_now,
+    consent: Consent = refuse,
 ) -> Iterator[Event | Kernel]:
     """Start an agent: repair what a killed process left, load the queue, and be ready for a turn.
 
@@ -90,6 +92,7 @@ def boot(
         policy: sizes and marks; by default in proportion to the model's window.
         sampling: how tokens are chosen; greedy by default.
         now: the clock.
+        consent: asks the user before a call that documents may have caused; by default nothing is allowed.
 
     Yields:
         What was repaired, as events; the last item is the `Kernel`.
@@ -115,7 +118,9 @@ def boot(
     hiding = Hiding(model, storage.state)
     queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, hiding, text)
     pager = Pager(storage.recall, storage.archival, count)
-    memory = KernelMemory(working, pager, storage.archival, queue, pending.append, policy.result - 8)
+    memory = KernelMemory(
+        working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
+    )
     prober = Prober(model)
     remembering = Remembering(prober, pager, queue, working, storage.archival, policy, count)
     controller = Controller(
@@ -126,6 +131,8 @@ def boot(
         remembering=remembering,
         recall=storage.recall,
         executor=FunctionExecutor(tools, memory),
+        guard=Guard(tools, queue.context, storage.recall, storage.state, storage.archival),
+        consent=consent,
         tools=tools,
         policy=policy,
         sampling=sampling,

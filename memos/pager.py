@@ -139,7 +139,7 @@ class Pager:
             question: what they are to answer.
             room: tokens that the page may have.
         """
-        room -= self._count(prompts.memory((), question)) + 2  # its line breaks
+        room -= self._frame((line for _, line in lines), question)
         fitting: list[tuple[float, str]] = []
         for sure, line in lines:
             size = self._count(line) + 1
@@ -150,6 +150,16 @@ class Pager:
             fitting = [(0.0, line) for line in self.fit((line for _, line in lines[:1]), room)]
         ordered = [line for _, line in sorted(fitting, key=lambda one: -one[0])]
         return prompts.memory([*ordered[:1], *ordered[2:], *ordered[1:2]], question) if ordered else ""
+
+    def memory_in_order(self, lines: Sequence[str], question: str, room: int) -> tuple[str, bool]:
+        """The same for lines that lead from one to the next; whether all of them fit is told, too."""
+        shown = self.fit(lines, room - self._frame(lines, question))
+        return (prompts.memory(shown, question) if shown else ""), shown == list(lines)
+
+    def _frame(self, lines: Iterable[str], question: str) -> int:
+        """Tokens of a page beside its lines."""
+        framed = prompts.framed("\n".join(lines)).startswith(prompts.QUOTATION)
+        return self._count(prompts.memory((prompts.QUOTATION,) if framed else (), question)) + 2  # its line breaks
 
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
@@ -241,7 +251,7 @@ def passage_line(passage: Passage) -> str:
     text = " ".join(passage.text.split())
     if passage.source:
         location = f" > {passage.location}" if passage.location else ""
-        return f"[archival:{passage.id} {passage.source}{location}] {text}"
+        return f"[archival:{passage.id} {prompts.QUOTED} {passage.source}{location}] {text}"
     # A note with a location quotes a message of the user's. Without the speaker, the model says "I", too.
     return f"[archival:{passage.id} {passage.created_at:%Y-%m-%d}] {'user: ' if passage.location else ''}{text}"
 

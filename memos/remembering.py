@@ -122,10 +122,10 @@ class Remembering:
         question = self._pager.cut(message.content, policy.page // 2)
         room = min(policy.result, context.free - policy.step_room)
         wanted = [line for _, line in self._unrepeated(lines, message.turn)]
-        shown = self._pager.fit(wanted, room - self._count(prompts.memory((), question)) - 2)
-        if shown:
-            yield from self._put(prompts.memory(shown, question), message.turn)
-        return shown == wanted
+        page, complete = self._pager.memory_in_order(wanted, question, room)
+        if page:
+            yield from self._put(page, message.turn)
+        return complete
 
     def _prefetch(
         self, asked: str, message: Message, cancelled: Callable[[], bool], *, sure: bool

@@ -126,7 +126,10 @@ class Summarizer:
         return text
 
     def _joined(self, newest: str, messages: Sequence[Message]) -> str:
-        return summary.joined(self._state.summary(), newest, self._span(messages), self._fits)
+        earlier = self._state.summary()
+        quoting = prompts.quotes(earlier) or any(prompts.quotes(message.content) for message in messages)
+        span = f"{self._span(messages)}, {prompts.DRAWN}" if quoting else self._span(messages)
+        return summary.joined(earlier, newest, span, self._fits)
 
     def _fits(self, text: str) -> bool:
         return len(self._model.tokenize(prompts.summary(text))) <= self._policy.summary

@@ -8,7 +8,7 @@ from memos.functions import Memory, tool
 from memos.tools.conversation import Page, Words
 
 
-@tool(budget=3)
+@tool(budget=3, keeps=True)
 def archival_memory_insert(memory: Memory, content: Annotated[str, Field(min_length=2, max_length=600)]) -> str:
     """keep a longer note."""
     return memory.insert_archival(content)

@@ -23,6 +23,7 @@ from memos import events
 from memos.errors import InputError, MemosError
 from memos.tui import doing, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, parse
+from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
 from memos.tui.prompt import Completions, Prompt, completions
 from memos.tui.session import PAGE, Session
@@ -68,6 +69,7 @@ class Shell(App[None]):
     Args:
         agent: which agent opens.
         make: makes the `Sessions`; called in a thread, since it imports what takes long.
+        allow_all: calls that documents may have caused run unasked.
     """
 
     TITLE = "memos"
@@ -75,8 +77,9 @@ class Shell(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     COMMANDS = App.COMMANDS | {ShellCommands}
 
-    def __init__(self, agent: str, make: Callable[[], Sessions]) -> None:
+    def __init__(self, agent: str, make: Callable[[], Sessions], *, allow_all: bool = False) -> None:
         super().__init__()
+        self._allow_all = allow_all
         self.wanted = agent
         self.session = Session(self.post_message, make)
         self.keys: Mapping[str, str] = {}
@@ -273,6 +276,19 @@ class Shell(App[None]):
         gc.collect()
         if message.view is not None:
             self.show_window(message.view)
+
+    def on_consent_wanted(self, message: messages.ConsentWanted) -> None:
+        """Ask; the agent waits meanwhile."""
+        if self._allow_all:
+            self.session.answer(allowed=True)
+            return
+        self.status.doing("waiting for you")
+
+        async def ask() -> None:
+            allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse"))
+            self.session.answer(allowed=allowed)
+
+        self.run_worker(ask())
 
     def on_ingesting(self, message: messages.Ingesting) -> None:
         """How far."""

@@ -83,6 +83,13 @@ class Happened(Message):
 
 
 @dataclass
+class ConsentWanted(Message):
+    """A call waits until the user allows or refuses it."""
+
+    question: str
+
+
+@dataclass
 class TurnOver(Message):
     """Nothing runs any more, and the agent waits."""
 

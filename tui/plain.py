@@ -21,6 +21,7 @@ from memos.errors import InputError, MemosError
 
 if TYPE_CHECKING:
     from memos.agents import Agent
+    from memos.consent import ConsentRequest
 
 HELP = """\
 /context          what fills the window
@@ -31,14 +32,21 @@ HELP = """\
 /quit             leave (or Ctrl-D); Ctrl-C stops a reply"""
 
 
-def converse(agent: Agent, *, as_json: bool) -> bool:
+def converse(agent: Agent, *, as_json: bool, yes: bool = False) -> bool:
     """Talk until the input ends.
+
+    Args:
+        agent: with whom.
+        as_json: events as lines of JSON.
+        yes: every call is allowed unasked; without it, on a terminal the user is asked, elsewhere it is refused.
 
     Returns:
         Whether any message failed; the rest was answered all the same.
     """
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
     interactive = sys.stdin.isatty() and not as_json
+    if interactive or yes:
+        agent.consent = (lambda _request: True) if yes else lambda request: asked(agent, request)
     printer.all(agent.start_events)
     if interactive:
         click.secho(f"{agent.name} · {agent.settings.model} · /help, Ctrl-D leaves", dim=True, err=True)
@@ -56,16 +64,39 @@ def converse(agent: Agent, *, as_json: bool) -> bool:
     return failed
 
 
-def answer(agent: Agent, text: str, *, as_json: bool) -> None:
+def answer(agent: Agent, text: str, *, as_json: bool, yes: bool = False) -> None:
     """Send one message and print what comes.
+
+    Args:
+        agent: to whom.
+        text: the message.
+        as_json: events as lines of JSON.
+        yes: every call is allowed; without it, one that documents in view may have caused is refused.
 
     Raises:
         MemosError: the message cannot be used, or the turn failed.
     """
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
+    if yes:
+        agent.consent = lambda _request: True
     printer.all(agent.start_events)
     with interruptible(agent):
         printer.all(agent.stream(text))
+
+
+def asked(agent: Agent, request: ConsentRequest) -> bool:
+    """Ask on the terminal whether a call may run. No answer is no; Ctrl-C stops the reply, too."""
+    stop = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.echo(err=True)
+        return input(f"{request.question} [y/N] ").strip().casefold() in ("y", "yes")
+    except KeyboardInterrupt:
+        agent.cancel()
+        return False
+    except (EOFError, UnicodeDecodeError):
+        return False
+    finally:
+        signal.signal(signal.SIGINT, stop)
 
 
 def _turn(agent: Agent, text: str, printer: Printer) -> bool:
@@ -242,6 +273,8 @@ def describe(event: events.Event) -> str:
         case events.CallStarted(name=name, arguments=arguments):
             values = ", ".join(json.dumps(value, ensure_ascii=False) for value in arguments.values())
             return f"{name}({values})"
+        case events.ConsentGiven(name=name, allowed=allowed):
+            return f"{name} was {'allowed' if allowed else 'not allowed: documents are in view'}"
         case events.CallFinished(name=name, ok=False, result=result):
             return f"{name} {result}"
         case events.CallFinished(name=name, result=result) if "search" in name:

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
@@ -23,6 +25,7 @@ from memos.tui import messages
 
 if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
+    from memos.consent import ConsentRequest
 
 Result = TypeVar("Result")
 PAGE = 30  # messages that are read at a time
@@ -55,6 +58,8 @@ class Session:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="memos-agent")
         self._sessions: Sessions | None = None
         self._busy = threading.Event()
+        self._asking = threading.Event()
+        self._answers: SimpleQueue[bool] = SimpleQueue()
         self._closed = False
 
     @property
@@ -104,7 +109,10 @@ class Session:
                 sessions.change(**settings)
             self._post(messages.SettingsRead(sessions.settings))
             agent = sessions.open(
-                name, progress=lambda what, share: self._post(messages.Loading(what, share)), observe=self._observed
+                name,
+                progress=lambda what, share: self._post(messages.Loading(what, share)),
+                observe=self._observed,
+                consent=self._consent,
             )
             self._post(
                 messages.Opened(
@@ -188,6 +196,22 @@ class Session:
         """End the running turn between two tokens."""
         if self.agent is not None and self.busy:
             self.agent.cancel()
+            self.answer(allowed=False)
+
+    def _consent(self, request: ConsentRequest) -> bool:
+        """Ask whether a call may run; the worker waits for the answer."""
+        with suppress(Empty):
+            while True:  # an answer that came too late for the last question
+                self._answers.get_nowait()
+        self._asking.set()
+        self._post(messages.ConsentWanted(request.question))
+        return self._answers.get()
+
+    def answer(self, *, allowed: bool) -> None:
+        """Answer the question whether a call may run, if one is open."""
+        if self._asking.is_set():
+            self._asking.clear()
+            self._answers.put(allowed)
 
     def _tell(self, agent: Agent, stream: Iterable[Event]) -> None:
         for event in stream:

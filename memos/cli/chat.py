@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memos.cli.options import json_option, model_options, open_agent
+from memos.cli.options import json_option, model_options, open_agent, yes_option
 
 if TYPE_CHECKING:
     from memos.agents import Sessions
@@ -33,18 +33,20 @@ In the shell, F1 lists keys and commands. Keys and colours are settings:
 @click.argument("agent", default="default")
 @model_options
 @json_option
+@yes_option
 @click.option("--plain", is_flag=True, help="Lines instead of a full screen; good with a screen reader.")
-def command(agent: str, as_json: bool, plain: bool, **settings: Any) -> None:
+def command(agent: str, as_json: bool, yes: bool, plain: bool, **settings: Any) -> None:
     """Talk with AGENT, who is made if new.
 
     On a terminal the shell opens. In pipes, with --plain and on dumb terminals one line is one message; Ctrl-C stops a
-    reply, Ctrl-D leaves.
+    reply, Ctrl-D leaves. Before a call that documents in view may have caused you are asked; in pipes it is refused,
+    but with --yes.
     """
     if as_json or plain or not _full_screen():
         from memos.tui.plain import converse
 
         with open_agent(agent, quiet=as_json, **settings) as opened:
-            failed = converse(opened, as_json=as_json)
+            failed = converse(opened, as_json=as_json, yes=yes)
         raise SystemExit(1 if failed else 0)
     from memos.tui.app import Shell
 
@@ -53,7 +55,7 @@ def command(agent: str, as_json: bool, plain: bool, **settings: Any) -> None:
 
         return Sessions(**settings)
 
-    Shell(agent, make).run()
+    Shell(agent, make, allow_all=yes).run()
 
 
 def _full_screen() -> bool:

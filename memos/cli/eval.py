@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ import click
 from memos.cli.options import Status
 
 RETRIEVAL = ("locomo-recall", "msc-recall", "longmemeval-recall")
-ANSWERING = ("locomo-qa", "longmemeval-qa", "nested-kv", "multidoc-qa")
+ANSWERING = ("locomo-qa", "longmemeval-qa", "nested-kv", "multidoc-qa", "babilong", "needle")
+DOCUMENTS = ("docs-recall", "docs")
 ARMS = ("memos", "memos-no-prefetch", "truncate", "rag", "closed-book")
 
 
@@ -22,9 +24,13 @@ Examples:
   memos eval locomo-recall --data ../shared/data/locomo
   memos eval msc-recall --data ../shared/data/msc --limit 200 --json msc.json
   memos eval locomo-qa --data ../shared/data/locomo --limit 100 --arms memos,truncate
-  memos eval nested-kv --data ../shared/data/nested_kv --category nesting_4 --limit 30""",
+  memos eval nested-kv --data ../shared/data/nested_kv --category nesting_4 --limit 30
+  memos eval docs-recall --data ../shared/data/docs --json docs-recall.json
+  memos eval docs --data ../shared/data/docs --model qwen2.5-coder-1.5b
+  memos eval babilong --data ../shared/data/babi --category qa1/128k --arms memos --limit 20
+  memos eval needle --data ../shared/data/needle --category passkey/64k/50 --arms memos""",
 )
-@click.argument("suite", type=click.Choice((*RETRIEVAL, *ANSWERING)))
+@click.argument("suite", type=click.Choice((*RETRIEVAL, *ANSWERING, *DOCUMENTS)))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The data set's folder; only read.")
 @click.option("--model", help="The chat model of a suite that answers.  [default: the setting]")
 @click.option("--context", type=int, help="Its window in tokens.  [default: the setting]")
@@ -52,6 +58,7 @@ def command(
     """
     from rich.console import Console
 
+    from memos.eval.documents import docs, docs_recall
     from memos.eval.machine import describe
     from memos.eval.suites import Run, answering, retrieval
     from memos.settings import load
@@ -63,13 +70,16 @@ def command(
     run = Run(suite, data, settings, limit, seed, chosen, category)
     status = Status()
 
-    def progress(done: int, of: int) -> None:
-        status.show(f"{done:,} of {of:,}", done / max(1, of))
-
+    progress = _Progress(status)
     lost: dict[str, dict[str, int]] = {}
+    faults: dict[str, str] = {}
     try:
         if suite in RETRIEVAL:
             report = retrieval(run, progress)
+        elif suite == "docs-recall":
+            report, faults = docs_recall(run, progress)
+        elif suite == "docs":
+            report, lost = docs(run, progress)
         else:
             report, lost = answering(run, progress)
     finally:
@@ -78,5 +88,25 @@ def command(
     for arm, reasons in lost.items():
         listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         click.echo(f"{arm}: wrong answers were lost: {listed or 'none'}")
+    for name, fault in faults.items():
+        click.echo(f"nasty: {name!r} {fault}")
     if file is not None:
-        report.save(file, lost=lost, **describe(shlex.join(["memos", *sys.argv[1:]])))
+        more = {"nasty_failed": faults} if suite == "docs-recall" else {"lost": lost}
+        report.save(file, **more, **describe(shlex.join(["memos", *sys.argv[1:]])))
+
+
+class _Progress:
+    """Questions done and the time that the rest will take, from those of this run."""
+
+    def __init__(self, status: Status) -> None:
+        self._status, self._started, self._before = status, time.monotonic(), -1
+
+    def __call__(self, done: int, of: int) -> None:
+        if self._before < 0:
+            self._before, self._started = done, time.monotonic()
+        new = done - self._before
+        left = ""
+        if new:
+            each = (time.monotonic() - self._started) / new
+            left = f", {each:.1f} s a question, {each * (of - done) / 60:.0f} min left"
+        self._status.show(f"{done:,} of {of:,}{left}", done / max(1, of))

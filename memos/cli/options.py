@@ -29,6 +29,7 @@ def model_options(command: Command) -> Command:
     return command
 
 
+yes_option = click.option("--yes", is_flag=True, help="Allow calls that documents in view may have caused, unasked.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 

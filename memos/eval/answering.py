@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from memos.agents import Agent
+from memos.agents.composition import ingest_into
 from memos.errors import MemosError
 from memos.eval.embeddings import EmbeddingCache
+from memos.eval.metrics import contains
 from memos.eval.tasks import Task, World
 from memos.events import CallFinished, Event, PagedIn
 from memos.messages import Eviction
 from memos.protocols import Generated, LanguageModel, Sampling, TextGrammar
 from memos.settings import Settings
-from memos.storage import Database
+from memos.storage import Archival, Database
 
 MEMOS, NO_PREFETCH, TRUNCATE, RAG, CLOSED = ARMS = ("memos", "memos-no-prefetch", "truncate", "rag", "closed-book")
 AGENT = "eval"
@@ -75,6 +77,7 @@ class Arms:
     def __init__(self, model: LanguageModel, settings: Settings, embedder: EmbeddingCache | None, folder: Path) -> None:
         self._model, self._settings, self._embedder, self._folder = model, settings, embedder, folder
         self._ids: dict[str, tuple[list[int], list[int]]] = {}
+        self._shelves: dict[str, str] = {}  # which world a data folder holds now
 
     def answer(self, task: Task, arm: str) -> Answer:
         """Answer one task in one arm."""
@@ -111,9 +114,9 @@ class Arms:
         return reply.text, reply.events
 
     def _stored(self, world: World) -> Path:
-        """A data folder in which a world is stored, made once."""
-        home = self._folder / re.sub(r"\W", "_", world.name)
-        if world.name in self._ids:
+        """A data folder in which a world is stored, made once, and what its places are called there."""
+        home = self._folder / re.sub(r"\W", "_", world.shelf or world.name)
+        if self._shelves.get(world.shelf or world.name) == world.name:
             return home
         embedder = self._embedder
         with (
@@ -130,8 +133,25 @@ class Arms:
                 where = f"[recall:{past[0]}-{past[-1]}]"
                 left = Eviction(past[0], past[-1], len(past), 0, where, "deterministic", "asked")
                 agent.state.record_eviction(left, queue_start=past[-1] + 1, blocks=())
+            if world.documents:
+                notes = self._ingested(world, agent.archival, home.with_suffix(".files"))
         self._ids[world.name] = past, notes
+        self._shelves[world.shelf or world.name] = world.name
         return home
+
+    def _ingested(self, world: World, archival: Archival, folder: Path) -> list[int]:
+        """Bring the files of a shelf to a world's text and ingest them; returns the passages that tell the answer."""
+        folder.mkdir(exist_ok=True)
+        for name, text in world.documents:
+            file = folder / name
+            if not file.exists() or file.read_text(encoding="utf-8") != text:
+                file.write_text(text, encoding="utf-8")
+        ingest_into(archival, self._settings, [folder], None)
+        telling = []
+        for name, words in world.told:
+            passages = archival.read_document(str((folder / name).absolute()), limit=1000).items
+            telling.append(next((one.id for one in passages if contains(one.text, words)), 0))
+        return telling
 
     # --------------------------------------------------------------------------------------- one shot
 
@@ -159,7 +179,7 @@ class Arms:
         """What a one-shot arm may show, the most wanted first."""
         world = task.world
         lines = [f"[{told.said_at:%Y-%m-%d}] {told.speaker or told.kind}: {told.content}" for told in world.past]
-        lines += world.notes
+        lines += [*world.notes, *(f"{name}: {text}" for name, text in world.documents)]
         if arm == TRUNCATE:
             return lines[::-1]
         if self._embedder is None:
@@ -177,7 +197,7 @@ class Arms:
             self._stored(task.world)
         past, notes = self._ids[task.world.name]
         where, ids = ("recall", past) if past else ("archival", notes)
-        return {(where, ids[place]) for place in task.evidence}
+        return {(where, ids[place]) for place in task.evidence if ids[place]}
 
     def _lost(self, task: Task, wanted: set[tuple[str, int]], shown: set[tuple[str, int]]) -> str:
         if not wanted:

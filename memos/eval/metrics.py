@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
+from collections.abc import Iterable
 
 from memos.storage.text import stem
 
@@ -46,3 +47,10 @@ def contains(said: str, right: str) -> bool:
 def declined(said: str) -> bool:
     """Whether a reply says that it was never mentioned."""
     return bool(DECLINED.search(said))
+
+
+def labelled(said: str, right: str, others: Iterable[str]) -> float:
+    """BABILong's accuracy (Kuratov et al. 2024): the first sentence has the label, and no other one."""
+    first = re.split(r"[.\n]", said.strip(), maxsplit=1)[0].lower()
+    wrong = any(re.search(rf"\b{re.escape(other.lower())}\b", first) for other in others)
+    return float(right.lower() in first and not wrong)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,13 @@ from memos.errors import InputError, MemosError
 from memos.eval.answering import ARMS, Answer, Arms, failed
 from memos.eval.data import Conversation, locomo, longmemeval, msc
 from memos.eval.embeddings import EmbeddingCache, cached
+from memos.eval.haystacks import babilong, multidoc, needle
+from memos.eval.journal import Journal
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress, Scored, answerable, recall_of_turns
 from memos.eval.statistics import Estimate, by_category, mean, percentile
-from memos.eval.tasks import Task, locomo_qa, longmemeval_qa, multidoc, nested_kv
+from memos.eval.tasks import Task, locomo_qa, longmemeval_qa, nested_kv
 from memos.settings import Settings, home
-from memos.storage.sql import private_folder
 
 RETRIEVAL: dict[str, Callable[[Path, int], list[Conversation]]] = {
     "locomo-recall": lambda folder, _seed: locomo(folder),
@@ -34,6 +33,8 @@ ANSWERING: dict[str, Callable[[Path, int], list[Task]]] = {
     "longmemeval-qa": longmemeval_qa,
     "nested-kv": nested_kv,
     "multidoc-qa": multidoc,
+    "babilong": babilong,
+    "needle": needle,
 }
 LOOKUPS = 10  # steps of a turn that looks up one thing after another
 
@@ -72,7 +73,7 @@ def retrieval(run: Run, progress: Progress) -> Report:
         InputError: the data cannot be read, or there is nothing to ask.
     """
     conversations = sample(RETRIEVAL[run.suite](run.data, run.seed), run.limit, run.seed)
-    embedder = _embedder(run.settings)
+    embedder = embedder_of(run.settings)
     try:
         with tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
             scored = list(recall_of_turns(conversations, Path(folder), embedder, progress))
@@ -97,25 +98,23 @@ def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str,
         InputError: the data cannot be read, or there is nothing to ask.
         ModelError: the model cannot be loaded.
     """
-    tasks = _sampled(ANSWERING[run.suite](run.data, run.seed), run)
+    tasks = sampled(ANSWERING[run.suite](run.data, run.seed), run)
     wanted = [(arm, task) for task in tasks for arm in run.arms]
-    journal = _journal(run)
-    done = {(one.arm, one.task): one for one in _read(journal)}
+    journal = Journal(run.suite, given(run))
+    done = journal.answers
     missing = [(arm, task) for arm, task in wanted if (arm, task.id) not in done]
     if missing:
         for answer in _answers(run, missing, lambda count: progress(len(wanted) - len(missing) + count, len(wanted))):
-            done[answer.arm, answer.task] = answer
-            with journal.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(asdict(answer)) + "\n")
+            journal.add(answer)
     answers = [done[arm, task.id] for arm, task in wanted]
-    arms = {arm: _of_arm([one for one in answers if one.arm == arm], run.seed) for arm in run.arms}
+    arms = {arm: of_arm([one for one in answers if one.arm == arm], run.seed) for arm in run.arms}
     lost = {arm: dict(Counter(one.lost for one in answers if one.arm == arm and one.lost)) for arm in run.arms}
     settings = run.settings
     return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(tasks), arms), lost
 
 
 def _answers(run: Run, missing: Sequence[tuple[str, Task]], progress: Callable[[int], None]) -> Iterator[Answer]:
-    embedder = _embedder(run.settings)
+    embedder = embedder_of(run.settings)
     settings = run.settings.model_copy(update={"max_steps": max(run.settings.max_steps, LOOKUPS)})
     model = load_model(settings)
     try:
@@ -133,7 +132,8 @@ def _answers(run: Run, missing: Sequence[tuple[str, Task]], progress: Callable[[
             embedder.close()
 
 
-def _of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
+def of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
+    """Metrics of one arm's answers."""
     estimates = by_category([(one.category, one.metrics) for one in answers], seed)
     paged = [one.false_pages / one.pages for one in answers if one.pages]
     if paged:
@@ -141,7 +141,12 @@ def _of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
     return {**estimates, "seconds": mean([one.seconds for one in answers], seed)}
 
 
-def _sampled(tasks: Sequence[Task], run: Run) -> list[Task]:
+def sampled(tasks: Sequence[Task], run: Run) -> list[Task]:
+    """The tasks that a run asks: those of its category, or a random sample of them, in their order.
+
+    Raises:
+        InputError: there is none of this category.
+    """
     kept = [task for task in tasks if not run.category or task.category == run.category]
     if not kept:
         known = ", ".join(sorted({task.category for task in tasks}))
@@ -152,25 +157,9 @@ def _sampled(tasks: Sequence[Task], run: Run) -> list[Task]:
     return [kept[place] for place in places]
 
 
-def _journal(run: Run) -> Path:
-    """Where the answers of such a run are kept: the same for the same suite, data, model and settings."""
-    given = {"suite": run.suite, "data": str(run.data.resolve()), "seed": run.seed, **run.settings.model_dump()}
-    key = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
-    folder = home() / "eval"
-    private_folder(folder)
-    return folder / f"{run.suite}-{key}.jsonl"
-
-
-def _read(journal: Path) -> list[Answer]:
-    """The answers that were kept; a line that was cut off by a kill is not one."""
-    found = []
-    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
-        try:
-            row: Mapping[str, Any] = json.loads(line)
-            found.append(Answer(**row))
-        except (ValueError, TypeError):
-            continue
-    return found
+def given(run: Run) -> dict[str, Any]:
+    """Everything that an answer of a run depends on."""
+    return {"data": str(run.data.resolve()), "seed": run.seed, **run.settings.model_dump()}
 
 
 def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, Estimate]:
@@ -203,7 +192,7 @@ def sample(conversations: Sequence[Conversation], limit: int | None, seed: int) 
     return chosen
 
 
-def _embedder(settings: Settings) -> EmbeddingCache | None:
+def embedder_of(settings: Settings) -> EmbeddingCache | None:
     """The embedding model with its cache in the data folder; None where it has not been pulled."""
     if embedding_folder(settings) is None:
         return None

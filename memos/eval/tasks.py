@@ -14,7 +14,7 @@ from typing import Any
 
 from memos.errors import InputError
 from memos.eval.data import UNDATED, Conversation, files, locomo, longmemeval, rows
-from memos.eval.metrics import contains, declined, f1, f1_of_list
+from memos.eval.metrics import contains, declined, f1, f1_of_list, labelled
 from memos.messages import Told
 
 NESTED = (
@@ -22,7 +22,6 @@ NESTED = (
     "archival_memory_search. If its value is also a key, look that up, too, and go on until a value is not a key. "
     "Then tell me that last value alone."
 )
-MULTIDOC = 10, 20, 30  # documents
 LISTS = "multi_hop"  # the category of LoCoMo whose answers are lists
 
 
@@ -34,11 +33,17 @@ class World:
         name: of what is stored; tasks with one name share it.
         past: what was said.
         notes: passages of a document that archival memory holds.
+        documents: files that ingest reads: their names and texts.
+        told: what tells the answer among the documents: a file's name, and words that stand in it.
+        shelf: worlds of one shelf differ in a few files, and only these are read anew; empty: its own.
     """
 
     name: str
     past: tuple[Told, ...] = ()
     notes: tuple[str, ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
+    shelf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,11 @@ class Task:
         world: what is in memory.
         text: what is asked.
         answers: any of these is right; none: that it was never said.
-        evidence: places in the past, or among the notes, that tell the answer.
+        evidence: places in the past, or among the notes, that tell the answer; with documents, of `told`.
         asked_at: when.
-        metric: `f1` or `accuracy`.
+        metric: `f1`, `accuracy` (any of the answers occurs), `all` (all of them do), or `label` (BABILong: it occurs
+            in the first sentence, and none of `others` does).
+        others: labels that would be wrong.
     """
 
     id: str
@@ -64,6 +71,7 @@ class Task:
     evidence: tuple[int, ...]
     asked_at: datetime = UNDATED
     metric: str = "accuracy"
+    others: tuple[str, ...] = ()
 
     def score(self, said: str) -> dict[str, float]:
         """Metrics of an answer. `declined` counts those that say it was never mentioned."""
@@ -72,6 +80,10 @@ class Task:
         if self.metric == "f1":
             measure = f1_of_list if self.category == LISTS else f1
             return {"f1": max(measure(said, right) for right in self.answers), "declined": float(declined(said))}
+        if self.metric == "all":
+            return {"accuracy": float(all(contains(said, right) for right in self.answers))}
+        if self.metric == "label":
+            return {"accuracy": labelled(said, self.answers[0], self.others)}
         return {"accuracy": float(any(contains(said, right) for right in self.answers))}
 
 
@@ -104,21 +116,6 @@ def _nested(row: dict[str, Any], base: Sequence[Sequence[str]]) -> Task:
     world = World(row["id"], notes=notes)
     asked = NESTED.format(key=row["key"])
     return Task(row["id"], f"nesting_{row['nesting']}", world, asked, (row["answer"],), tuple(row["chain_indices"]))
-
-
-def multidoc(folder: Path, _seed: int) -> list[Task]:
-    """Lost in the Middle's questions (Liu et al. 2023): one of 10, 20 or 30 documents tells the answer, the middle."""
-    tasks = []
-    for path in files(folder, "*.jsonl*"):
-        for row in rows(path):
-            for count in MULTIDOC:
-                place = count // 2
-                texts = [f"{one['title']}\n{one['text'].strip()}" for one in row["distractors"][: count - 1]]
-                texts.insert(place, f"{row['gold']['title']}\n{row['gold']['text'].strip()}")
-                world = World(f"{row['id']}-{count}", notes=tuple(texts))
-                answers = tuple(row["answers"])
-                tasks.append(Task(world.name, f"documents_{count}", world, row["question"], answers, (place,)))
-    return tasks
 
 
 def locomo_qa(folder: Path, _seed: int) -> list[Task]:

@@ -51,7 +51,7 @@ def test_intervals_hold_the_mean_and_repeat() -> None:
 
 def test_a_suite_writes_what_the_issue_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMOS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(suites, "_embedder", lambda _settings: None)
+    monkeypatch.setattr(suites, "embedder_of", lambda _settings: None)
     data, file = write_locomo(tmp_path / "locomo"), tmp_path / "out" / "result.json"
     done = CliRunner().invoke(command, ["locomo-recall", "--data", str(data), "--json", str(file)])
     assert done.exit_code == 0, done.output

@@ -1,0 +1,46 @@
+"""What was answered, kept as it comes, so that a run goes on where it was ended. It knows no suite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from memos.eval.answering import Answer
+from memos.settings import home
+from memos.storage.sql import private_folder
+
+
+class Journal:
+    """The answers of one run, by arm and task.
+
+    Args:
+        suite: its name.
+        given: everything that an answer depends on; another run with the same goes on in the same journal.
+    """
+
+    def __init__(self, suite: str, given: Mapping[str, Any]) -> None:
+        key = hashlib.sha256(json.dumps({"suite": suite, **given}, sort_keys=True).encode()).hexdigest()[:16]
+        folder = home() / "eval"
+        private_folder(folder)
+        self._file = folder / f"{suite}-{key}.jsonl"
+        self.answers = {(one.arm, one.task): one for one in self._read()}
+
+    def _read(self) -> list[Answer]:
+        """The answers that were kept; a line that was cut off by a kill is not one."""
+        found = []
+        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
+            try:
+                row: Mapping[str, Any] = json.loads(line)
+                found.append(Answer(**row))
+            except (ValueError, TypeError):
+                continue
+        return found
+
+    def add(self, answer: Answer) -> None:
+        """Keep an answer."""
+        self.answers[answer.arm, answer.task] = answer
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(answer)) + "\n")
