@@ -116,7 +116,20 @@ class TextGrammar:
     max_chars: int = 2000
 
 
-Grammar = CallGrammar | TextGrammar
+@dataclass(frozen=True, slots=True)
+class CitedGrammar:
+    """Admits one line of text and the number of a page, `TEXT [2]`.
+
+    Args:
+        pages: the numbers of the pages in view; no other can be named.
+        max_chars: the most characters of the text.
+    """
+
+    pages: tuple[int, ...]
+    max_chars: int = 400
+
+
+Grammar = CallGrammar | TextGrammar | CitedGrammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +312,7 @@ class LanguageModel(Protocol):
             How many tokens were evaluated.
         """
 
-    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """Probabilities of `options` as the next token after `prompt`, normalised among themselves.
 
         Evaluated beside the resident context, which stays as it is. What a prompt shares with the last one
@@ -308,6 +321,7 @@ class LanguageModel(Protocol):
         Args:
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
+            fork: the prompt begins with what is resident, which is not read again; it may have the whole window.
         """
 
     def park(self, start: int, stop: int) -> Parked | None:
