@@ -457,6 +457,14 @@ class RecallStorage(Protocol):
         """Note that the call in `message_id` was answered by `result_id`."""
 
 
+class Named(Protocol):
+    """Something stored under a path."""
+
+    @property
+    def source(self) -> str:
+        """Its path."""
+
+
 class ArchivalStorage(Protocol):
     """Passages that one agent can see: its own notes and the documents shared with it."""
 
@@ -490,6 +498,12 @@ class ArchivalStorage(Protocol):
 
     def count(self) -> int:
         """How many passages there are."""
+
+    def read_document(self, source: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
+        """A document's passages in its order; `source`: its path."""
+
+    def documents(self) -> Sequence[Named]:
+        """The documents, by path."""
 
     def document_count(self) -> int:
         """How many documents there are, notes apart."""

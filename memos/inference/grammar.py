@@ -27,7 +27,7 @@ def lark(grammar: Grammar) -> str:
     if isinstance(grammar, CitedGrammar):
         pages = " | ".join(json.dumps(f"[{page}]") for page in grammar.pages)
         text = f"/[^\\s\\[\\]\\x00-\\x1f][^\\[\\]\\n\\x00-\\x1f]{{0,{grammar.max_chars - 1}}}/"
-        return f'start: TEXT PAGE\nTEXT: {text}\nPAGE: {pages}\n'
+        return f"start: TEXT PAGE\nTEXT: {text}\nPAGE: {pages}\n"
     rules: list[str] = []
     starts = []
     for index, function in enumerate(grammar.functions):

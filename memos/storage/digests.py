@@ -1,7 +1,7 @@
 """Digests on disk: summaries of texts, each with pointers to what it sums up.
 
-One JSON file a digest, named by a hash of what it was made from, written whole or not at all. They can be made anew, so a
-file that is damaged is as good as none. It does not know how a digest is made.
+One JSON file a digest, named by a hash of what it was made from, written whole or not at all. They can be made anew, so
+a file that is damaged is as good as none. It does not know how a digest is made.
 """
 
 from __future__ import annotations
