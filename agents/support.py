@@ -13,8 +13,7 @@ ENOUGH = 0.6  # share of an answer's own words that its page must have
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_]+(?:[.,:][^\W_]+)*")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _EMPTY = frozenset(
-    ("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "that")
-    + ("the", "this", "to", "was", "were", "with")
+    "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
 )
 
 
