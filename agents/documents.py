@@ -128,12 +128,10 @@ class PageReader:
         self.observe(Judged(question, round(probability, 3), len(asked)))
         return probability
 
-    def generate(self, prompt: Sequence[int], grammar: Grammar, *, fork: bool = False, limit: int = REPLY) -> Generated:
+    def generate(self, prompt: Sequence[int], grammar: Grammar, *, limit: int = REPLY) -> Generated:
         """One reply."""
         generated: Generated | None = None
-        for item in self.model.generate(
-            prompt, grammar, limit=limit, sampling=Sampling(), cancelled=self.cancelled, fork=fork
-        ):
+        for item in self.model.generate(prompt, grammar, limit=limit, sampling=Sampling(), cancelled=self.cancelled):
             generated = item if isinstance(item, Generated) else generated
         assert generated is not None  # a generation always ends with one
         return generated

@@ -76,12 +76,13 @@ class Team:
         """What one member finds in its part, and the tokens that it cost."""
         reader = self._leader.reader
         prompt = prefix + reader.pages(part)
+        cost = reader.read(prompt)  # on a fork that shares the prefix, and then takes the place of the last member's
         confidence = reader.told(prompt, question)
         if confidence < self._sure:
-            return nothing(confidence), len(prompt) - len(prefix)
+            return nothing(confidence), cost
         asked = reader.model.tokenize(prompts.asked_of_pages(question)) + reader.model.scaffold.user_to_model
-        said = reader.generate(prompt + asked, CitedGrammar(tuple(range(1, len(part) + 1))), fork=True)
-        return reader.cited(said.text, part, question, confidence), said.evaluated
+        said = reader.generate(prompt + asked, CitedGrammar(tuple(range(1, len(part) + 1))))
+        return reader.cited(said.text, part, question, confidence), cost + said.evaluated
 
     def _settled(self, question: str, claims: Sequence[Answer]) -> Answer:
         if not claims:

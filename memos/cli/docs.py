@@ -46,7 +46,7 @@ Examples:
 @click.option("--whole", is_flag=True, help="Read all of --source, from the first page to the last.")
 @_shared
 def ask(question: str, source: str | None, whole: bool, agent: str | None, model: str | None, as_json: bool) -> None:
-    """Answer QUESTION from documents, with citations that `memos show` opens. Exit status 1: they do not say."""
+    """Answer QUESTION from documents, with citations that `memos show` opens, or say that they do not tell it."""
     if whole and source is None:
         raise click.UsageError("--whole reads one document: say which with --source.")
     with _research(agent, model, as_json) as research:
@@ -55,7 +55,6 @@ def ask(question: str, source: str | None, whole: bool, agent: str | None, model
         else:
             answer = research.analyst.ask(question, source=research.path(source) if source else None)
     _print_answer(answer, as_json)
-    raise SystemExit(0 if answer.found else 1)
 
 
 @command.command(

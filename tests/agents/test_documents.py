@@ -154,7 +154,7 @@ def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:
 def test_a_team_reads_every_page_once_and_the_instructions_once(archival: Archival) -> None:
     fill(archival, "/docs/long.md", [f"Chapter {at}: " + FILLER * 3 for at in range(9)])
     seen: list[events.Event] = []
-    model = ScriptedModel(yes=0.0)
+    model = ScriptedModel(yes=0.9)
     with open_research(model=model, observe=seen.append) as research:
         research.analyst.reader.budget = 120
         answer = research.team.ask("Which chapter is about dogs?", "/docs/long.md")
@@ -162,6 +162,8 @@ def test_a_team_reads_every_page_once_and_the_instructions_once(archival: Archiv
     read = [page for report in reports for page in report.pages]
     assert not answer.found and len(reports) > 2
     assert len(read) == len(set(read)) == 9
+    # A member that read its pages twice, for the probe and for its answer, would cost more than its whole prompt.
+    assert all(report.evaluated <= len(prompt) for report, (prompt, _) in zip(reports, model.prompts, strict=True))
     # A second reading of the head by every member would cost its length again.
     head = len(research.analyst.reader.head("x"))
     assert reports[0].evaluated > reports[1].evaluated + head
