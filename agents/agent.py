@@ -30,7 +30,7 @@ from memos.messages import Eviction
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.settings import Settings, home, load
-from memos.tools import HIDING, SYSTEM_CALLS
+from memos.tools import DOCUMENTS, HIDING, SYSTEM_CALLS
 
 if TYPE_CHECKING:
     from memos.ingest.events import IngestEvent, IngestFinished
@@ -119,7 +119,8 @@ class Agent:
         policy = KernelSettings.for_window(self._model.window, **_given(KernelSettings, wanted))
         sampling = Sampling(**_given(Sampling, wanted))
         storage = Storage(stored.recall, stored.archival, stored.state)
-        functions = (*SYSTEM_CALLS, *(HIDING if wanted.hiding else ()), *tools)
+        reading = DOCUMENTS if stored.archival.document_count() else ()
+        functions = (*SYSTEM_CALLS, *reading, *(HIDING if wanted.hiding else ()), *tools)
         *events, kernel = boot(
             self._model,
             storage,

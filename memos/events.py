@@ -292,3 +292,59 @@ class TurnFinished(Event):
     used: int
     usable: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PagesShown(Event):
+    """Pages of documents were put before the model. `pages`: their ids, `archival:7`, in the order shown."""
+
+    question: str
+    pages: tuple[str, ...]
+    evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Event):
+    """The model was asked whether the pages in view tell the answer. `probability`: of yes."""
+
+    question: str
+    probability: float
+    evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReported(Event):
+    """One of `of` members of a team has read its part of a document. `text`: its answer, empty where it has none."""
+
+    member: int
+    of: int
+    text: str
+    pages: tuple[str, ...]
+    evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Event):
+    """Members contradicted each other, and the pages that they cite were read again, together."""
+
+    claims: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digested(Event):
+    """A part of a summary's hierarchy is there. `reused`: it was stored, and nothing was evaluated.
+
+    Args:
+        id: `digest:…`.
+        level: `section`, `part` (of a document), `document` or `folder`.
+        name: of what.
+        reused: whether it was stored.
+        evaluated: tokens.
+    """
+
+    id: str
+    level: str
+    name: str
+    reused: bool
+    evaluated: int

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memos.document_pager import DocumentPager
 from memos.errors import ToolError
 from memos.events import Event, Hidden
 from memos.pager import Pager
@@ -37,6 +38,7 @@ class KernelMemory:
         room: int,
     ) -> None:
         self._working, self._pager, self._archival = working, pager, archival
+        self._library = DocumentPager(archival, pager)
         self._queue, self._observe, self._room = queue, observe, room
 
     def append_block(self, label: str, content: str) -> str:
@@ -65,6 +67,14 @@ class KernelMemory:
     def search_archival(self, query: str, page: int) -> str:
         """A page of notes and documents."""
         return self._pager.archival_page(query, page, room=self._room)
+
+    def read_document(self, document: str, page: int) -> str:
+        """A page of a document."""
+        return self._library.page(document, page, room=self._room)
+
+    def search_document(self, document: str, query: str) -> str:
+        """Passages of one document."""
+        return self._library.search(document, query, room=self._room)
 
     def hide(self, words: str) -> str:
         """Hide the longest message in view, of an earlier turn, that has these words."""

@@ -116,7 +116,20 @@ class TextGrammar:
     max_chars: int = 2000
 
 
-Grammar = CallGrammar | TextGrammar
+@dataclass(frozen=True, slots=True)
+class CitedGrammar:
+    """Admits one line of text and the number of a page, `TEXT [2]`.
+
+    Args:
+        pages: the numbers of the pages in view; no other can be named.
+        max_chars: the most characters of the text.
+    """
+
+    pages: tuple[int, ...]
+    max_chars: int = 400
+
+
+Grammar = CallGrammar | TextGrammar | CitedGrammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +337,7 @@ class LanguageModel(Protocol):
             How many tokens were evaluated.
         """
 
-    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """Probabilities of `options` as the next token after `prompt`, normalised among themselves.
 
         Evaluated beside the resident context, which stays as it is. What a prompt shares with the last one
@@ -333,6 +346,7 @@ class LanguageModel(Protocol):
         Args:
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
+            fork: the prompt begins with what is resident, which is not read again; it may have the whole window.
         """
 
     def park(self, start: int, stop: int) -> Parked | None:
@@ -468,6 +482,14 @@ class RecallStorage(Protocol):
         """Note that the call in `message_id` was answered by `result_id`."""
 
 
+class Named(Protocol):
+    """Something stored under a path."""
+
+    @property
+    def source(self) -> str:
+        """Its path."""
+
+
 class ArchivalStorage(Protocol):
     """Passages that one agent can see: its own notes and the documents shared with it."""
 
@@ -501,6 +523,12 @@ class ArchivalStorage(Protocol):
 
     def count(self) -> int:
         """How many passages there are."""
+
+    def read_document(self, source: str, *, limit: int = 10, offset: int = 0) -> Found[Passage]:
+        """A document's passages in its order; `source`: its path."""
+
+    def documents(self) -> Sequence[Named]:
+        """The documents, by path."""
 
     def document_count(self) -> int:
         """How many documents there are, notes apart."""

@@ -15,6 +15,7 @@ from memos.errors import WindowError
 from memos.messages import Call
 from memos.protocols import (
     CallGrammar,
+    CitedGrammar,
     Echo,
     Generated,
     Grammar,
@@ -49,6 +50,7 @@ class ScriptedModel:
             or one probability an option.
         name: also the fingerprint.
         unmovable: why `splice` would be wrong; empty where it is not.
+        answers: what it answers from numbered pages, in order, e.g. `Seven [2]`.
 
     Attributes:
         spliced: arguments of every `splice`.
@@ -68,8 +70,10 @@ class ScriptedModel:
         name: str = "scripted",
         unmovable: str = "",
         larger: Iterable[int] = (),
+        answers: Iterable[str] = (),
     ) -> None:
         self._script = iter(script)
+        self._answers = iter(answers)
         self._summaries = iter(summaries)
         self._yes = yes
         self._name = name
@@ -142,9 +146,10 @@ class ScriptedModel:
         """The text of tokens, scaffold included; `?` for a word that this process has not seen."""
         return "".join(self._vocabulary.get(token, ("", "?"))[1] for token in tokens)
 
-    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """The scripted probability for the first option, and the others share the rest; or those of all."""
-        self._probe = list(prompt)
+        if not fork:
+            self._probe = list(prompt)
         yes = self._yes(self.text(prompt)) if callable(self._yes) else self._yes
         if isinstance(yes, Sequence):
             return tuple(yes)
@@ -240,8 +245,16 @@ class ScriptedModel:
     def _next_text(self, grammar: Grammar) -> str:
         if isinstance(grammar, TextGrammar):
             return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"
+        if isinstance(grammar, CitedGrammar):
+            return self._cited(grammar)
         call = next(self._script, say("All right."))
         return call.text if admitted(grammar, call) else self._something_else(grammar, call)
+
+    def _cited(self, grammar: CitedGrammar) -> str:
+        """The next scripted answer, `TEXT [2]`; a page that is not admitted becomes the first that is."""
+        text, _, page = next(self._answers, "It is not told.").rstrip("]").partition(" [")
+        number = int(page) if page.isdigit() else 0
+        return f"{text} [{number if number in grammar.pages else grammar.pages[0]}]"
 
     def _something_else(self, grammar: CallGrammar, call: Call) -> str:
         names = {function.name for function in grammar.functions}

@@ -7,6 +7,7 @@ agent as `Memory` and know nothing of queues, tokens or storage.
 from memos.tools.archival import archival_memory_insert, archival_memory_search
 from memos.tools.blocks import core_memory_append, core_memory_replace
 from memos.tools.conversation import conversation_search, conversation_search_date, send_message
+from memos.tools.documents import open_document, read_page, search_document
 from memos.tools.hiding import hide_messages, restore_messages
 
 SYSTEM_CALLS = (
@@ -19,8 +20,10 @@ SYSTEM_CALLS = (
     archival_memory_search,
 )
 HIDING = (hide_messages, restore_messages)
+DOCUMENTS = (open_document, read_page, search_document)
 
 __all__ = [
+    "DOCUMENTS",
     "HIDING",
     "SYSTEM_CALLS",
     "archival_memory_insert",
@@ -30,6 +33,9 @@ __all__ = [
     "core_memory_append",
     "core_memory_replace",
     "hide_messages",
+    "open_document",
+    "read_page",
     "restore_messages",
+    "search_document",
     "send_message",
 ]

@@ -17,6 +17,8 @@ COMMANDS = {
     "ask": ("memos.cli.ask", "Ask an agent one thing and print its answer."),
     "ingest": ("memos.cli.ingest", "Read files and folders into archival memory."),
     "sources": ("memos.cli.sources", "List, show and remove the documents that were read."),
+    "docs": ("memos.cli.docs", "Ask documents, sum them up, compare them."),
+    "show": ("memos.cli.show", "Open an id that an answer, a page or a summary carries."),
     "search": ("memos.cli.search", "Search what was said, and notes and documents."),
     "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
     "agents": ("memos.cli.agents", "List, rename, copy, export and delete agents."),

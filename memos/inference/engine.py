@@ -220,13 +220,19 @@ class LlamaModel:
         """Free the model."""
         self._llama.close()
 
-    def choose(self, prompt: Sequence[int], options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
-        if len(prompt) > SIDE_ROOM:
-            raise WindowError(f"A probe has at most {SIDE_ROOM} tokens, not {len(prompt):,}.")
-        for _ in self._cache.read(prompt, lambda: False, self._cache.side(prompt)):
-            pass
-        logits = self._llama.logits()
+        room = self.window if fork else SIDE_ROOM
+        if len(prompt) > room:
+            raise WindowError(f"A probe has at most {room:,} tokens, not {len(prompt):,}.")
+        try:
+            sequence = self._cache.fork(prompt) if fork else self._cache.side(prompt)
+            for _ in self._cache.read(prompt, lambda: False, sequence):
+                pass
+            logits = self._llama.logits()
+        finally:
+            if fork:
+                self._cache.clear(FORK)
         first = [self._llama.tokenize(option, special=False)[0] for option in options]
         scores = np.array([logits[token] for token in first], dtype=np.float64)
         likelihood = np.exp(scores - scores.max())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memos.messages import Call
-from memos.protocols import FunctionSpec, Grammar, TextGrammar
+from memos.protocols import CitedGrammar, FunctionSpec, Grammar, TextGrammar
 
 _SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
 _CHARACTER = r'([^"\\\x00-\x1f\x7f]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})'
@@ -24,6 +24,10 @@ def lark(grammar: Grammar) -> str:
     if isinstance(grammar, TextGrammar):
         opening = f"{json.dumps(grammar.opening)} " if grammar.opening else ""
         return f"start: {opening}TEXT\nTEXT: /[^{{}}\\[\\]\\n\\x00-\\x1f]{{1,{grammar.max_chars}}}/\n"
+    if isinstance(grammar, CitedGrammar):
+        pages = " | ".join(json.dumps(f"[{page}]") for page in grammar.pages)
+        text = f"/[^\\s\\[\\]\\x00-\\x1f][^\\[\\]\\n\\x00-\\x1f]{{0,{grammar.max_chars - 1}}}/"
+        return f"start: TEXT PAGE\nTEXT: {text}\nPAGE: {pages}\n"
     rules: list[str] = []
     starts = []
     for index, function in enumerate(grammar.functions):
@@ -38,6 +42,8 @@ def prose_openings(grammar: Grammar) -> tuple[str, ...]:
     """How the texts begin that are prose from there on."""
     if isinstance(grammar, TextGrammar):
         return (grammar.opening,)
+    if isinstance(grammar, CitedGrammar):
+        return ()  # an answer repeats its page on purpose
     return tuple(_head(function) for function in grammar.functions if function.prose)
 
 

@@ -1,0 +1,140 @@
+"""Summaries of documents and folders by map and reduce, with the hierarchy kept: section, part, document, folder.
+
+Every level is stored under a hash of what it was made from, so a second call evaluates nothing, a killed one goes on
+where it was, and of a changed document only the changed sections, and what stands above them, are read again. Owns the
+hierarchy. It does not know how digests are stored, or documents read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from memos import prompts
+from memos.agents.documents import PageReader
+from memos.agents.team import whole
+from memos.errors import InputError
+from memos.events import Digested, Progress
+from memos.messages import Passage
+from memos.protocols import TextGrammar
+from memos.storage.archival import Archival
+from memos.storage.digests import Digest, DigestStore
+
+WORDS = 120  # tokens of a summary
+FAN = 6  # summaries that one of the next level sums up
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Something to be summed up: its pointer, and its text."""
+
+    id: str
+    text: str
+
+
+class Summaries:
+    """Summaries of what is in archival storage.
+
+    Args:
+        reader: the model, and how much it sees at once.
+        archival: the documents.
+        store: where digests are kept.
+    """
+
+    def __init__(self, reader: PageReader, archival: Archival, store: DigestStore) -> None:
+        self._reader, self._archival, self._store = reader, archival, store
+
+    def summarise(self, path: str) -> Digest:
+        """The summary of a document, or of all documents under a folder.
+
+        Args:
+            path: as `memos sources list` has it.
+
+        Raises:
+            InputError: there is nothing of this path, or it was cancelled; what was summed up by then is kept.
+        """
+        sources = [document.source for document in self._archival.documents()]
+        if path in sources:
+            return self._document(path)
+        below = [source for source in dict.fromkeys(sources) if source.startswith(path.rstrip("/") + "/")]
+        if not below:
+            raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
+        digests = []
+        for at, source in enumerate(below):
+            self._reader.observe(Progress("summarising", at, len(below), "documents"))
+            digests.append(self._document(source))
+        return self._reduced([_Piece(one.id, one.text) for one in digests], path, "folder")
+
+    def _document(self, source: str) -> Digest:
+        sections = list(self._sections(whole(self._archival, source)))
+        pieces = []
+        for at, (name, passages) in enumerate(sections):
+            self._reader.observe(Progress("summarising", at, len(sections), "sections"))
+            texts = [_Piece(f"archival:{one.id}", one.text.strip()) for one in passages]
+            digest = self._digest(texts, name, "section")
+            pieces.append(_Piece(digest.id, digest.text))
+        return self._reduced(pieces, source, "document")
+
+    def _sections(self, passages: Sequence[Passage]) -> Iterator[tuple[str, list[Passage]]]:
+        """Neighbouring passages of one top heading, as many as fit into a view."""
+        run: list[Passage] = []
+        for passage in passages:
+            other = bool(run) and _heading(run[-1]) != _heading(passage)
+            if run and (other or len(self._reader.fitting([*run, passage])) <= len(run)):
+                yield run[0].location, run
+                run = []
+            run.append(passage)
+        if run:
+            yield run[0].location, run
+
+    def _reduced(self, pieces: Sequence[_Piece], name: str, level: str) -> Digest:
+        """One digest of some pieces, by as many levels between as it takes."""
+        while len(pieces) > FAN:
+            groups = [pieces[at : at + FAN] for at in range(0, len(pieces), FAN)]
+            digests = [self._digest(group, name, "part") for group in groups]
+            pieces = [_Piece(one.id, one.text) for one in digests]
+        return self._digest(pieces, name, level)
+
+    def _digest(self, pieces: Sequence[_Piece], name: str, level: str) -> Digest:
+        key = self._key(pieces, name, level)
+        below = tuple(piece.id for piece in pieces)
+        stored = self._store.get(key)
+        if stored is not None:
+            if stored.below != below:  # the same text was read in anew, under other ids
+                stored = replace(stored, below=below)
+                self._store.save(stored)
+            self._reader.observe(Digested(stored.id, level, name, True, 0))
+            return stored
+        if self._reader.cancelled():
+            raise InputError("The summary was cancelled; what is summed up so far is kept.")
+        text, evaluated = self._told(pieces, name, level)
+        digest = Digest(key, level, name, text, below)
+        self._store.save(digest)
+        self._reader.observe(Digested(digest.id, level, name, False, evaluated))
+        return digest
+
+    def _key(self, pieces: Sequence[_Piece], name: str, level: str) -> str:
+        made_from = (self._reader.model.fingerprint, prompts.SUMMARIST, level, name, *(one.text for one in pieces))
+        return hashlib.sha256("\0".join(made_from).encode("utf-8", "replace")).hexdigest()[:12]
+
+    def _told(self, pieces: Sequence[_Piece], name: str, level: str) -> tuple[str, int]:
+        """What the model says of some pieces. One summary alone is that of the level above, too."""
+        if len(pieces) == 1 and level != "section":
+            return pieces[0].text, 0
+        reader = self._reader
+        text = "\n\n".join(piece.text for piece in pieces)
+        body = reader.model.tokenize(prompts.titled(name.rsplit("/", 1)[-1]))
+        told = reader.model.tokenize(text)[: reader.budget]
+        asked = reader.model.tokenize(prompts.SUM_UP) + reader.model.scaffold.user_to_model
+        prompt = reader.head(prompts.SUMMARIST) + body + told + asked
+        said = reader.generate(prompt, TextGrammar(max_chars=500), limit=WORDS)
+        if said.finish == "cancelled":
+            raise InputError("The summary was cancelled; what is summed up so far is kept.")
+        return " ".join(said.text.split()), said.evaluated
+
+
+def _heading(passage: Passage) -> str:
+    """The first part of a heading path; pages and lines are no headings."""
+    first = passage.location.split(" > ")[0]
+    return "" if first.startswith(("page ", "line ", "lines ", "row ", "rows ")) else first

@@ -1,0 +1,230 @@
+"""The document analysis agent: questions, comparisons and whole readings, answered from pages that are cited.
+
+A small model decides badly by itself, so the kernel decides: search chooses the pages, a probe says whether they tell
+the answer, a grammar lets only pages in view be cited, and the words of the answer say which page it is from. Owns this
+order of things. It does not know how documents are stored, read or searched, nor what a team does (`team`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from memos import prompts
+from memos.agents.support import best_support, same
+from memos.errors import InputError
+from memos.events import Event, Judged, PagesShown
+from memos.messages import Passage
+from memos.protocols import ArchivalStorage, CitedGrammar, Generated, Grammar, LanguageModel, Reading, Sampling
+
+CANDIDATES = 12  # passages that are searched for
+PAGES = 1000  # tokens of pages that a question may cost
+REPLY = 80  # tokens of an answer
+SURE = 0.5  # below this probability that the pages tell the answer, nothing is said
+NOT_SAID = "The documents do not say."
+_CITED = re.compile(r"\s*\[(\d+)\]\s*$")
+
+Observe = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where an answer is from.
+
+    Args:
+        passage_id: of the passage; `memos show archival:7` opens it.
+        source: the document.
+        location: page, heading or lines in it.
+    """
+
+    passage_id: int
+    source: str
+    location: str
+
+    @property
+    def id(self) -> str:
+        """What `memos show` opens."""
+        return f"archival:{self.passage_id}"
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.source, self.location) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the documents say to a question.
+
+    Args:
+        text: the answer, or that there is none.
+        citations: the passages that hold it; none if the documents do not say.
+        found: whether they say.
+        confidence: the probability, by the model, that the pages shown tell the answer.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    found: bool
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two documents say to one question. `agree`: both do, and the same."""
+
+    first: Answer
+    second: Answer
+    agree: bool
+
+
+class PageReader:
+    """Puts pages before a model and takes a cited answer from it.
+
+    Args:
+        model: the resident model.
+        observe: called with what happens.
+        cancelled: asked between tokens.
+        budget: tokens of pages in one view.
+    """
+
+    def __init__(self, model: LanguageModel, observe: Observe, cancelled: Callable[[], bool], budget: int) -> None:
+        self.model, self.observe, self.cancelled = model, observe, cancelled
+        self.budget = min(budget, model.window * 2 // 3)
+
+    def fitting(self, passages: Sequence[Passage]) -> list[Passage]:
+        """As many passages as a view holds, the first of them in any case."""
+        fit: list[Passage] = []
+        room = self.budget
+        for passage in passages:
+            size = len(self.model.tokenize(prompts.numbered([page_of(passage)]))) + 2
+            if size > room and fit:
+                continue
+            fit.append(passage)
+            room -= size
+        return fit
+
+    def head(self, instruction: str) -> tuple[int, ...]:
+        """The start of a prompt."""
+        scaffold = self.model.scaffold
+        return scaffold.open + self.model.tokenize(instruction) + scaffold.system_to_user
+
+    def pages(self, passages: Sequence[Passage]) -> tuple[int, ...]:
+        """Passages as numbered pages; a single one that is too long is cut."""
+        tokens = self.model.tokenize(prompts.numbered([page_of(passage) for passage in passages]))
+        return tokens[: self.budget]
+
+    def read(self, prompt: Sequence[int]) -> int:
+        """Make a prompt resident; returns how many tokens were evaluated."""
+        evaluated = 0
+        for item in self.model.prepare(prompt, self.cancelled):
+            evaluated = evaluated if isinstance(item, Reading) else item
+        self.model.adopt()
+        return evaluated
+
+    def told(self, prefix: Sequence[int], question: str) -> float:
+        """The probability that the pages of a prompt tell the answer, asked on a fork of it."""
+        asked = self.model.tokenize(prompts.contained(question)) + self.model.scaffold.user_to_model
+        probability = self.model.choose((*prefix, *asked), prompts.YES_NO, fork=True)[0]
+        self.observe(Judged(question, round(probability, 3), len(asked)))
+        return probability
+
+    def generate(self, prompt: Sequence[int], grammar: Grammar, *, limit: int = REPLY) -> Generated:
+        """One reply."""
+        generated: Generated | None = None
+        for item in self.model.generate(prompt, grammar, limit=limit, sampling=Sampling(), cancelled=self.cancelled):
+            generated = item if isinstance(item, Generated) else generated
+        assert generated is not None  # a generation always ends with one
+        return generated
+
+    def cited(self, text: str, passages: Sequence[Passage], question: str, confidence: float) -> Answer:
+        """A reply `TEXT [2]` as an answer, checked against its page; one that no page holds is none."""
+        named = _CITED.search(text)
+        answer = _CITED.sub("", text).strip()
+        number = int(named.group(1)) - 1 if named else 0
+        if not answer:
+            return nothing(confidence)
+        at = best_support(answer, [passage.text for passage in passages], number, question)
+        if at is None:
+            return nothing(confidence)
+        passage = passages[at]
+        return Answer(answer, (Citation(passage.id, passage.source, passage.location),), True, confidence)
+
+
+class Analyst:
+    """Answers from documents.
+
+    Args:
+        model: the resident model; its resident context is overwritten.
+        archival: the documents.
+        observe: called with every event.
+        cancelled: asked between tokens; what is not finished then is not answered.
+        budget: tokens of pages that one view may have.
+        sure: the least probability, by the model, that the pages tell the answer.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        archival: ArchivalStorage,
+        *,
+        observe: Observe = lambda _event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        budget: int = PAGES,
+        sure: float = SURE,
+    ) -> None:
+        self.reader = PageReader(model, observe, cancelled, budget)
+        self._archival, self._sure = archival, sure
+
+    def ask(self, question: str, *, source: str | None = None) -> Answer:
+        """Answer a question from the passages that are found for it.
+
+        Args:
+            question: in any language.
+            source: only from this document.
+
+        Raises:
+            InputError: the question is empty.
+        """
+        if not question.strip():
+            raise InputError("There is no question.")
+        found = self._archival.search(question, limit=CANDIDATES, source=source).items
+        documents = [passage for passage in found if passage.source]  # a note is no document
+        return self.answer_from(question, documents)
+
+    def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
+        """Answer a question from some passages, the likeliest first, as far as they fit into a view."""
+        shown = ends(self.reader.fitting(passages))
+        if not shown:
+            return nothing(0.0)
+        reader = self.reader
+        prefix = reader.head(prompts.ANALYST) + reader.pages(shown)
+        evaluated = reader.read(prefix)
+        reader.observe(PagesShown(question, tuple(f"archival:{one.id}" for one in shown), evaluated))
+        confidence = reader.told(prefix, question)
+        if confidence < self._sure:
+            return nothing(confidence)
+        asked = reader.model.tokenize(prompts.asked_of_pages(question)) + reader.model.scaffold.user_to_model
+        said = reader.generate(prefix + asked, CitedGrammar(tuple(range(1, len(shown) + 1))))
+        return reader.cited(said.text, shown, question, confidence)
+
+    def compare(self, first: str, second: str, question: str) -> Comparison:
+        """What each of two documents says to a question, by their paths."""
+        one, two = self.ask(question, source=first), self.ask(question, source=second)
+        return Comparison(one, two, one.found and two.found and same(one.text, two.text))
+
+
+def ends(passages: Sequence[Passage]) -> list[Passage]:
+    """The best passage last, next to the question, the second best first: what stands in the middle is overlooked
+    (Liu et al. 2023, arXiv 2307.03172)."""
+    return [*passages[1::2], *reversed(passages[::2])]
+
+
+def page_of(passage: Passage) -> tuple[str, str]:
+    """Where a passage is from, short, and its text."""
+    name = passage.source.rsplit("/", 1)[-1]
+    return (f"{name}, {passage.location}" if passage.location else name), passage.text.strip()
+
+
+def nothing(confidence: float) -> Answer:
+    """The documents do not say."""
+    return Answer(NOT_SAID, (), False, confidence)

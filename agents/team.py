@@ -1,0 +1,116 @@
+"""A team reads a whole document: members read a part each, the leader settles what they say.
+
+All members are one loaded model. Instructions and question are resident once; each member reads its part on a fork that
+shares them. Where members contradict each other, the leader reads the pages that they cite again, together (LongAgent,
+Zhao et al. 2024, arXiv 2402.11550). Owns splitting and settling; what one member does with its pages is `documents`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memos import prompts
+from memos.agents.documents import SURE, Analyst, Answer, nothing
+from memos.agents.support import same
+from memos.errors import InputError
+from memos.events import MemberReported, Settled
+from memos.messages import Passage
+from memos.protocols import CitedGrammar
+from memos.storage.archival import Archival
+
+BATCH = 64  # passages that are fetched at once
+
+
+class Team:
+    """Reads documents from the first page to the last.
+
+    Args:
+        analyst: the leader; it answers from what members found.
+        archival: the documents.
+        sure: the least probability that a member's part tells the answer.
+    """
+
+    def __init__(self, analyst: Analyst, archival: Archival, *, sure: float = SURE) -> None:
+        self._leader, self._archival, self._sure = analyst, archival, sure
+
+    def ask(self, question: str, source: str) -> Answer:
+        """Answer a question from the whole of a document.
+
+        Args:
+            question: what to look for.
+            source: the document's path.
+
+        Raises:
+            InputError: there is no such document, or no question.
+        """
+        passages = whole(self._archival, source)
+        if not question.strip():
+            raise InputError("There is no question.")
+        parts = self._parts(passages)
+        reader = self._leader.reader
+        prefix = reader.head(prompts.READER) + reader.model.tokenize(prompts.reader_task(question))
+        evaluated = reader.read(prefix)
+        claims: list[Answer] = []
+        for number, part in enumerate(parts, 1):
+            if reader.cancelled():
+                break
+            answer, cost = self._member(question, prefix, part)
+            pages = tuple(f"archival:{one.id}" for one in part)
+            said = answer.text if answer.found else ""
+            reader.observe(MemberReported(number, len(parts), said, pages, cost + (evaluated if number == 1 else 0)))
+            claims += [answer] if answer.found else []
+        return self._settled(question, claims)
+
+    def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
+        """Every passage in exactly one part, in order."""
+        parts: list[list[Passage]] = []
+        left = list(passages)
+        while left:
+            fit = self._leader.reader.fitting(left)
+            run = next((at for at, one in enumerate(left) if at >= len(fit) or one is not fit[at]), len(left))
+            parts.append(left[:run])
+            left = left[run:]
+        return parts
+
+    def _member(self, question: str, prefix: tuple[int, ...], part: Sequence[Passage]) -> tuple[Answer, int]:
+        """What one member finds in its part, and the tokens that it cost."""
+        reader = self._leader.reader
+        prompt = prefix + reader.pages(part)
+        cost = reader.read(prompt)  # on a fork that shares the prefix, and then takes the place of the last member's
+        confidence = reader.told(prompt, question)
+        if confidence < self._sure:
+            return nothing(confidence), cost
+        asked = reader.model.tokenize(prompts.asked_of_pages(question)) + reader.model.scaffold.user_to_model
+        said = reader.generate(prompt + asked, CitedGrammar(tuple(range(1, len(part) + 1))))
+        return reader.cited(said.text, part, question, confidence), cost + said.evaluated
+
+    def _settled(self, question: str, claims: Sequence[Answer]) -> Answer:
+        if not claims:
+            return nothing(0.0)
+        best = max(claims, key=lambda claim: claim.confidence)
+        if all(same(best.text, claim.text) for claim in claims):
+            cited = dict.fromkeys(citation for claim in claims for citation in claim.citations)
+            return Answer(best.text, tuple(cited), True, best.confidence)
+        surest = sorted(claims, key=lambda claim: -claim.confidence)
+        cited = dict.fromkeys(citation for claim in surest for citation in claim.citations)
+        passages = [self._archival.get(citation.passage_id) for citation in cited]
+        answer = self._leader.answer_from(question, [one for one in passages if one is not None])
+        self._leader.reader.observe(Settled(tuple(claim.text for claim in claims), answer.text))
+        return answer if answer.found else best
+
+
+def whole(archival: Archival, source: str) -> list[Passage]:
+    """All passages of a document, in order.
+
+    Raises:
+        InputError: there is none of this path.
+    """
+    passages: list[Passage] = []
+    while True:
+        page = archival.read_document(source, limit=BATCH, offset=len(passages))
+        passages += page.items
+        if not page.items or len(passages) >= page.total:
+            break
+    if not passages:
+        raise InputError(f"There is no document {source}; memos ingest reads it in.")
+    return passages

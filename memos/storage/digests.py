@@ -1,0 +1,81 @@
+"""Digests on disk: summaries of texts, each with pointers to what it sums up.
+
+One JSON file a digest, named by a hash of what it was made from, written whole or not at all. They can be made anew, so
+a file that is damaged is as good as none. It does not know how a digest is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from memos.errors import StorageError
+from memos.storage.sql import private_folder
+
+_KEY = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A summary.
+
+    Args:
+        key: 12 hexadecimal digits, from what it was made from.
+        level: `section`, `part`, `document` or `folder`.
+        name: of what: a path, or a heading.
+        text: the summary.
+        below: what it sums up: `archival:7`, or `digest:…` of the level below.
+    """
+
+    key: str
+    level: str
+    name: str
+    text: str
+    below: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """What `memos show` opens."""
+        return f"digest:{self.key}"
+
+
+class DigestStore:
+    """The digests of one data folder.
+
+    Args:
+        folder: where they are, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> Digest | None:
+        """The digest of this key, or None."""
+        if not _KEY.fullmatch(key):
+            return None
+        try:
+            row = json.loads((self._folder / f"{key}.json").read_text("utf-8"))
+            return Digest(key, row["level"], row["name"], row["text"], tuple(row["below"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, digest: Digest) -> None:
+        """Keep a digest, in place of an older one of its key.
+
+        Raises:
+            StorageError: it cannot be written; an older one is still there.
+        """
+        try:
+            private_folder(self._folder)
+            path = self._folder / f"{digest.key}.json"
+            part = path.with_suffix(f".{os.getpid()}.tmp")
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                json.dump(asdict(digest), file, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise StorageError(f"A summary cannot be kept in {self._folder}: {error.strerror}.") from error

@@ -1,0 +1,318 @@
+"""The document analysis agent: what is cited was shown, nothing is said that no page holds, no page is read twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from memos import Agent, InputError, events
+from memos.agents.difference import difference
+from memos.agents.documents import NOT_SAID, Analyst, ends
+from memos.agents.opening import opened
+from memos.agents.research import open_research
+from memos.agents.support import best_support, same, support
+from memos.messages import Call
+from memos.protocols import CitedGrammar, Reading, Sampling
+from memos.storage import Database
+from memos.storage.archival import Archival
+from memos.storage.digests import DigestStore
+from memos.testing import ScriptedModel, say
+
+BACKUPS, RULES = "/docs/backups.md", "/docs/rules.md"
+FILLER = "Nothing here is about numbers, it only fills a page with words."
+
+
+def fill(archival: Archival, source: str, texts: list[str]) -> None:
+    archival.store_document(source, f"hash of {texts}", [(text, f"page {at}") for at, text in enumerate(texts, 1)])
+
+
+@pytest.fixture
+def archival(own_home: Path) -> Iterator[Archival]:
+    with Database.open(own_home) as database:
+        library = database.library()
+        fill(library, BACKUPS, ["Backups are kept for 90 days in Oslo.", "The tapes are blue.", FILLER])
+        fill(library, RULES, ["Visitors sign the book.", "The tapes are blue.", "Dogs stay outside."])
+        yield library
+
+
+def analyst(
+    archival: Archival, model: ScriptedModel, seen: list[events.Event] | None = None, budget: int = 1000
+) -> Analyst:
+    return Analyst(model, archival, observe=([] if seen is None else seen).append, budget=budget)
+
+
+# ---------------------------------------------------------------------------------------- one question
+
+
+def test_an_answer_cites_the_page_that_holds_it(archival: Archival) -> None:
+    model = ScriptedModel(answers=["90 days [1]"], yes=0.9)
+    answer = analyst(archival, model).ask("How long are backups kept?")
+    assert answer.found and answer.text == "90 days" and answer.confidence == 0.9
+    (citation,) = answer.citations
+    assert (citation.source, citation.location) == (BACKUPS, "page 1")
+    assert "90 days" in opened(citation.id, around=0)[0].text
+
+
+def test_a_page_that_was_not_shown_cannot_be_cited(archival: Archival) -> None:
+    seen: list[events.Event] = []
+    model = ScriptedModel(answers=["90 days [99]"], yes=0.9)
+    answer = analyst(archival, model, seen).ask("How long are backups kept?")
+    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    assert {citation.id for citation in answer.citations} <= set(shown.pages)
+    said = model.text(model.prompts[-1][1])
+    assert "[99]" not in said, "the grammar admitted a page that is not in view"
+
+
+def test_a_wrong_number_gives_way_to_the_page_that_holds_the_words(archival: Archival) -> None:
+    for number in (1, 2, 3):
+        model = ScriptedModel(answers=[f"90 days [{number}]"], yes=0.9)
+        (citation,) = analyst(archival, model).ask("How long are backups kept?", source=BACKUPS).citations
+        assert citation.location == "page 1"
+
+
+def test_what_no_page_holds_is_not_said(archival: Archival) -> None:
+    model = ScriptedModel(answers=["30 days [1]"], yes=0.9)
+    answer = analyst(archival, model).ask("How long are backups kept?")
+    assert not answer.found and answer.text == NOT_SAID and not answer.citations
+
+
+def test_where_the_pages_do_not_tell_it_the_model_is_not_asked_to_answer(archival: Archival) -> None:
+    model = ScriptedModel(answers=["90 days [1]"], yes=0.2)
+    answer = analyst(archival, model).ask("How long are backups kept?")
+    assert not answer.found and not answer.citations and answer.confidence == 0.2
+    assert not model.prompts, "it was asked all the same"
+
+
+def test_instructions_and_pages_are_evaluated_once(archival: Archival) -> None:
+    model = ScriptedModel(answers=["90 days [1]"], yes=0.9)
+    pages = "Backups are kept for 90 days"
+    generated: list[int] = []
+    plain = model.generate
+
+    def counting(prompt, grammar, **options):  # type: ignore[no-untyped-def]
+        for item in plain(prompt, grammar, **options):
+            if isinstance(item, Reading):
+                generated.append(item.total)
+            yield item
+
+    model.generate = counting  # type: ignore[method-assign]
+    analyst(archival, model).ask("How long are backups kept?")
+    assert model.text(model.prompts[-1][0]).count(pages) == 1
+    assert generated == [len(model.tokenize("\n\nQuestion: How long are backups kept?")) + 2]
+
+
+def test_a_view_keeps_to_its_budget_and_the_best_page_is_next_to_the_question(archival: Archival) -> None:
+    fill(archival, "/docs/long.md", [f"Backups number {at} " + "word " * 40 for at in range(12)])
+    seen: list[events.Event] = []
+    model = ScriptedModel(yes=0.0)
+    found = archival.search("How long are backups kept?", limit=12).items
+    analyst(archival, model, seen, budget=120).ask("How long are backups kept?")
+    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    assert len(shown.pages) < 12 and shown.evaluated < 120 + 60
+    assert shown.pages[-1] == f"archival:{found[0].id}"
+    assert ends(found)[0] == found[1]
+
+
+def test_notes_and_empty_questions(archival: Archival) -> None:
+    archival.insert("Backups are kept for 90 years.")
+    with pytest.raises(InputError, match="no question"):
+        analyst(archival, ScriptedModel()).ask("  ")
+    seen: list[events.Event] = []
+    analyst(archival, ScriptedModel(), seen).ask("How long are backups kept?")
+    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    assert all(archival.get(int(page.split(":")[1])).source for page in shown.pages)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("answer", "page", "held"),
+    [
+        ("90 days", "kept for 90 days", True),
+        ("90 days", "kept for 30 days", False),
+        ("in Oslo", "They are kept in Oslo.", True),
+        ("in Rome", "They are kept in Oslo.", False),
+        ("三十天", "备份保留三十天。", True),
+        ("三十天", "备份保留九年。", False),
+    ],
+)
+def test_support_is_by_words_and_every_number(answer: str, page: str, held: bool) -> None:
+    assert (best_support(answer, [page], 0) == 0) is held
+    assert support("", page) == 0
+
+
+def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:
+    assert same("90 days", "for 90 days in Oslo") and not same("90 days", "30 days") and not same("", "x")
+
+
+# ------------------------------------------------------------------------------------- whole documents
+
+
+def test_a_team_reads_every_page_once_and_the_instructions_once(archival: Archival) -> None:
+    fill(archival, "/docs/long.md", [f"Chapter {at}: " + FILLER * 3 for at in range(9)])
+    seen: list[events.Event] = []
+    model = ScriptedModel(yes=0.9)
+    with open_research(model=model, observe=seen.append) as research:
+        research.analyst.reader.budget = 120
+        answer = research.team.ask("Which chapter is about dogs?", "/docs/long.md")
+    reports = [event for event in seen if isinstance(event, events.MemberReported)]
+    read = [page for report in reports for page in report.pages]
+    assert not answer.found and len(reports) > 2
+    assert len(read) == len(set(read)) == 9
+    # A member that read its pages twice, for the probe and for its answer, would cost more than its whole prompt.
+    assert all(report.evaluated <= len(prompt) for report, (prompt, _) in zip(reports, model.prompts, strict=True))
+    # A second reading of the head by every member would cost its length again.
+    head = len(research.analyst.reader.head("x"))
+    assert reports[0].evaluated > reports[1].evaluated + head
+
+
+def test_members_that_contradict_each_other_are_settled_by_reading_again(archival: Archival) -> None:
+    texts = ["Backups are kept for 90 days.", "word " * 80, "Backups were kept for 30 days, until 2019."]
+    fill(archival, "/docs/two.md", texts)
+    seen: list[events.Event] = []
+
+    def told(prompt: str) -> float:
+        return 0.9 if "Backups" in prompt.split("Do the pages")[0].split("part:")[-1] else 0.1
+
+    model = ScriptedModel(answers=["90 days [1]", "30 days [1]", "90 days [1]"], yes=told)
+    with open_research(model=model, observe=seen.append) as research:
+        research.analyst.reader.budget = 90
+        answer = research.team.ask("How long are they kept?", "/docs/two.md")
+    (settled,) = [event for event in seen if isinstance(event, events.Settled)]
+    assert settled.claims == ("90 days", "30 days") and settled.text == "90 days"
+    again = [event for event in seen if isinstance(event, events.PagesShown)][-1]
+    assert len(again.pages) == 2 and answer.text == "90 days"
+    assert archival.get(answer.citations[0].passage_id).location == "page 1"  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------------------------------- summaries
+
+
+def test_summaries_keep_their_hierarchy_and_cost_nothing_the_second_time(archival: Archival) -> None:
+    seen: list[events.Event] = []
+    with open_research(model=ScriptedModel(), observe=seen.append) as research:
+        research.analyst.reader.budget = 24
+        folder = research.summaries.summarise("/docs")
+        first = [event for event in seen if isinstance(event, events.Digested)]
+        seen.clear()
+        assert research.summaries.summarise("/docs") == folder
+    second = [event for event in seen if isinstance(event, events.Digested)]
+    assert folder.level == "folder" and {event.level for event in first} == {"section", "document", "folder"}
+    assert second and all(event.reused and not event.evaluated for event in second)
+    level, leaves = [folder.id], []
+    while level:
+        (row, *_), level = opened(level[0]), level[1:]
+        leaves += [] if row.below else [row]
+        level += row.below
+    assert any("90 days" in leaf.text for leaf in leaves), "a level does not open the level below"
+
+
+def test_only_what_changed_is_summed_up_again(archival: Archival) -> None:
+    seen: list[events.Event] = []
+    with open_research(model=ScriptedModel(summaries=map(str, count())), observe=seen.append) as research:
+        research.summaries.summarise("/docs")
+        seen.clear()
+        fill(archival, RULES, ["Visitors sign nothing."])
+        research.summaries.summarise("/docs")
+    new = {event.name for event in seen if isinstance(event, events.Digested) and not event.reused}
+    assert RULES in new and BACKUPS not in new
+
+
+def test_a_summary_that_is_interrupted_goes_on_where_it_was(archival: Archival) -> None:
+    seen: list[events.Event] = []
+    stop = False
+
+    def observe(event: events.Event) -> None:
+        nonlocal stop
+        seen.append(event)
+        stop = stop or isinstance(event, events.Digested)
+
+    with (
+        open_research(model=ScriptedModel(), observe=observe, cancelled=lambda: stop) as research,
+        pytest.raises(InputError, match="kept"),
+    ):
+        research.summaries.summarise("/docs")
+    kept = [event.id for event in seen if isinstance(event, events.Digested)]
+    seen.clear()
+    with open_research(model=ScriptedModel(), observe=seen.append) as research:
+        research.summaries.summarise("/docs")
+    assert kept and {event.id for event in seen if isinstance(event, events.Digested) and event.reused} == set(kept)
+
+
+def test_a_damaged_digest_is_as_good_as_none(own_home: Path) -> None:
+    store = DigestStore(own_home)
+    (own_home / "0123456789ab.json").write_text("{")
+    assert store.get("0123456789ab") is None and store.get("../../secret") is None
+
+
+# ------------------------------------------------------------------------------------------ comparison
+
+
+def test_what_two_documents_say_and_what_only_one_has(archival: Archival) -> None:
+    model = ScriptedModel(answers=["blue [2]", "blue [2]"], yes=0.9)
+    both = analyst(archival, model).compare(BACKUPS, RULES, "Which colour have the tapes?")
+    assert both.agree and both.first.citations[0].source == BACKUPS and both.second.citations[0].source == RULES
+    only = difference(archival, BACKUPS, RULES)
+    assert only.shared == 1
+    assert [passage.text for passage in only.second] == ["Visitors sign the book.", "Dogs stay outside."]
+
+
+# ------------------------------------------------------------------------------ functions and commands
+
+
+def test_the_agent_turns_the_pages_of_a_document(archival: Archival) -> None:
+    script = [
+        Call("open_document", {"document": "backups.md"}),
+        Call("read_page", {"document": "backups.md", "page": 99}),
+        Call("search_document", {"document": "backups.md", "query": "tapes"}),
+        say("Done."),
+    ]
+    with Agent.open("ada", model=ScriptedModel(script), embedding="none", prefetch=False) as agent:
+        reply = agent.ask("What does backups.md say?")
+    results = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
+    assert "showing page 1 of" in results[0] and "90 days" in results[0] and "archival:" in results[0]
+    assert "no page 99" in results[1] and "blue" in results[2]
+
+
+def test_without_documents_there_is_nothing_to_open() -> None:
+    script = [Call("open_document", {"document": "backups.md"})]
+    with Agent.open("eve", model=ScriptedModel(script), embedding="none") as agent:
+        reply = agent.ask("What does backups.md say?")
+    assert not any(isinstance(event, events.CallFinished) for event in reply.events)
+
+
+def test_show_opens_an_id_and_refuses_what_is_none(archival: Archival) -> None:
+    from memos.cli.show import command
+
+    first = archival.read_document(BACKUPS).items[0]
+    done = CliRunner().invoke(command, [f"archival:{first.id}", "--json"])
+    rows = [json.loads(line) for line in done.output.splitlines()]
+    assert [row["id"] for row in rows] == [f"archival:{first.id}", f"archival:{first.id + 1}"]
+    for wrong in ("7", "archival:99999", "recall:1", "digest:../x"):
+        with pytest.raises(InputError):
+            opened(wrong)
+
+
+# -------------------------------------------------------------------------------------------- mechanics
+
+
+@pytest.mark.smollm
+def test_a_real_model_obeys_the_citation_grammar(smollm: Path) -> None:
+    from memos.inference.engine import LlamaModel
+    from memos.inference.llama import LlamaOptions
+
+    model = LlamaModel(smollm, name="smollm2", fingerprint="x", options=LlamaOptions(window=512))
+    try:
+        prompt = model.scaffold.open + model.tokenize("[1] red\n[2] blue\nQuestion: which colours?")
+        prompt += model.scaffold.user_to_model
+        grammar, never = CitedGrammar((1, 2), max_chars=40), lambda: False
+        *_, last = model.generate(prompt, grammar, limit=60, sampling=Sampling(), cancelled=never)
+        assert last.text.endswith(("[1]", "[2]")) and last.text.count("[") == 1  # type: ignore[union-attr]
+        resident = model.resident()
+        shares = model.choose((*resident, *model.tokenize("Yes or No?")), ("Yes", "No"), fork=True)
+        assert sum(shares) == pytest.approx(1) and model.resident() == resident
+    finally:
+        model.close()
