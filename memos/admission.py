@@ -18,6 +18,7 @@ from memos.working_context import WorkingContext
 
 ARCHIVAL_SEARCH = "archival_memory_search"
 SEARCHES = frozenset({"conversation_search", "conversation_search_date", ARCHIVAL_SEARCH})
+READS = frozenset({"open_document", "read_page", "search_document"})
 SAVES = frozenset({"core_memory_append", "core_memory_replace", "archival_memory_insert"})
 LEAST_SPACE = 10  # tokens; a block with less is full
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from statistics import median
 
 from memos import events, prompts
-from memos.admission import ARCHIVAL_SEARCH, SAVES, SEARCHES
+from memos.admission import ARCHIVAL_SEARCH, READS, SAVES, SEARCHES
 from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
@@ -103,10 +103,10 @@ class Remembering:
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
         if told:
-            return withheld | SEARCHES
+            return withheld | SEARCHES | READS
         if searching:
             return withheld
-        # Documents may be searched for any question.
+        # Documents may be searched and read for any question.
         return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
 
     def _follow(self, message: Message) -> Generator[Event, None, bool]:

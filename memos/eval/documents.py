@@ -6,7 +6,6 @@ not know how documents are read, searched or answered from.
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from memos.agents import documents
 from memos.agents.composition import ingest_into, load_model
 from memos.errors import InputError, MemosError
 from memos.eval import nasty
@@ -203,24 +203,12 @@ def _nasty(run: Run, folder: Path) -> tuple[list[float], dict[str, str]]:
 
 # --------------------------------------------------------------------------------------- with a model
 
-MakeAnalyst = Callable[[LanguageModel, Archival, Settings], Analyst]
+MakeAnalyst = Callable[[LanguageModel, Archival], Analyst]
 
 
-def open_analyst(model: LanguageModel, archival: Archival, settings: Settings) -> Analyst:
-    """The analyst that ships.
-
-    Raises:
-        InputError: this build has none.
-    """
-    try:
-        module = importlib.import_module("memos.agents.documents")
-    except ModuleNotFoundError:
-        raise InputError("This build has no analyst of documents (memos.agents.documents).") from None
-    analyst: Analyst = module.Analyst(model, archival, settings)
-    return analyst
-
-
-def docs(run: Run, progress: Progress, make: MakeAnalyst = open_analyst) -> tuple[Report, dict[str, dict[str, int]]]:
+def docs(
+    run: Run, progress: Progress, make: MakeAnalyst = documents.Analyst
+) -> tuple[Report, dict[str, dict[str, int]]]:
     """Have the analyst answer; a sample is asked again without the file that tells the answer.
 
     Args:
@@ -274,7 +262,7 @@ def _answers(run: Run, missing: Sequence[tuple[str, Question]], make: MakeAnalys
                     # Without the files of all of this arm's questions: what one tells may answer another.
                     for file in dict.fromkeys(one.file for one in asked if arm == LEFT_OUT):
                         archival.remove_document(_source(run.data, file))
-                    analyst = make(model, archival, run.settings)
+                    analyst = make(model, archival)
                     for one in asked:
                         yield _answered(analyst, archival, one, arm)
     finally:

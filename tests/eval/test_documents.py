@@ -152,7 +152,7 @@ class StandIn:
 
 def test_answers_are_measured_with_their_citations_and_without_their_file(run: Callable[..., Run]) -> None:
     asked: list[str] = []
-    report, lost = docs(run("docs"), quiet, lambda _model, archival, _settings: StandIn(archival, asked))
+    report, lost = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
     whole, without = report.arms["memos"], report.arms["left-out"]
     assert whole["accuracy"].value == 1.0 and whole["citation_support"].value == 1.0 and lost["memos"] == {}
     assert without["abstention"].value == 1.0 and without["abstention"].n == 1
@@ -162,8 +162,8 @@ def test_answers_are_measured_with_their_citations_and_without_their_file(run: C
 def test_a_run_goes_on_with_the_question_at_which_it_was_ended(run: Callable[..., Run]) -> None:
     asked: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        docs(run("docs"), quiet, lambda _model, archival, _settings: StandIn(archival, asked, 2))
-    docs(run("docs"), quiet, lambda _model, archival, _settings: StandIn(archival, asked))
+        docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked, 2))
+    docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
     assert len(asked) == 4 and asked[:3] == [text for _, text, *_ in QUESTIONS]
 
 
