@@ -83,7 +83,9 @@ class Report:
             if number or what == "read":
                 click.echo(f"{what:<22}{number:>8,}   {more}".rstrip())
         seconds = time.monotonic() - self._started
-        rate = f", {totals.embedded:,} embedded ({totals.embedded / seconds:,.0f}/s)" if totals.embedded else ""
+        rate = f", {totals.embedded:,} embedded" if totals.embedded else ""
+        if totals.embedded >= seconds:  # of a few passages the rate is that of loading the model
+            rate += f" ({totals.embedded / seconds:,.0f}/s)"
         click.echo(f"in {_time(seconds)}{rate}")
 
     def _file(self, event: IngestEvent) -> None:

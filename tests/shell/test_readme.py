@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[str] | str, place: Path, smollm: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command there, with the `memos` of this environment."""
-    variables = {
+def environment(place: Path, smollm: Path) -> dict[str, str]:
+    """The `memos` of this environment, a small model, and a home of its own."""
+    return {
+        **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MEMOS_HOME": str(place / "home"),
         "MEMOS_MODELS": str(smollm.parent),
@@ -57,6 +59,10 @@ def run(command: list[str] | str, place: Path, smollm: Path) -> subprocess.Compl
         "MEMOS_CONTEXT": "2048",
         "MEMOS_MAX_STEPS": "2",
     }
+
+
+def run(command: list[str] | str, place: Path, smollm: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command there to its end."""
     return subprocess.run(
         command,
         shell=isinstance(command, str),
@@ -64,16 +70,39 @@ def run(command: list[str] | str, place: Path, smollm: Path) -> subprocess.Compl
         input="Hello, my dog is called Rex.\n",
         capture_output=True,
         text=True,
-        env={**os.environ, **variables},
+        env=environment(place, smollm),
         timeout=300,
         check=False,
     )
+
+
+def watch(line: str, place: Path, smollm: Path) -> tuple[int, str]:
+    """Run a command that goes on until Ctrl-C, which it gets when it has said that it waits."""
+    with subprocess.Popen(
+        line.split(),
+        cwd=place,
+        env=environment(place, smollm),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        for part in process.stdout:
+            said += part
+            if "Ctrl-C ends it" in part:
+                process.send_signal(signal.SIGINT)
+        return process.wait(timeout=60), said
 
 
 @pytest.mark.smollm
 @pytest.mark.embedding
 @pytest.mark.parametrize("line", commands())
 def test_every_command_of_the_readme_works(line: str, place: Path, smollm: Path) -> None:
+    if "--watch" in line:
+        status, said = watch(line, place, smollm)
+        assert status == 0 and "Everything that was reported is stored" in said
+        return
     done = run(smaller(line), place, smollm)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
