@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from memos.events import Event
 
 
-@click.group("docs")
+@click.group(
+    "docs",
+    epilog="""\b
+Examples:
+  memos docs ask "How long are backups kept?"
+  memos docs summarise docs/
+  memos docs compare old.md new.md""",
+)
 def command() -> None:
     """Ask documents, sum them up, compare them. `memos ingest` reads them in first."""
 

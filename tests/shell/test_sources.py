@@ -27,7 +27,7 @@ def docs(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "a.md").write_text("# Keys\n\nThe spare key is in the blue tin.", "utf-8")
     (folder / "b.md").write_text("# Keys\n\nThe spare key is in the blue tin.", "utf-8")
-    (folder / "bad\nname.pdf").write_bytes(b"not a pdf")
+    (folder / "bad\nname.pdf").write_bytes(b"%PDF-1.4 and no more")
     return folder
 
 
