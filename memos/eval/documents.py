@@ -310,7 +310,7 @@ def sliced(scored: Sequence[tuple[str, Mapping[str, float]]], seed: int) -> dict
 
 def _source(data: Path, file: str) -> str:
     """What ingest calls a file of the data set."""
-    return str((data / "files" / file).absolute())
+    return str((data / "files" / file).resolve())
 
 
 @contextmanager
@@ -330,5 +330,5 @@ def _documents(home: Path, run: Run, embedder: EmbeddingCache | None) -> Iterato
         raise InputError(f"There is no folder {run.data / 'files'}; --data is the data set's folder.")
     with Database.open(home, embedder=None if embedder is None else lambda: embedder) as database:
         archival = database.library()
-        ingest_into(archival, run.settings, [(run.data / "files").absolute()], None)
+        ingest_into(archival, run.settings, [(run.data / "files").resolve()], None)
         yield archival

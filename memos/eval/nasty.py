@@ -54,8 +54,8 @@ def misbehaving(folder: Path, expected: Iterable[Expected], archival: Archival, 
         if path := getattr(event, "path", None):
             told[Path(path)] = event
 
-    ingest([folder], observe)
-    root = folder.absolute()
+    root = folder.resolve()
+    ingest([root], observe)
     faults = {}
     for one in expected:
         if fault := _fault(one, told.get(root / one.name), root / one.name, archival):

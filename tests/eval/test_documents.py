@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ def run(
 
 def quiet(_done: int, _of: int) -> None:
     """Progress that nobody sees."""
+
+
+def test_a_relative_path_is_the_same_folder(
+    run: Callable[..., Run], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data / "files")
+    asked = replace(run("docs-recall"), data=Path("..", "..", data.name))
+    report, faults = docs_recall(asked, quiet)
+    assert report.arms["memos"]["file_hit@5"].value > 0
+    assert faults == docs_recall(run("docs-recall"), quiet)[1]
 
 
 def test_search_is_measured_by_file_and_passage(run: Callable[..., Run]) -> None:
