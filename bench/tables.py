@@ -47,6 +47,12 @@ SHELL = """## The shell
 `{command}` on {cores} cores of {processor}, {at}. From the start of the process to the first paint, beside an empty
 Textual application; a page up and a search (words alone) in an agent of {messages:,} messages, until it is drawn.
 """
+INGEST = """## Ingest
+
+`{command}` on {cores} cores of {processor}, {at}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to
+the embedding model alone on the same passages, and to a plain loop over the same libraries, by turns. How time and
+memory grow is measured with a stand-in for the embedding model, which would take an hour.
+"""
 GPU = """## GPU
 
 Nothing here has been run on a GPU yet; [bench/gpu](../bench/gpu) packs, builds and measures.
@@ -81,6 +87,8 @@ def main() -> None:
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
     if shell := _result("tui"):
         parts += [SHELL.format(**{**shell, **_about(shell)}), _shell(shell)]
+    if ingest := _result("ingest"):
+        parts += [INGEST.format(**_about(ingest), **ingest["speed"]), *_ingest(ingest)]
     gpu = _result("gpu")
     parts += [MEASURED.format(**_about(gpu), model=gpu["model"]), _gpu(gpu)] if gpu else [GPU]
     _write("benchmarks.md", parts)
@@ -232,6 +240,25 @@ def _shell(result: dict[str, Any]) -> str:
         "loop_blocked_ms": "the event loop was held up at most, ms",
     }
     return _table(("what", "median"), [[name, result[key]] for key, name in names.items()])
+
+
+def _ingest(result: dict[str, Any]) -> Iterable[str]:
+    rates = result["speed"]["passages_per_second"]
+    shown = {"raw": "the embedding model alone", "pipeline": "memos ingest", "loop": "a plain loop"}
+    yield _table(
+        ("passages a second", *(f"round {number}" for number in range(1, len(rates) + 1))),
+        [[name, *(row[key] for row in rates)] for key, name in shown.items()],
+    )
+    moments = result["kills"]["moments"]
+    yield (
+        f"Median of the rounds: {result['embedder_share']:.1%} of the model alone, {result['loop_ratio']} times the "
+        f"loop. The same folder again, unchanged: {result['rerun_share']:.2%} of the first run. After `kill -9` at "
+        f"{len(moments)} random moments and a run to the end, {sum(one['same'] for one in moments)} had the same "
+        "passages and vectors, none twice.\n"
+    )
+    names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
+    names["peak_rss_reader_mb"] = "peak of the reader, MB"
+    yield _table(list(names.values()), [[row[name] for name in names] for row in result["sizes"]])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

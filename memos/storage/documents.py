@@ -22,7 +22,7 @@ from memos.storage.schema import CopyRow, DocumentRow, JobRow, PassageRow, as_ut
 from memos.storage.sql import Sql
 from memos.storage.text import text_terms
 
-ROWS = 500  # passages made ready for the database at once
+ROWS = 500  # passages written by one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class Documents:
 
     def store(self, source: str, file: StoredFile, passages: Sequence[tuple[str, str]]) -> int:
         """Replace what is stored of a path by these passages, and note that it was done, in one transaction."""
+        rows = self._rows(passages)
         with self._sql.write() as session:
             self._release(session, source)
             document = DocumentRow(
@@ -106,7 +107,11 @@ class Documents:
             )
             session.add(document)
             session.flush()
-            self._add_passages(session, document, passages)
+            for start in range(0, len(rows), ROWS):
+                session.execute(
+                    insert(PassageRow), [{**row, "document_id": document.id} for row in rows[start : start + ROWS]]
+                )
+            enqueue(session, PASSAGE, _passage_ids(session, document))
             self._note(session, source, "stored", "", len(passages))
         return len(passages)
 
@@ -211,14 +216,15 @@ class Documents:
 
     # ------------------------------------------------------------------------------------- rows
 
-    def _add_passages(self, session: Session, document: DocumentRow, passages: Sequence[tuple[str, str]]) -> None:
+    def _rows(self, passages: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Passages ready for the database. Finding their terms takes longer than writing them, so it is done while
+        others may write: a long ingest would leave them no gap."""
         moment = now()
         rows: list[dict[str, Any]] = []
         for ordinal, (text, location) in enumerate(passages):
             content = clean(text)
             rows.append(
                 {
-                    "document_id": document.id,
                     "agent_id": self._agent_id,
                     "ordinal": ordinal,
                     "content": content,
@@ -227,12 +233,7 @@ class Documents:
                     "created_at": moment,
                 }
             )
-            if len(rows) == ROWS:
-                session.execute(insert(PassageRow), rows)
-                rows = []
-        if rows:
-            session.execute(insert(PassageRow), rows)
-        enqueue(session, PASSAGE, _passage_ids(session, document))
+        return rows
 
     def _release(self, session: Session, source: str) -> bool:
         """Forget a path: a copy alone goes; a document with copies passes to the first of them; else all goes."""

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from memos.errors import ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
-from memos.storage import Archival, Database
+from memos.storage import Archival, Database, documents
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -59,6 +60,19 @@ def test_a_document_is_replaced_as_a_whole(indexed: Database) -> None:
         assert not archival.remove_document("/a.md")
         assert (archival.count(), archival.search("tea").total) == (0, 0)
         assert archival.read_document("/a.md").total == 0
+
+
+def test_others_may_write_while_passages_are_made_ready(indexed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ingest that held the database meanwhile starved its own index, and every chat, on a folder of 100 MB."""
+    terms = documents.text_terms
+
+    def meanwhile(text: str, said_at: datetime) -> bytes:
+        indexed.library().note_job("/other", "skipped", text)  # waits for ten seconds and fails if nobody else may
+        return terms(text, said_at)
+
+    monkeypatch.setattr(documents, "text_terms", meanwhile)
+    assert indexed.library().store_document("/a.md", "1" * 64, [("tea", ""), ("rice", "")]) == 2
+    assert {job.reason for job in indexed.library().jobs(source="/other")} == {"tea", "rice"}
 
 
 def test_a_document_that_cannot_be_stored_leaves_the_former_one(indexed: Database) -> None:
