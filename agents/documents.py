@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
-from memos.agents.support import best_support, same
+from memos.agents.support import held, numbers, same, sentences
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
 from memos.messages import Passage
@@ -136,18 +136,40 @@ class PageReader:
         assert generated is not None  # a generation always ends with one
         return generated
 
+    def answer(
+        self, prefix: Sequence[int], passages: Sequence[Passage], question: str, sure: float
+    ) -> tuple[Answer, int]:
+        """What pages say to a question.
+
+        Args:
+            prefix: a prompt that is resident and ends with the pages.
+            passages: the pages, in their order there.
+            question: what is asked.
+            sure: the least probability that the pages tell it; below, the model is not asked for words.
+
+        Returns:
+            The answer, and how many tokens were evaluated for its words.
+        """
+        confidence = self.told(prefix, question)
+        if confidence < sure:
+            return nothing(confidence), 0
+        asked = self.model.tokenize(prompts.asked_of_pages(question)) + self.model.scaffold.user_to_model
+        told = numbers(" ".join([question, *(" ".join(page_of(passage)) for passage in passages)]))
+        grammar = CitedGrammar(tuple(range(1, len(passages) + 1)), told)
+        said = self.generate((*prefix, *asked), grammar)
+        return self.cited(said.text, passages, question, confidence), said.evaluated
+
     def cited(self, text: str, passages: Sequence[Passage], question: str, confidence: float) -> Answer:
-        """A reply `TEXT [2]` as an answer, checked against its page; one that no page holds is none."""
+        """A reply `TEXT [2]` as an answer: its sentences that a page holds, and these pages."""
         named = _CITED.search(text)
-        answer = _CITED.sub("", text).strip()
         number = int(named.group(1)) - 1 if named else 0
-        if not answer:
+        texts = [passage.text for passage in passages]
+        kept = held(sentences(_CITED.sub("", text), whole=named is not None), texts, number, question)
+        if not kept:
             return nothing(confidence)
-        at = best_support(answer, [passage.text for passage in passages], number, question)
-        if at is None:
-            return nothing(confidence)
-        passage = passages[at]
-        return Answer(answer, (Citation(passage.id, passage.source, passage.location),), True, confidence)
+        pages = [passages[at] for at in dict.fromkeys(at for _, at in kept)]
+        citations = tuple(Citation(page.id, page.source, page.location) for page in pages)
+        return Answer(" ".join(sentence for sentence, _ in kept), citations, True, confidence)
 
 
 class Analyst:
@@ -192,20 +214,24 @@ class Analyst:
         return self.answer_from(question, documents)
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
-        """Answer a question from some passages, the likeliest first, as far as they fit into a view."""
-        shown = ends(self.reader.fitting(passages))
-        if not shown:
-            return nothing(0.0)
+        """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
+        the answer."""
+        best, left = nothing(0.0), list(passages)
+        while left:
+            view = self.reader.fitting(left)
+            left = [passage for passage in left if passage not in view]
+            answer = self._answer_in_view(question, ends(view))
+            if answer.found:
+                return answer
+            best = max(best, answer, key=lambda one: one.confidence)
+        return best
+
+    def _answer_in_view(self, question: str, shown: Sequence[Passage]) -> Answer:
         reader = self.reader
         prefix = reader.head(prompts.ANALYST) + reader.pages(shown)
         evaluated = reader.read(prefix)
         reader.observe(PagesShown(question, tuple(f"archival:{one.id}" for one in shown), evaluated))
-        confidence = reader.told(prefix, question)
-        if confidence < self._sure:
-            return nothing(confidence)
-        asked = reader.model.tokenize(prompts.asked_of_pages(question)) + reader.model.scaffold.user_to_model
-        said = reader.generate(prefix + asked, CitedGrammar(tuple(range(1, len(shown) + 1))))
-        return reader.cited(said.text, shown, question, confidence)
+        return reader.answer(prefix, shown, question, self._sure)[0]
 
     def compare(self, first: str, second: str, question: str) -> Comparison:
         """What each of two documents says to a question, by their paths."""

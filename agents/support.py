@@ -10,8 +10,11 @@ import re
 from collections.abc import Sequence
 
 ENOUGH = 0.6  # share of an answer's own words that its page must have
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_]+(?:[.,:][^\W_]+)*")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
+_LETTERS = r"(?:(?![\u3400-\u9fff])[^\W_])+"  # in Chinese, a number may stand beside a word without a space
+_WORD = re.compile(rf"[\u3400-\u9fff]|{_LETTERS}(?:[.,:]{_LETTERS})*")
+_NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
+_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _EMPTY = frozenset(
     "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
 )
@@ -51,6 +54,23 @@ def best_support(answer: str, texts: Sequence[str], cited: int, question: str = 
     held = [support(answer, text, question) for text in texts]
     best = max(range(len(held)), key=lambda at: (held[at], at == cited))
     return best if held[best] >= ENOUGH else None
+
+
+def held(parts: Sequence[str], texts: Sequence[str], cited: int, question: str = "") -> list[tuple[str, int]]:
+    """The sentences of an answer that a page holds, each with the index of that page; see `best_support`."""
+    found = [(part, best_support(part, texts, cited, question)) for part in parts]
+    return [(part, at) for part, at in found if at is not None]
+
+
+def sentences(answer: str, *, whole: bool) -> list[str]:
+    """The sentences of an answer; without the last of several if the answer is not whole: it broke off."""
+    parts = [part.strip() for part in _END.split(answer) if part.strip()]
+    return parts if whole else parts[: max(1, len(parts) - 1)]
+
+
+def numbers(text: str) -> tuple[str, ...]:
+    """The numbers of a text as they are written, each once."""
+    return tuple(dict.fromkeys(_NUMBER.findall(text)))
 
 
 def same(one: str, two: str) -> bool:

@@ -15,7 +15,6 @@ from memos.agents.support import same
 from memos.errors import InputError
 from memos.events import MemberReported, Settled
 from memos.messages import Passage
-from memos.protocols import CitedGrammar
 from memos.storage.archival import Archival
 
 BATCH = 64  # passages that are fetched at once
@@ -77,12 +76,8 @@ class Team:
         reader = self._leader.reader
         prompt = prefix + reader.pages(part)
         cost = reader.read(prompt)  # on a fork that shares the prefix, and then takes the place of the last member's
-        confidence = reader.told(prompt, question)
-        if confidence < self._sure:
-            return nothing(confidence), cost
-        asked = reader.model.tokenize(prompts.asked_of_pages(question)) + reader.model.scaffold.user_to_model
-        said = reader.generate(prompt + asked, CitedGrammar(tuple(range(1, len(part) + 1))))
-        return reader.cited(said.text, part, question, confidence), cost + said.evaluated
+        answer, evaluated = reader.answer(prompt, part, question, self._sure)
+        return answer, cost + evaluated
 
     def _settled(self, question: str, claims: Sequence[Answer]) -> Answer:
         if not claims:

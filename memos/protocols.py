@@ -122,10 +122,12 @@ class CitedGrammar:
 
     Args:
         pages: the numbers of the pages in view; no other can be named.
+        numbers: those that the text may have, as `10` or `9.1`; None: any.
         max_chars: the most characters of the text.
     """
 
     pages: tuple[int, ...]
+    numbers: tuple[str, ...] | None = None
     max_chars: int = 400
 
 

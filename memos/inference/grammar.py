@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from memos.messages import Call
@@ -27,6 +27,8 @@ def lark(grammar: Grammar) -> str:
     if isinstance(grammar, CitedGrammar):
         pages = " | ".join(json.dumps(f"[{page}]") for page in grammar.pages)
         text = f"/[^\\s\\[\\]\\x00-\\x1f][^\\[\\]\\n\\x00-\\x1f]{{0,{grammar.max_chars - 1}}}/"
+        if grammar.numbers is not None:
+            text += f" & /{_with_numbers(grammar.numbers)}/"
         return f"start: TEXT PAGE\nTEXT: {text}\nPAGE: {pages}\n"
     rules: list[str] = []
     starts = []
@@ -45,6 +47,14 @@ def prose_openings(grammar: Grammar) -> tuple[str, ...]:
     if isinstance(grammar, CitedGrammar):
         return ()  # an answer repeats its page on purpose
     return tuple(_head(function) for function in grammar.functions if function.prose)
+
+
+def _with_numbers(numbers: Iterable[str]) -> str:
+    """A regular expression of texts that have no other numbers, nor two of them written as one (`9` and `1`: `9.1`)."""
+    told = "|".join(map(_escape, sorted(numbers)))
+    if not told:
+        return "[^0-9]*"
+    return f"[^0-9]*(({told})([.,:]?[^0-9.,:][^0-9]*))*(({told})[.,:]?)?"
 
 
 def _head(function: FunctionSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,9 @@ from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst, ends
 from memos.agents.opening import opened
 from memos.agents.research import open_research
-from memos.agents.support import best_support, same, support
+from memos.agents.support import best_support, numbers, same, sentences, support
+from memos.agents.team import whole
+from memos.inference.grammar import _with_numbers
 from memos.messages import Call
 from memos.protocols import CitedGrammar, Reading, Sampling
 from memos.storage import Database
@@ -112,10 +115,27 @@ def test_a_view_keeps_to_its_budget_and_the_best_page_is_next_to_the_question(ar
     model = ScriptedModel(yes=0.0)
     found = archival.search("How long are backups kept?", limit=12).items
     analyst(archival, model, seen, budget=120).ask("How long are backups kept?")
-    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    shown = next(event for event in seen if isinstance(event, events.PagesShown))
     assert len(shown.pages) < 12 and shown.evaluated < 120 + 60
     assert shown.pages[-1] == f"archival:{found[0].id}"
     assert ends(found)[0] == found[1]
+
+
+def test_where_a_view_does_not_tell_it_the_next_passages_are_read(archival: Archival) -> None:
+    fill(archival, "/docs/long.md", [f"Backups are kept, says page {at}. " + "word " * 40 for at in range(6)])
+    fill(archival, "/docs/last.md", ["Backups are kept for 17 weeks, if " + "rain falls " * 30])
+    seen: list[events.Event] = []
+    asked = [*whole(archival, "/docs/long.md"), *whole(archival, "/docs/last.md")]
+    model = ScriptedModel(answers=["17 weeks [1]"], yes=lambda prompt: 0.9 if "17 weeks" in prompt else 0.1)
+    answer = analyst(archival, model, seen, budget=150).answer_from("How long are backups kept?", asked)
+    views = [event.pages for event in seen if isinstance(event, events.PagesShown)]
+    assert [citation.source for citation in answer.citations] == ["/docs/last.md"]
+    assert len(views) > 2
+    assert sorted(page for view in views for page in view) == sorted(f"archival:{one.id}" for one in asked)
+    seen.clear()
+    nowhere = analyst(archival, ScriptedModel(yes=0.1), seen, budget=150).answer_from("How long?", asked)
+    assert not nowhere.found and nowhere.confidence == 0.1
+    assert len([event for event in seen if isinstance(event, events.PagesShown)]) == len(views)
 
 
 def test_notes_and_empty_questions(archival: Archival) -> None:
@@ -142,6 +162,43 @@ def test_notes_and_empty_questions(archival: Archival) -> None:
 def test_support_is_by_words_and_every_number(answer: str, page: str, held: bool) -> None:
     assert (best_support(answer, [page], 0) == 0) is held
     assert support("", page) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "page"),
+    [
+        ("2023年12月31日，Vue 2 已经停止维护。", "Vue 2 已于 **2023 年 12 月 31 日**停止维护。"),
+        ("于2023年", "2023 年"),
+    ],
+)
+def test_a_number_in_chinese_is_one_with_or_without_spaces(answer: str, page: str) -> None:
+    assert support(answer, page) >= 0.6
+    assert support(answer.replace("2023", "2022"), page) == 0
+
+
+def test_each_sentence_is_cited_and_one_that_no_page_holds_is_left_out(archival: Archival) -> None:
+    said = "Backups are kept for 90 days. They are deleted by hand on Fridays. Dogs stay outside. [1]"
+    answer = analyst(archival, ScriptedModel(answers=[said], yes=0.9)).ask("How long are backups kept, and the dogs?")
+    assert answer.text == "Backups are kept for 90 days. Dogs stay outside."
+    cited = [archival.get(one.passage_id) for one in answer.citations]
+    assert [passage.text.split()[0] for passage in cited if passage] == ["Backups", "Dogs"]
+
+
+def test_of_an_answer_that_broke_off_the_last_sentence_is_left_out() -> None:
+    assert sentences("Kept for 90 days. Then they are del", whole=False) == ["Kept for 90 days."]
+    assert sentences("Kept for 90", whole=False) == ["Kept for 90"]
+    assert sentences("90 天。是的。", whole=True) == ["90 天。", "是的。"]
+
+
+def test_only_numbers_of_the_pages_can_be_said() -> None:
+    told = numbers("It goes in 10, since 9.1 was slow; 2023 年 12 月 31 日, at 7:30.")
+    assert told == ("10", "9.1", "2023", "12", "31", "7:30")
+    pattern = re.compile(_with_numbers(told))
+    for text in ("in 10.", "10", "since 9.1, then 10", "v9.1", "2023年12月31日", "10/12", "none", "7:30, or 10: so"):
+        assert pattern.fullmatch(text), text
+    for text in ("in 11", "in 10.1", "9.1.0", "101", "20", "12:31", "1"):
+        assert not pattern.fullmatch(text), text
+    assert re.fullmatch(_with_numbers(()), "none at all") and not re.fullmatch(_with_numbers(()), "1")
 
 
 def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:
@@ -306,11 +363,12 @@ def test_a_real_model_obeys_the_citation_grammar(smollm: Path) -> None:
 
     model = LlamaModel(smollm, name="smollm2", fingerprint="x", options=LlamaOptions(window=512))
     try:
-        prompt = model.scaffold.open + model.tokenize("[1] red\n[2] blue\nQuestion: which colours?")
+        prompt = model.scaffold.open + model.tokenize("[1] 1, 2, 3\n[2] 4, 5, 6\nQuestion: count from 1 to 9: 1, 2, 3,")
         prompt += model.scaffold.user_to_model
-        grammar, never = CitedGrammar((1, 2), max_chars=40), lambda: False
+        grammar, never = CitedGrammar((1, 2), ("17", "9.5"), max_chars=40), lambda: False
         *_, last = model.generate(prompt, grammar, limit=60, sampling=Sampling(), cancelled=never)
         assert last.text.endswith(("[1]", "[2]")) and last.text.count("[") == 1  # type: ignore[union-attr]
+        assert set(numbers(last.text[:-3])) <= {"17", "9.5"}  # type: ignore[union-attr]
         resident = model.resident()
         shares = model.choose((*resident, *model.tokenize("Yes or No?")), ("Yes", "No"), fork=True)
         assert sum(shares) == pytest.approx(1) and model.resident() == resident
