@@ -312,7 +312,7 @@ def hold(model: LlamaModel, turn: Turn) -> tuple[float, float]:
     if turn.kind == "restart" and turn.keeps and turn.resident:
         model.restore(before)  # from disk in an agent; here from memory
     for one in turn.reads:
-        if not one.fork and splices:
+        while not one.fork and splices:
             model.splice(*splices.pop(0))
         grammar, limit = TextGrammar(max_chars=10_000), max(1, len(one.generated))
         for item in model.generate(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
 
 from memos import prompts
 from memos.errors import InputError, WindowError
@@ -23,6 +24,7 @@ from memos.speech import ARGUMENT, FUNCTION
 from memos.summarizer import Summarizer
 from memos.working_context import WorkingContext
 
+SHORTEST_RUN = 8  # tokens for which a second splice is worth its cost
 PIECE = 64  # tokens that are read at a time where nobody waits: a second on a slow machine
 
 
@@ -349,7 +351,7 @@ class QueueManager:
         if not stays or shared_prefix(self._model.resident(), before) <= stop:
             return "exact"  # nothing of what stays is in the cache, so there is nothing to move
         started = time.perf_counter()
-        evaluated = self._model.splice(kept, stop, now[kept : len(now) - stays])
+        evaluated = sum(self._model.splice(*edit) for edit in _edits(before, now, kept, stays))
         yield Step("eviction", evaluated, len(now) - evaluated, 0, 0, time.perf_counter() - started)
         return "shift"
 
@@ -443,6 +445,24 @@ class QueueManager:
     def _stored(self, entries: Sequence[Entry]) -> list[Message]:
         found = (self._recall.get(entry.message_id) for entry in entries)
         return [message for message in found if message is not None]
+
+
+def _edits(before: Tokens, now: Tokens, kept: int, stays: int) -> list[tuple[int, int, Tokens]]:
+    """What to splice to make one prompt of another, last first, so that the places in front stay as they are.
+
+    Args:
+        before: the prompt that is resident.
+        now: the one that is wanted.
+        kept: how many tokens both begin with.
+        stays: how many both end with.
+    """
+    stop, end = len(before) - stays, len(now) - stays
+    # Of the earlier summary, all but the oldest sentences stays: the longest run that both have.
+    run = SequenceMatcher(None, before, now, autojunk=False).find_longest_match(kept, stop, kept, end)
+    if run.size < SHORTEST_RUN:
+        return [(kept, stop, now[kept:end])]
+    behind = (run.a + run.size, stop, now[run.b + run.size : end])
+    return [behind, (kept, run.a, now[kept : run.b])]
 
 
 def queue_text(message: Message) -> str:

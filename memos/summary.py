@@ -2,7 +2,8 @@
 
 Each page-out adds a sentence or two about what leaves now; what was said before stays word for word, and its oldest
 sentences go when the room is spent. Asked to rewrite the whole each time, a 1.5B model repeats it and says nothing
-new (docs/decisions/0007-summary.md). In front stands a pointer to all that has left. Owns that form, the words a
+new (docs/decisions/0007-summary.md). At the end stands a pointer to all that has left: what changes each time comes
+last, so that the sentences that stay need not be read again. Owns that form, the words a
 summary must have, and the summary without a model. It does not know who writes, counts tokens or evicts.
 """
 
@@ -19,7 +20,7 @@ from memos.protocols import Surprise
 MOST_WORDS = 8
 SURPRISING = "Said by the user, in key words:"
 FIRST_WORDS = 8
-_POINTER = re.compile(r"^\[[^\]]*\] ?")
+_POINTER = re.compile(r" ?\[[^\]]*\]$|^\[[^\]]*\] ?")  # it stood in front once
 _WORD = re.compile(r"\w[\w'’-]*")
 _I = re.compile(r"I(['’]\w+)?")
 _SPOKEN_WORD = re.compile(r"[\u2e80-\uffdc]|[^\W\u2e80-\uffdc](?:[^\W\u2e80-\uffdc]|['’-])+")
@@ -117,7 +118,7 @@ def words(text: Sequence[Surprise]) -> list[tuple[str, float]]:
 
 
 def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool]) -> str:
-    """The summary from now on: pointer, what the earlier one said, and the newest part.
+    """The summary from now on: what the earlier one said, the newest part, and the pointer.
 
     Args:
         earlier: the summary so far, with its pointer; empty before the first page-out.
@@ -127,7 +128,7 @@ def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool])
     """
     parts = sentences(_POINTER.sub("", earlier))
     while True:
-        text = " ".join([f"[{pointer}]", *parts, newest])
+        text = " ".join([*parts, newest, f"[{pointer}]"])
         if not parts or fits(text):
             return text
         parts = parts[1:]

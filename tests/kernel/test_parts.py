@@ -79,11 +79,13 @@ def test_a_summary_keeps_what_it_said_until_its_room_is_spent() -> None:
         return len(text) <= 60
 
     first = summary.joined("", "They met in Bern.", "recall:1-9", fits)
-    assert first == "[recall:1-9] They met in Bern."
+    assert first == "They met in Bern. [recall:1-9]"
     second = summary.joined(first, "They ate plums.", "recall:1-12", fits)
-    assert second == "[recall:1-12] They met in Bern. They ate plums."
+    assert second == "They met in Bern. They ate plums. [recall:1-12]"
     third = summary.joined(second, "Then it rained, for days.", "recall:1-20", fits)
-    assert third == "[recall:1-20] They ate plums. Then it rained, for days."
+    former = "[recall:1-12] They met in Bern. They ate plums."  # as it was written once
+    assert summary.joined(former, "It snowed.", "recall:1-15", lambda text: True).count("recall:") == 1
+    assert third == "They ate plums. Then it rained, for days. [recall:1-20]"
 
 
 def test_the_words_of_tokens_are_as_surprising_as_their_most_surprising_part() -> None:
