@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import memos
 from memos.eval.answering import Answer
 from memos.settings import home
 from memos.storage.sql import private_folder
+
+
+@cache
+def _code() -> str:
+    """A hash of memos' own source: answers of other code are others."""
+    digest = hashlib.sha256()
+    for folder, _, names in sorted(os.walk(Path(memos.__file__).parent, followlinks=True)):
+        for path in (Path(folder, name) for name in sorted(names) if name.endswith(".py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 class Journal:
@@ -18,11 +32,13 @@ class Journal:
 
     Args:
         suite: its name.
-        given: everything that an answer depends on; another run with the same goes on in the same journal.
+        given: everything that an answer depends on, but for the code; another run of the same code with the same goes
+            on in the same journal.
     """
 
     def __init__(self, suite: str, given: Mapping[str, Any]) -> None:
-        key = hashlib.sha256(json.dumps({"suite": suite, **given}, sort_keys=True).encode()).hexdigest()[:16]
+        wanted = {"suite": suite, "code": _code(), **given}
+        key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
         folder = home() / "eval"
         private_folder(folder)
         self._file = folder / f"{suite}-{key}.jsonl"

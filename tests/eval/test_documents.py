@@ -12,7 +12,7 @@ import pytest
 
 from memos.cli.eval import DOCUMENTS
 from memos.errors import InputError, ModelError
-from memos.eval import documents, suites
+from memos.eval import documents, journal, suites
 from memos.eval.answering import Arms
 from memos.eval.documents import docs, docs_recall
 from memos.eval.haystacks import babilong, multidoc, needle
@@ -175,6 +175,14 @@ def test_a_run_goes_on_with_the_question_at_which_it_was_ended(run: Callable[...
         docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked, 2))
     docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
     assert len(asked) == 4 and asked[:3] == [text for _, text, *_ in QUESTIONS]
+
+
+def test_answers_of_other_code_are_not_taken_over(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    monkeypatch.setattr(journal, "_code", lambda: "other")
+    docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    assert len(asked) == 8
 
 
 def test_a_wrong_answer_tells_where_it_was_lost(run: Callable[..., Run]) -> None:

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from memos.errors import ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
 from memos.storage import Archival, Database, documents
+from memos.storage.text import text_terms
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -64,11 +65,10 @@ def test_a_document_is_replaced_as_a_whole(indexed: Database) -> None:
 
 def test_others_may_write_while_passages_are_made_ready(indexed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ingest that held the database meanwhile starved its own index, and every chat, on a folder of 100 MB."""
-    terms = documents.text_terms
 
     def meanwhile(text: str, said_at: datetime) -> bytes:
         indexed.library().note_job("/other", "skipped", text)  # waits for ten seconds and fails if nobody else may
-        return terms(text, said_at)
+        return text_terms(text, said_at)
 
     monkeypatch.setattr(documents, "text_terms", meanwhile)
     assert indexed.library().store_document("/a.md", "1" * 64, [("tea", ""), ("rice", "")]) == 2
