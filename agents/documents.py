@@ -217,7 +217,7 @@ class Analyst:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
         the answer."""
         best, left = nothing(0.0), list(passages)
-        while left:
+        while left and not self.reader.cancelled():
             view = self.reader.fitting(left)
             left = [passage for passage in left if passage not in view]
             answer = self._answer_in_view(question, ends(view))

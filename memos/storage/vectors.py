@@ -28,6 +28,11 @@ WRITES_BETWEEN_COMPACTIONS = 64
 KEEP_VERSIONS = timedelta(minutes=10)
 
 
+# Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a gibibyte
+# by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
+INDEX_CACHE, METADATA_CACHE = 128 << 20, 16 << 20
+
+
 class IndexDamaged(StorageError):
     """The index cannot be read or written as it is; it can be made anew from SQL."""
 
@@ -72,6 +77,7 @@ class Vectors:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[str, Any] = {}
+        self._session: Any = None
         self._writes = 0
 
     @property
@@ -237,8 +243,10 @@ class Vectors:
     def _connect(self) -> Any:
         import lancedb
 
+        if self._session is None:
+            self._session = lancedb.Session(INDEX_CACHE, METADATA_CACHE)
         # Zero: see at once what another process wrote.
-        return lancedb.connect(str(self.folder), read_consistency_interval=timedelta(0))
+        return lancedb.connect(str(self.folder), read_consistency_interval=timedelta(0), session=self._session)
 
     def _table(self, name: str) -> Any:
         if name not in self._tables:
