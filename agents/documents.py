@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
-from memos.agents.support import held, numbers, same, sentences
+from memos.agents.support import held, mentions, names, numbers, same, sentences
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
 from memos.messages import Passage
@@ -211,7 +211,7 @@ class Analyst:
             raise InputError("There is no question.")
         found = self._archival.search(question, limit=CANDIDATES, source=source).items
         documents = [passage for passage in found if passage.source]  # a note is no document
-        return self.answer_from(question, documents)
+        return self.answer_from(question, documents if source else about(question, documents))
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
@@ -237,6 +237,18 @@ class Analyst:
         """What each of two documents says to a question, by their paths."""
         one, two = self.ask(question, source=first), self.ask(question, source=second)
         return Comparison(one, two, one.found and two.found and same(one.text, two.text))
+
+
+def about(question: str, passages: Sequence[Passage]) -> list[Passage]:
+    """The passages of documents that have one of the names that the question has; all if it has none.
+
+    Search is by words and meaning, so a document that tells of what is named has it in its path or in a passage found.
+    """
+    named = names(question)
+    if not named:
+        return list(passages)
+    sources = {one.source for one in passages if mentions(f"{one.source} {one.location} {one.text}", named)}
+    return [one for one in passages if one.source in sources]
 
 
 def ends(passages: Sequence[Passage]) -> list[Passage]:

@@ -1,7 +1,8 @@
-"""Whether a page holds an answer: by words and numbers, without a model.
+"""Whether a page may hold an answer, and whether it does: by names, words and numbers, without a model.
 
-A small model cites carelessly; its words tell better which page they are from. Owns that comparison. It does not know
-where pages come from.
+A small model cites carelessly; its words tell better which page they are from. And it answers from whatever stands
+there: what a question names tells better which pages it is about. Owns these comparisons. It does not know where pages
+come from.
 """
 
 from __future__ import annotations
@@ -71,6 +72,18 @@ def sentences(answer: str, *, whole: bool) -> list[str]:
 def numbers(text: str) -> tuple[str, ...]:
     """The numbers of a text as they are written, each once."""
     return tuple(dict.fromkeys(_NUMBER.findall(text)))
+
+
+def names(question: str) -> frozenset[str]:
+    """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
+    of which one is enough."""
+    words = [word for part in _END.split(question) for word in _WORD.findall(part)[1:]]
+    return frozenset(_stem(word.casefold()) for word in words if word[0].isupper())
+
+
+def mentions(text: str, named: frozenset[str]) -> bool:
+    """Whether a text has one of these names, or is in Chinese, where it would be written otherwise."""
+    return bool(_CHINESE.search(text)) or any(word.startswith(tuple(named)) for word in _words(text.replace("_", " ")))
 
 
 def same(one: str, two: str) -> bool:

@@ -28,8 +28,8 @@ WRITES_BETWEEN_COMPACTIONS = 64
 KEEP_VERSIONS = timedelta(minutes=10)
 
 
-# Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a gibibyte
-# by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
+# Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a
+# gibibyte by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
 INDEX_CACHE, METADATA_CACHE = 128 << 20, 16 << 20
 
 

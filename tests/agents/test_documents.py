@@ -16,7 +16,7 @@ from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst, ends
 from memos.agents.opening import opened
 from memos.agents.research import open_research
-from memos.agents.support import best_support, numbers, same, sentences, support
+from memos.agents.support import best_support, mentions, names, numbers, same, sentences, support
 from memos.agents.team import whole
 from memos.inference.grammar import _with_numbers
 from memos.messages import Call
@@ -199,6 +199,28 @@ def test_only_numbers_of_the_pages_can_be_said() -> None:
     for text in ("in 11", "in 10.1", "9.1.0", "101", "20", "12:31", "1"):
         assert not pattern.fullmatch(text), text
     assert re.fullmatch(_with_numbers(()), "none at all") and not re.fullmatch(_with_numbers(()), "1")
+
+
+def test_only_documents_that_have_a_name_of_the_question_are_read(archival: Archival) -> None:
+    fill(archival, "/docs/cinema.md", ["Starlight Cinemas, booking form.", "The order number is 2024-12-5678."])
+    fill(archival, "/docs/restaurant.md", ["The order number is 12345."])
+    seen: list[events.Event] = []
+    asked = "What is the order number of the Starlight Cinemas booking?"
+    answer = analyst(archival, ScriptedModel(answers=["2024-12-5678 [2]"], yes=0.9), seen).ask(asked)
+    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    sources = {archival.get(int(page.split(":")[1])).source for page in shown.pages}  # type: ignore[union-attr]
+    assert sources == {"/docs/cinema.md"} and answer.text == "2024-12-5678"
+    nobody = ScriptedModel(answers=["12345 [1]"], yes=0.9)
+    assert not analyst(archival, nobody).ask("What is the order number of the Moonlight Bistro?").found
+    assert analyst(archival, nobody).ask("What is the order number of the Bistro?", source="/docs/restaurant.md").found
+
+
+def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
+    assert names("Under which licence is Mistral released? Who made Rust's book?") == {"mistr", "rust"}
+    assert names("what is it?") == names("What is it?") == frozenset()
+    assert mentions("/files/rfc1459.txt", names("Which port has RFC 1459?"))
+    assert mentions("Vue 2 已于 2023 年停止维护", names("When did Vue and Nuxt end?"))
+    assert not mentions("other", names("In the Rust book?"))
 
 
 def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:
