@@ -63,8 +63,14 @@ Made by `python -m bench.tables` from [bench/results/rope.json](../bench/results
 your own model is `memos models probe MODEL`; what it finds decides what `--rope auto` does
 ([why so](decisions/0014-window.md)).
 
-`{command}` on {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of
-key-value pairs planted in it; each is asked for behind the text, greedily. One reading a row, so a passkey is a tenth.
+```sh
+{commands}
+```
+
+On {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of key-value pairs
+planted in it; each is asked for behind the text, greedily. One reading a row, so a passkey is a tenth. A reading of
+16,384 tokens takes some 20 minutes on this machine, and rows are added as they are read: a method that is missing at a
+length has not been read at it.
 """
 MEASURED = """## GPU
 
@@ -93,7 +99,10 @@ def main() -> None:
     parts += [MEASURED.format(**_about(gpu), model=gpu["model"]), _gpu(gpu)] if gpu else [GPU]
     _write("benchmarks.md", parts)
     if rope := _result("rope"):
-        _write("extended-window.md", [WINDOW.format(**_about(rope)), *_window(rope["rows"])])
+        _write(
+            "extended-window.md",
+            [WINDOW.format(**_about(rope), commands=rope["command"].replace("; ", "\n")), *_window(rope["rows"])],
+        )
 
 
 def _write(name: str, parts: Iterable[str]) -> None:

@@ -27,17 +27,18 @@ def probe_plot(rows: Sequence[dict[str, Any]], file: Path) -> Path:
     trained = rows[0]["trained"]
     methods = list(dict.fromkeys(row["method"] for row in rows))
     marks = "osv^Dx+*<>p"
-    for name, mark in zip(methods, marks, strict=False):
+    for number, (name, mark) in enumerate(zip(methods, marks, strict=False)):
+        drawn = {"marker": mark, "color": f"C{number}", "label": name}  # the same in both, whatever was measured
         mine = sorted((row for row in rows if row["method"] == name), key=lambda row: int(row["target"]))
         along: Sequence[tuple[int, float]] = next((row["by_position"] for row in mine if row["target"] == longest), [])
         if along:
-            left.plot(*zip(*along, strict=True), marker=mark, label=name)
-        right.plot([row["target"] for row in mine], [row["passkey"] for row in mine], marker=mark, label=name)
+            left.plot(*zip(*along, strict=True), **drawn)
+        right.plot([row["target"] for row in mine], [row["passkey"] for row in mine], **drawn)
     left.set(title=f"{rows[0]['model']}: {longest:,} tokens", xlabel="position", ylabel="perplexity", yscale="log")
     right.set(title="passkeys found", xlabel="length", ylim=(-0.05, 1.05))
     for axes in (left, right):
         axes.axvline(trained, color="grey", linestyle=":", label=f"trained: {trained:,}")
-    left.legend(fontsize="small")
+        axes.legend(fontsize="small")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
