@@ -69,6 +69,8 @@ def talk(*said: str, then: Steps | None = None) -> Steps:
             await idle(pilot)
         if then is not None:
             await then(pilot)
+        else:
+            opened.transcript.follow()  # on a busy machine the picture was taken a message too early
         hold_still(opened)
         await settled(pilot)
 
