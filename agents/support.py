@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 
 ENOUGH = 0.6  # share of an answer's own words that its page must have
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
-_LETTERS = r"(?:(?![\u3400-\u9fff])[^\W_])+"  # in Chinese, a number may stand beside a word without a space
-_WORD = re.compile(rf"[\u3400-\u9fff]|{_LETTERS}(?:[.,:]{_LETTERS})*")
+_HAN = r"[\u3400-\u9fff]"
+_LETTERS = rf"(?:(?!{_HAN})[^\W_])+"  # in Chinese, a number may stand beside a word without a space
+_CHINESE = re.compile(_HAN)
+_WORD = re.compile(rf"{_HAN}|{_LETTERS}(?:[.,:]{_LETTERS})*")
 _NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _EMPTY = frozenset(

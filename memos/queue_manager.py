@@ -458,11 +458,11 @@ def _edits(before: Tokens, now: Tokens, kept: int, stays: int) -> list[tuple[int
     """
     stop, end = len(before) - stays, len(now) - stays
     # Of the earlier summary, all but the oldest sentences stays: the longest run that both have.
-    run = SequenceMatcher(None, before, now, autojunk=False).find_longest_match(kept, stop, kept, end)
+    old, new = before[kept:stop], now[kept:end]
+    run = SequenceMatcher(None, old, new, autojunk=False).find_longest_match()
     if run.size < SHORTEST_RUN:
-        return [(kept, stop, now[kept:end])]
-    behind = (run.a + run.size, stop, now[run.b + run.size : end])
-    return [behind, (kept, run.a, now[kept : run.b])]
+        return [(kept, stop, new)]
+    return [(kept + run.a + run.size, stop, new[run.b + run.size :]), (kept, kept + run.a, new[: run.b])]
 
 
 def queue_text(message: Message) -> str:

@@ -26,8 +26,6 @@ FLAT_UP_TO = 16_384
 WRITES_BETWEEN_COMPACTIONS = 64
 # How long a search of another process may still be reading the version before.
 KEEP_VERSIONS = timedelta(minutes=10)
-
-
 # Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a
 # gibibyte by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
 INDEX_CACHE, METADATA_CACHE = 128 << 20, 16 << 20

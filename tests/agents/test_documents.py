@@ -20,7 +20,7 @@ from memos.agents.support import best_support, mentions, names, numbers, same, s
 from memos.agents.team import whole
 from memos.inference.grammar import _with_numbers
 from memos.messages import Call
-from memos.protocols import CitedGrammar, Reading, Sampling
+from memos.protocols import CitedGrammar, Generated, Reading, Sampling
 from memos.storage import Database
 from memos.storage.archival import Archival
 from memos.storage.digests import DigestStore
@@ -208,8 +208,8 @@ def test_only_documents_that_have_a_name_of_the_question_are_read(archival: Arch
     asked = "What is the order number of the Starlight Cinemas booking?"
     answer = analyst(archival, ScriptedModel(answers=["2024-12-5678 [2]"], yes=0.9), seen).ask(asked)
     (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
-    sources = {archival.get(int(page.split(":")[1])).source for page in shown.pages}  # type: ignore[union-attr]
-    assert sources == {"/docs/cinema.md"} and answer.text == "2024-12-5678"
+    pages = [archival.get(int(page.split(":")[1])) for page in shown.pages]
+    assert {page and page.source for page in pages} == {"/docs/cinema.md"} and answer.text == "2024-12-5678"
     nobody = ScriptedModel(answers=["12345 [1]"], yes=0.9)
     assert not analyst(archival, nobody).ask("What is the order number of the Moonlight Bistro?").found
     assert analyst(archival, nobody).ask("What is the order number of the Bistro?", source="/docs/restaurant.md").found
@@ -389,8 +389,9 @@ def test_a_real_model_obeys_the_citation_grammar(smollm: Path) -> None:
         prompt += model.scaffold.user_to_model
         grammar, never = CitedGrammar((1, 2), ("17", "9.5"), max_chars=40), lambda: False
         *_, last = model.generate(prompt, grammar, limit=60, sampling=Sampling(), cancelled=never)
-        assert last.text.endswith(("[1]", "[2]")) and last.text.count("[") == 1  # type: ignore[union-attr]
-        assert set(numbers(last.text[:-3])) <= {"17", "9.5"}  # type: ignore[union-attr]
+        assert isinstance(last, Generated)
+        assert last.text.endswith(("[1]", "[2]")) and last.text.count("[") == 1
+        assert set(numbers(last.text[:-3])) <= {"17", "9.5"}
         resident = model.resident()
         shares = model.choose((*resident, *model.tokenize("Yes or No?")), ("Yes", "No"), fork=True)
         assert sum(shares) == pytest.approx(1) and model.resident() == resident
