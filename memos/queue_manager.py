@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
@@ -282,10 +283,15 @@ class QueueManager:
     def evict_ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
         """Between turns: page out now what the next turn would have to, while nobody waits.
 
-        That is, if a message as long as the longest in view, and a step, would not fit.
+        That is, if a turn as long as the longest in view, and a step, would not fit. The step's room is for the reply;
+        a result is foreseen with as much at most, since a page of a document is read in few turns.
         """
-        said = [len(entry.tokens) for entry in self.context.entries if entry.kind is Kind.USER]
-        foreseen = self._policy.step_room + max(said, default=0)
+        step, turns = self._policy.step_room, Counter[int]()
+        for entry in self.context.entries:
+            size = len(entry.tokens)
+            if entry.kind is not Kind.SPEECH:
+                turns[entry.turn] += size if entry.kind in (Kind.USER, Kind.CALL) else min(size, step)
+        foreseen = step + max(turns.values(), default=0)
         yield from self.make_room(foreseen, reason="ahead", cancelled=cancelled)
 
     @property

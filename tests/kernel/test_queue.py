@@ -257,6 +257,17 @@ def test_between_turns_room_is_made_for_the_next(bench: Bench, of: Any) -> None:
     assert {one.reason for one in of(happened, events.Evicted)} == {"ahead"}
 
 
+def test_room_is_made_for_a_turn_with_calls(bench: Bench, of: Any) -> None:
+    searches = (Call("conversation_search", {"query": f"{number} {'quince ' * 14}", "page": 0}) for number in range(20))
+    script = [item for search in searches for item in (search, say("Nothing."))]
+    bench.open(script, prefetch=False, note_facts=False, eviction="shift")
+    ahead: list[events.Event] = []
+    for number in range(20):
+        ahead += bench.kernel.controller.ahead(lambda: False)
+        assert not of(bench.say(f"And {number}?"), events.Evicted) or not number, "the user never waits for one"
+    assert of(ahead, events.Evicted)
+
+
 def test_what_is_not_ready_when_input_arrives_is_dropped(bench: Bench, of: Any) -> None:
     for number in range(8):
         bench.say(f"{number} {LONG}")
