@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -10,16 +11,19 @@ from numpy.typing import NDArray
 
 from memos.protocols import Echo, Sampling
 
+CODE = 16  # tokens in which a code has its first digit
+_CODE = re.compile(r"\d(?:[\w:/-]|\.(?=\w))*$", re.ASCII)
+
 
 class Repetition:
     """DRY ("don't repeat yourself") sampling: a token that would go on with a run said before gets less likely.
 
     A run of `n` tokens, where `allowed` may be repeated, costs its next token `multiplier * base ** (n - allowed)`
     in its logit. Source: text-generation-webui, pull request 5677; llama.cpp has it as `llama_sampler_init_dry`.
-    Ours differs in two points. It looks at the texts it is given, each with its own allowed length, rather than at
-    the last tokens, so that names and facts in memory can be quoted. And it acts where a word begins, on all
-    spellings of that word and on whatever would glue on to the last one, so that it leads to another word and
-    never to a misspelled one.
+    Ours differs in three points. It looks at the texts it is given, each with its own allowed length, rather than at
+    the last tokens, so that names and facts in memory can be quoted. It acts where a word begins, on all spellings of
+    that word and on whatever would glue on to the last one, so that it leads to another word and never to a misspelled
+    one. And it leaves numbers and codes alone: another word may do as well, another digit is wrong.
 
     Args:
         sampling: multiplier, base, and the length allowed within what is being generated.
@@ -49,7 +53,7 @@ class Repetition:
     def penalties(self, generated: Sequence[int]) -> dict[int, float]:
         """By how much the logit of each token is lowered after `generated`; tokens that are not are left out."""
         sampling = self._sampling
-        if not generated or sampling.dry_multiplier <= 0:
+        if not generated or sampling.dry_multiplier <= 0 or self._vocabulary.in_code(generated):
             return {}
         own = Echo(tuple(generated), sampling.dry_allowed_length)
         places = self._places.get(generated[-1], [])
@@ -58,7 +62,7 @@ class Repetition:
         for echo, place in places:
             token = echo.tokens[place + 1]
             excess = _run(echo.tokens, place, generated) - echo.allowed
-            if excess >= 0 and not self._vocabulary.continues[token]:
+            if excess >= 0 and self._vocabulary.begins_word(token):
                 # Beyond sixty tokens the penalty forbids anyway, and the power would overflow.
                 penalty = sampling.dry_multiplier * sampling.dry_base ** min(excess, 60)
                 found[token] = max(penalty, found.get(token, 0.0))
@@ -92,6 +96,14 @@ class Vocabulary:
         self._spellings: dict[str, list[int]] = {}
         for token, word in enumerate(self._words):
             self._spellings.setdefault(word, []).append(token)
+
+    def begins_word(self, token: int) -> bool:
+        """Whether a token begins a word, or is a mark; a digit is neither."""
+        return not self.continues[token] and not self._words[token].lstrip()[:1].isdigit()
+
+    def in_code(self, tokens: Sequence[int]) -> bool:
+        """Whether what comes next may go on with a number or a code, such as `2d26-4f`, at the end of some tokens."""
+        return bool(_CODE.search("".join(self._words[token] for token in tokens[-CODE:])))
 
     def spellings(self, token: int) -> list[int]:
         """The tokens of the same word, in capitals or not."""

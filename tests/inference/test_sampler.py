@@ -72,6 +72,18 @@ def test_a_penalty_leads_to_another_word_and_never_to_a_misspelled_one() -> None
     assert rule.penalties([SAT, THE]) == {}, "a word that has begun is finished"
 
 
+def test_numbers_and_codes_are_left_alone() -> None:
+    pieces = [b" the", b" code", b" is", b" ", b"7", b"f", b"-", b"4", b"."]
+    the, code, is_, space, seven, letter, hyphen, four, stop = range(len(pieces))
+    said = Echo((the, code, is_, space, seven, letter, hyphen, four, stop, the), allowed=1)
+    rule = Repetition(DRY, [said], Vocabulary(pieces))
+    assert rule.penalties([the, code]) == {is_: pytest.approx(1.6)}
+    assert rule.penalties([code, is_, space]) == {}, "a digit is not another word"
+    for inside in ([seven], [seven, letter], [seven, letter, hyphen], [seven, letter, hyphen, four]):
+        assert rule.penalties([code, is_, space, *inside]) == {}, "nor is what follows one"
+    assert rule.penalties([hyphen, four, stop]) == {the: pytest.approx(3.2)}, "a full stop ends it"
+
+
 def test_without_a_multiplier_nothing_changes() -> None:
     logits = np.zeros(len(WORDS), dtype=np.float32)
     free = repetition(Echo((THE, CAT, SAT), allowed=1), sampling=Sampling())
