@@ -13,8 +13,9 @@ model edits a block first; every 25 turns the process ends and starts again. Arm
     stateless     every call from nothing
 
 Evaluated are prompt tokens that were read, and tokens that were generated. New are those that stood nowhere in the
-prompt before: messages, calls, results, and those segments of the head that changed. Then one turn of each kind is
-held on the model itself, and timed: to the first word, and to the last.
+prompt before: messages, calls, results, and those segments of the head that changed. Resident are the keys and values
+that are in the cache when a turn begins. Then one turn of each kind is held on the model itself, and timed: to the
+first word, to the last, and where a process begins again, how long its snapshot takes from disk.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean
@@ -37,8 +38,9 @@ from memos import Agent, events
 from memos.agents.composition import load_model
 from memos.inference.engine import LlamaModel
 from memos.messages import Call
-from memos.protocols import LanguageModel, Piece, Sampling, TextGrammar, shared_prefix
+from memos.protocols import Generated, LanguageModel, Piece, Sampling, TextGrammar, shared_prefix
 from memos.settings import Settings
+from memos.storage.snapshots import SnapshotStore
 from memos.testing import say
 
 MODELS = "qwen2.5-coder-0.5b,qwen2.5-coder-1.5b"
@@ -53,6 +55,7 @@ TIMED = {
 
 Talk = Sequence[tuple[str, str]]
 Splice = tuple[int, int, Tokens]
+SNAPSHOTS = 8 << 30  # bytes, more than any snapshot here
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,26 @@ class Turn:
     heads: tuple[tuple[int, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How long a turn took on the model.
+
+    Args:
+        ttft_s: seconds to the first word of the answer.
+        turn_s: seconds to the last.
+        decode_tokens_s: tokens of the answer a second, from the first on.
+        resume_s: seconds in which the snapshot came back from disk, which the others contain; where one did.
+    """
+
+    ttft_s: float | None = None
+    turn_s: float | None = None
+    decode_tokens_s: float | None = None
+    resume_s: float | None = None
+
+
+Times = Mapping[tuple[str, str], Held]
+
+
 def main() -> None:
     """Replay in every arm, time one turn of each kind, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -102,8 +125,10 @@ def main() -> None:
             try:
                 arms = replayed(model, talk)
                 times = timed(model, arms) if window in timed_windows else {}
+                each = bytes_of_a_token(model)
                 for arm, turns in arms.items():
-                    rows += [{"arm": arm, "model": name, "window": window, **row} for row in summed(arm, turns, times)]
+                    some = summed(arm, turns, times, each)
+                    rows += [{"arm": arm, "model": name, "window": window, **row} for row in some]
                     for row in rows[-len(KINDS) - 1 :]:
                         print(*row.values(), sep="\t", flush=True)
             finally:
@@ -114,23 +139,27 @@ def main() -> None:
     print(f"written to {write('paging', {**result, 'rows': rows})}")
 
 
-def summed(
-    arm: str, turns: Sequence[Turn], times: dict[tuple[str, str], tuple[float, float]]
-) -> Iterator[dict[str, Any]]:
-    """Means by kind of turn, and of all."""
+def summed(arm: str, turns: Sequence[Turn], times: Times, each: float) -> Iterator[dict[str, Any]]:
+    """Means by kind of turn, and of all; `each` token has so many bytes in the cache."""
     for kind in (*KINDS, "all"):
         some = [turn for turn in turns if kind in (turn.kind, "all")]
         evaluated, new = sum(turn.evaluated for turn in some), sum(turn.new for turn in some)
-        first, whole = times.get((arm, kind), (None, None))
         yield {
             "kind": kind,
             "turns": len(some),
             "evaluated_tokens": round(mean(turn.evaluated for turn in some), 1) if some else None,
             "new_tokens": round(mean(turn.new for turn in some), 1) if some else None,
             "ratio": round(evaluated / new, 3) if new else None,
-            "ttft_s": first,
-            "turn_s": whole,
+            "resident_bytes": round(each * mean(len(turn.resident) for turn in some)) if some else None,
+            **asdict(times.get((arm, kind), Held())),
         }
+
+
+def bytes_of_a_token(model: LlamaModel) -> float:
+    """Of its keys and values, as a snapshot has them."""
+    read(model, model.tokenize("A few words that are read. " * 100))
+    snapshot = model.snapshot()
+    return len(snapshot.state) / len(snapshot.tokens)
 
 
 # ------------------------------------------------------------------------------------------- the arms
@@ -284,8 +313,8 @@ def stateless(turn: Turn) -> Turn:
 # ------------------------------------------------------------------------------------------ the clock
 
 
-def timed(model: LlamaModel, arms: dict[str, list[Turn]]) -> dict[tuple[str, str], tuple[float, float]]:
-    """Hold turns on the model: seconds to the first word of the answer, and to the last.
+def timed(model: LlamaModel, arms: Mapping[str, Sequence[Turn]]) -> Times:
+    """Hold turns on the model.
 
     The first eviction and the first restart, and the last turn of the other kinds before that eviction, so that what is
     resident grows from one to the next. Reading takes minutes here, so not all arms are held: what is left out costs
@@ -299,32 +328,50 @@ def timed(model: LlamaModel, arms: dict[str, list[Turn]]) -> dict[tuple[str, str
         held = {turn.kind: turn for turn in (*turns[: first + 1], *[one for one in turns if one.kind == "restart"][:1])}
         for kind in sorted(wanted & held.keys(), key=lambda kind: (kind == "restart", len(held[kind].resident))):
             times[arm, kind] = hold(model, held[kind])
+            print(arm, kind, *asdict(times[arm, kind]).values(), sep="\t", flush=True)
     return times
 
 
-def hold(model: LlamaModel, turn: Turn) -> tuple[float, float]:
+def hold(model: LlamaModel, turn: Turn) -> Held:
     """Hold one turn. What is resident before it is read first, and not timed; afterwards it is resident again."""
     read(model, turn.resident or turn.reads[0].prompt[:1])
     before = model.snapshot()
+    restarts = turn.kind == "restart" and turn.keeps and bool(turn.resident)
     if turn.kind == "restart" or not turn.keeps:
         forget(model)
-    started, first, splices = time.perf_counter(), 0.0, list(turn.splices)
-    if turn.kind == "restart" and turn.keeps and turn.resident:
-        model.restore(before)  # from disk in an agent; here from memory
+    with tempfile.TemporaryDirectory() as folder:
+        store = SnapshotStore(Path(folder), SNAPSHOTS)
+        if restarts:
+            store.save("held", before)
+        started = time.perf_counter()
+        if restarts and (saved := store.load("held", before.key)):
+            model.restore(saved)
+        resumed = time.perf_counter() - started
+    times = asked(model, turn, time.perf_counter() - resumed)
+    model.restore(before)
+    return replace(times, resume_s=round(resumed, 3)) if restarts else times
+
+
+def asked(model: LlamaModel, turn: Turn, started: float) -> Held:
+    """Ask what the turn asked, of the model itself."""
+    first, splices = 0.0, list(turn.splices)
     for one in turn.reads:
         while not one.fork and splices:
             model.splice(*splices.pop(0))
         grammar, limit = TextGrammar(max_chars=10_000), max(1, len(one.generated))
+        count = 0
         for item in model.generate(
             one.prompt, grammar, limit=limit, sampling=Sampling(), cancelled=lambda: False, fork=one.fork
         ):
             if isinstance(item, Piece) and one is turn.reads[-1]:
-                first = first or time.perf_counter() - started
+                first = first or time.perf_counter()
+            elif isinstance(item, Generated):
+                count = len(item.tokens)
         if not turn.keeps:
             forget(model)
-    whole = time.perf_counter() - started
-    model.restore(before)
-    return round(first, 3), round(whole, 3)
+    end = time.perf_counter()
+    speed = round((count - 1) / (end - first), 1) if first and count > 1 else None
+    return Held(round((first or end) - started, 3), round(end - started, 3), speed)
 
 
 if __name__ == "__main__":

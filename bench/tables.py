@@ -18,11 +18,17 @@ HEAD = """# Benchmarks
 Made by `python -m bench.tables` from [bench/results](../bench/results); each result names its machine, versions, seed
 and command. Token counts are exact. Seconds are of one run, side by side, on a shared machine: read them as ratios.
 """
+SECONDS = ("ttft_s", "turn_s", "decode_tokens_s", "resume_s")
+PAGING_COLUMNS = (
+    *("arm", "turn", "turns", "evaluated a turn", "new", "ratio"),
+    *("to the first word, s", "turn, s", "tokens/s", "of it resume, s", "resident, MiB"),
+)
 PAGING = """## Paging: tokens evaluated next to tokens that are new
 
 `{command}` on {cores} cores of {processor}, {at}. One conversation of LoCoMo replayed: the model edits a block in every
 third turn, the process ends and starts again every 25 turns; probes and prefetch are off. What the arms are, and what
-counts as new, is in [bench/paging.py](../bench/paging.py). Seconds are of one turn of that kind.
+counts as new, is in [bench/paging.py](../bench/paging.py). Seconds are of one turn of that kind, tokens a second of
+its answer; resident are the keys and values that are in the cache when a turn begins.
 """
 SHIFT = """## What an eviction by shift costs
 
@@ -127,7 +133,7 @@ def _paging(result: dict[str, Any]) -> Iterable[str]:
         some = [row for row in rows if (row["model"], row["window"]) == (model, window)]
         yield f"### {model}, window {window:,}\n"
         yield _table(
-            ("arm", "turn", "turns", "evaluated a turn", "new", "ratio", "to the first word, s", "turn, s"),
+            PAGING_COLUMNS,
             [
                 [
                     row["arm"],
@@ -135,8 +141,9 @@ def _paging(result: dict[str, Any]) -> Iterable[str]:
                     row["turns"],
                     *(
                         "–" if row[key] is None else f"{row[key]:,}"
-                        for key in ("evaluated_tokens", "new_tokens", "ratio", "ttft_s", "turn_s")
+                        for key in ("evaluated_tokens", "new_tokens", "ratio", *SECONDS)
                     ),
+                    "–" if row["resident_bytes"] is None else round(row["resident_bytes"] / 2**20),
                 ]
                 for row in some
             ],
