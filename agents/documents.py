@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
-from memos.agents.support import held, mentions, names, numbers, same, sentences
+from memos.agents.support import held, mentions, names, numbers, said, same
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
 from memos.messages import Passage
@@ -156,15 +156,15 @@ class PageReader:
         asked = self.model.tokenize(prompts.asked_of_pages(question)) + self.model.scaffold.user_to_model
         told = numbers(" ".join([question, *(" ".join(page_of(passage)) for passage in passages)]))
         grammar = CitedGrammar(tuple(range(1, len(passages) + 1)), told)
-        said = self.generate((*prefix, *asked), grammar)
-        return self.cited(said.text, passages, question, confidence), said.evaluated
+        reply = self.generate((*prefix, *asked), grammar)
+        return self.cited(reply.text, passages, question, confidence), reply.evaluated
 
     def cited(self, text: str, passages: Sequence[Passage], question: str, confidence: float) -> Answer:
         """A reply `TEXT [2]` as an answer: its sentences that a page holds, and these pages."""
         named = _CITED.search(text)
         number = int(named.group(1)) - 1 if named else 0
         texts = [passage.text for passage in passages]
-        kept = held(sentences(_CITED.sub("", text), whole=named is not None), texts, number, question)
+        kept = held(said(_CITED.sub("", text), whole=named is not None), texts, number, question)
         if not kept:
             return nothing(confidence)
         pages = [passages[at] for at in dict.fromkeys(at for _, at in kept)]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from memos.probes import sentences
+
 ENOUGH = 0.6  # share of an answer's own words that its page must have
 _HAN = r"[\u3400-\u9fff]"
 _LETTERS = rf"(?:(?!{_HAN})[^\W_])+"  # in Chinese, a number may stand beside a word without a space
 _CHINESE = re.compile(_HAN)
 _WORD = re.compile(rf"{_HAN}|{_LETTERS}(?:[.,:]{_LETTERS})*")
 _NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
-_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _EMPTY = frozenset(
     "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
 )
@@ -64,9 +65,9 @@ def held(parts: Sequence[str], texts: Sequence[str], cited: int, question: str =
     return [(part, at) for part, at in found if at is not None]
 
 
-def sentences(answer: str, *, whole: bool) -> list[str]:
+def said(answer: str, *, whole: bool) -> list[str]:
     """The sentences of an answer; without the last of several if the answer is not whole: it broke off."""
-    parts = [part.strip() for part in _END.split(answer) if part.strip()]
+    parts = sentences(answer, least=1)
     return parts if whole else parts[: max(1, len(parts) - 1)]
 
 
@@ -78,7 +79,7 @@ def numbers(text: str) -> tuple[str, ...]:
 def names(question: str) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
     of which one is enough."""
-    words = [word for part in _END.split(question) for word in _WORD.findall(part)[1:]]
+    words = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:]]
     return frozenset(_stem(word.casefold()) for word in words if word[0].isupper())
 
 

@@ -107,7 +107,7 @@ def _quoted(sentence: str) -> str:
     return f'"{sentence}"'
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, in order."""
+def sentences(text: str, *, least: int = 4) -> list[str]:
+    """The sentences of a text, in order; those of fewer than `least` characters say nothing and are left out."""
     parts = (" ".join(part.split()) for part in _END.split(text))
-    return [part for part in parts if len(part) > 3]
+    return [part for part in parts if len(part) >= least]

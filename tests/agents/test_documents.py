@@ -16,7 +16,7 @@ from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst, ends
 from memos.agents.opening import opened
 from memos.agents.research import open_research
-from memos.agents.support import best_support, mentions, names, numbers, same, sentences, support
+from memos.agents.support import best_support, mentions, names, numbers, said, same, support
 from memos.agents.team import whole
 from memos.inference.grammar import _with_numbers
 from memos.messages import Call
@@ -185,9 +185,9 @@ def test_each_sentence_is_cited_and_one_that_no_page_holds_is_left_out(archival:
 
 
 def test_of_an_answer_that_broke_off_the_last_sentence_is_left_out() -> None:
-    assert sentences("Kept for 90 days. Then they are del", whole=False) == ["Kept for 90 days."]
-    assert sentences("Kept for 90", whole=False) == ["Kept for 90"]
-    assert sentences("90 天。是的。", whole=True) == ["90 天。", "是的。"]
+    assert said("Kept for 90 days. Then they are del", whole=False) == ["Kept for 90 days."]
+    assert said("Kept for 90", whole=False) == ["Kept for 90"]
+    assert said("90 天。是的。", whole=True) == ["90 天。", "是的。"]
 
 
 def test_only_numbers_of_the_pages_can_be_said() -> None:
