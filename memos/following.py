@@ -8,6 +8,7 @@ model is asked. It does not know what is shown of what it finds.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from memos.messages import Passage
 from memos.protocols import ArchivalStorage
@@ -26,15 +27,30 @@ def identifiers(text: str) -> list[str]:
     return list(dict.fromkeys(_IDENTIFIER.findall(text)))
 
 
-def follow(text: str, archival: ArchivalStorage) -> list[Passage]:
-    """The passages that the identifiers in a text lead to, in the order of the way; none where it names nothing.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where identifiers lead.
+
+    Args:
+        passages: in the order of the way.
+        names: the identifiers that it goes by, from the message's to the last; empty where it forks, also since it
+            came from somewhere, or goes on beyond these passages.
+    """
+
+    passages: tuple[Passage, ...]
+    names: tuple[str, ...]
+
+
+def follow(text: str, archival: ArchivalStorage) -> Way:
+    """The way that begins with the identifiers in a text; of no passages where it names nothing that is known.
 
     Args:
         text: what a message says.
         archival: searched for each identifier.
     """
     ahead = identifiers(text)[:NAMED]
-    seen, found = set(ahead), dict[int, Passage]()
+    seen, found, names = set(ahead), dict[int, Passage](), list(ahead)
+    forks = len(ahead) > 1
     while ahead and len(found) < MOST:
         name = ahead.pop(0)
         having = [one for one in archival.search(name, limit=COMMON + 1).items if name in one.text]
@@ -42,7 +58,9 @@ def follow(text: str, archival: ArchivalStorage) -> list[Passage]:
             continue
         for passage in having:
             found.setdefault(passage.id, passage)
-            new = [other for other in identifiers(passage.text) if other not in seen]
-            seen.update(new)
-            ahead += new
-    return list(found.values())[:MOST]
+        new = [one for one in identifiers("\n".join(passage.text for passage in having)) if one not in seen]
+        forks = forks or len(new) > 1
+        seen.update(new)
+        ahead += new
+        names += new
+    return Way(tuple(found.values())[:MOST], () if forks or ahead or not found else tuple(names))

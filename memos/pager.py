@@ -7,11 +7,12 @@ prefetch has to choose among. It does not know how search works, what is chosen,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from memos import prompts
+from memos.dates import dated
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage
 from memos.probes import sentences
@@ -19,6 +20,8 @@ from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
+TALK, LONGEST = 12, 96  # messages that may be shown unasked where none surely answers, and tokens of each
+Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
 
@@ -46,14 +49,14 @@ class Pager:
             room: tokens that the page may have.
         """
         if opened := _pointer(query, "recall"):
-            return self._opened(query, map(prompts.line, self._recall.around(opened, before=3, after=3)), room)
+            return self._opened(query, map(message_line, self._recall.around(opened, before=3, after=3)), room)
         found = self._recall.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id)
         if not found.total:
             return (
                 f"Nothing earlier matches {query!r}. Try other words, conversation_search_date for a day, or "
                 "archival_memory_search for documents and notes; what is in view is not searched."
             )
-        lines = [prompts.line(message) for message in found.items]
+        lines = [message_line(message) for message in found.items]
         return self._page(found, page, lines, room, self._asked_before(found.items))
 
     def _asked_before(self, found: Sequence[Message]) -> list[str]:
@@ -64,7 +67,7 @@ class Pager:
             before = self._recall.around(message.id, before=1, after=0)[:-1]
             if before and before[0].id not in shown and before[0].content.rstrip().endswith("?"):
                 shown.add(before[0].id)
-                lines.append(f"(before recall:{message.id}) {prompts.line(before[0])}")
+                lines.append(f"(before recall:{message.id}) {message_line(before[0])}")
         return lines
 
     def recall_page_by_date(self, start: str, end: str, page: int, *, room: int) -> str:
@@ -79,7 +82,7 @@ class Pager:
         found = self._recall.search(limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1))
         if not found.total:
             return f"No messages from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-        return self._page(found, page, [prompts.line(message) for message in found.items], room)
+        return self._page(found, page, [message_line(message) for message in found.items], room)
 
     def archival_page(self, query: str, page: int, *, room: int) -> str:
         """A page of passages by meaning and words."""
@@ -127,7 +130,9 @@ class Pager:
             room -= size
         return shown
 
-    def memory_page(self, lines: Sequence[tuple[float, str]], question: str, room: int) -> str:
+    def memory_page(
+        self, lines: Sequence[tuple[float, str]], question: str, room: int, form: Form = prompts.memory
+    ) -> str:
         """Lines of memory as the kernel puts them into view; empty if there is no room for any.
 
         Lines are whole: what does not fit is left out. Only where not even the most wanted one fits is it cut.
@@ -138,8 +143,9 @@ class Pager:
                 models overlook (Liu et al., "Lost in the Middle", arXiv 2307.03172).
             question: what they are to answer.
             room: tokens that the page may have.
+            form: makes the page of lines and a question.
         """
-        room -= self._frame((line for _, line in lines), question)
+        room -= self._frame((line for _, line in lines), question, form)
         fitting: list[tuple[float, str]] = []
         for sure, line in lines:
             size = self._count(line) + 1
@@ -149,17 +155,17 @@ class Pager:
         if not fitting:
             fitting = [(0.0, line) for line in self.fit((line for _, line in lines[:1]), room)]
         ordered = [line for _, line in sorted(fitting, key=lambda one: -one[0])]
-        return prompts.memory([*ordered[:1], *ordered[2:], *ordered[1:2]], question) if ordered else ""
+        return form([*ordered[:1], *ordered[2:], *ordered[1:2]], question) if ordered else ""
 
     def memory_in_order(self, lines: Sequence[str], question: str, room: int) -> tuple[str, bool]:
         """The same for lines that lead from one to the next; whether all of them fit is told, too."""
-        shown = self.fit(lines, room - self._frame(lines, question))
+        shown = self.fit(lines, room - self._frame(lines, question, prompts.memory))
         return (prompts.memory(shown, question) if shown else ""), shown == list(lines)
 
-    def _frame(self, lines: Iterable[str], question: str) -> int:
+    def _frame(self, lines: Iterable[str], question: str, form: Form) -> int:
         """Tokens of a page beside its lines."""
         framed = prompts.framed("\n".join(lines)).startswith(prompts.QUOTATION)
-        return self._count(prompts.memory((prompts.QUOTATION,) if framed else (), question)) + 2  # its line breaks
+        return self._count(form((prompts.QUOTATION,) if framed else (), question)) + 2  # its line breaks
 
     def cut(self, text: str, room: int) -> str:
         """The text, or as much of its start as `room` tokens hold, with an ellipsis."""
@@ -193,9 +199,29 @@ class Pager:
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
-                first_hand = message.kind is not Kind.SPEECH
-                found.append(Candidate(prompts.line(shown), shown.content, rank, first_hand=first_hand))
+                first_hand = not _own(message)
+                found.append(Candidate(message_line(shown), shown.content, rank, first_hand, message.id))
         return found
+
+    def talk(self, text: str, first: Collection[int], *, before_id: int, own: bool) -> list[tuple[float, str]]:
+        """Messages out of view that are likest to what a message asks, whole, each after how likely it is.
+
+        Args:
+            text: what the message asks.
+            first: ids of those that are likelier than search says.
+            before_id: id of the first message in view.
+            own: whether what the assistant itself said is among them.
+        """
+        found = self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH)).items
+        ranked = sorted(found, key=lambda one: one.id not in first)
+        # A question alone tells nothing.
+        telling = [
+            one
+            for one in ranked
+            if (own or not _own(one)) and (not one.content.endswith("?") or len(sentences(one.content)) > 1)
+        ]
+        lines = (message_line(replace(one, content=" ".join(one.content.split()))) for one in telling)
+        return [(-float(rank), self.cut(line, LONGEST)) for rank, line in enumerate(lines)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +233,19 @@ class Candidate:
         text: alone.
         rank: how many of its kind search found more likely.
         first_hand: told by the user or a document, not by the assistant itself.
+        message_id: of the message that it is a part of; 0 if it is none.
     """
 
     line: str
     text: str
     rank: int = 0
     first_hand: bool = True
+    message_id: int = 0
+
+
+def _own(message: Message) -> bool:
+    """Whether the assistant itself said it. In a conversation that was imported the other side has a name."""
+    return message.kind is Kind.SPEECH and not message.speaker
 
 
 def _pointer(query: str, where: str) -> int:
@@ -244,6 +277,11 @@ def matching(lines: Iterable[str], query: str) -> list[str]:
 
 def _stems(text: str) -> set[str]:
     return {word[:5] for word in re.findall(r"\w{3,}", text.casefold())}
+
+
+def message_line(message: Message) -> str:
+    """A message as search results and pages show it, with the days that its "yesterday" and "last May" were."""
+    return prompts.line(replace(message, content=dated(message.content, message.created_at)))
 
 
 def passage_line(passage: Passage) -> str:

@@ -18,7 +18,7 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
 from memos.messages import Call, Kind, Message
-from memos.pager import POINTER, Candidate, Pager, matching, passage_line
+from memos.pager import POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import ArchivalStorage
@@ -27,10 +27,12 @@ from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
+MAY_TELL = 0.5  # where no message is surer than this, talk is not shown
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
 MOST_LINES = 3  # on a page; more distract a small model
+WAY = 2  # results' worth of tokens that a way of identifiers may take
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
 Withheld = frozenset[str]
@@ -112,16 +114,19 @@ class Remembering:
     def _follow(self, message: Message) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
 
-        Exact names need no probe. The lines are shown in the order of the way, and may be as long as a result.
+        Exact names need no probe. The lines are shown in the order of the way; a way that breaks off tells nothing, so
+        it may take as much as several results.
         """
-        lines = [(0.0, passage_line(one)) for one in follow(message.content, self._archival)]
-        if not lines:
+        way = follow(message.content, self._archival)
+        if not way.passages:
             return False
         policy, context = self._policy, self._queue.context
-        yield from self._queue.make_room(policy.result + policy.step_room, keep_turn=message.turn)
+        longest = WAY * policy.result
+        yield from self._queue.make_room(longest + policy.step_room, keep_turn=message.turn)
         question = self._pager.cut(message.content, policy.page // 2)
-        room = min(policy.result, context.free - policy.step_room)
-        wanted = [line for _, line in self._unrepeated(lines, message.turn)]
+        room = min(longest, context.free - policy.step_room)
+        lines = self._unrepeated([(0.0, passage_line(one)) for one in way.passages], message.turn)
+        wanted = [*(line for _, line in lines), *([prompts.way(way.names)] if len(way.names) > 2 else [])]
         page, complete = self._pager.memory_in_order(wanted, question, room)
         if page:
             yield from self._put(page, message.turn)
@@ -149,6 +154,7 @@ class Remembering:
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
         asked_of: list[Answer] = []
         told: list[tuple[float, Candidate]] = []
+        talk = 0.0  # how surely any message tells it
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
@@ -162,6 +168,7 @@ class Remembering:
                     new.append((candidate, answer))
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
+            talk = max([talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
             for candidate, answer in new:
                 tells = answer.probability >= LEAST and log_odds(answer.probability) - middle >= margin
                 yield _probed(answer, "answer" if tells else "")
@@ -169,10 +176,21 @@ class Remembering:
                     told.append((log_odds(answer.probability), candidate))
             if told:
                 break
+        if sure and talk > MAY_TELL and all(candidate.message_id for _, candidate in told):
+            return (yield from self._show_talk(asked, message, [candidate for _, candidate in told]))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
-        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn)
+        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
         return shown or len(lines) < len(told)  # what has no line is in view already
+
+    def _show_talk(self, asked: str, message: Message, told: Sequence[Candidate]) -> Generator[Event, None, bool]:
+        """Put the likeliest messages into view, whole: a note says in a sentence what it says, but in talk the answer
+        stands in a neighbour as often as in what a probe takes for it."""
+        own = any(not one.first_hand for one in told)
+        found = self._pager.talk(asked, {one.message_id for one in told}, before_id=self._queue.first_id, own=own)
+        question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
+        lines = self._unrepeated(found, message.turn)
+        return (yield from self._show(lines, question, message.turn, self._policy.result, prompts.talk))
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.
@@ -186,13 +204,15 @@ class Remembering:
             for sure, line, pointer in found
         ]
 
-    def _show(self, lines: Sequence[tuple[float, str]], asked: str, turn: int) -> Generator[Event, None, bool]:
-        """Put lines into view, as many as there is room for; returns whether there was for any."""
+    def _show(
+        self, lines: Sequence[tuple[float, str]], asked: str, turn: int, most: int, form: Form = prompts.memory
+    ) -> Generator[Event, None, bool]:
+        """Put lines into view, as many as there is room for in `most` tokens; returns whether there was for any."""
         if not lines:
             return False
         policy, context = self._policy, self._queue.context
-        yield from self._queue.make_room(policy.page + policy.step_room, keep_turn=turn)
-        page = self._pager.memory_page(lines, asked, min(policy.page, context.free - policy.step_room))
+        yield from self._queue.make_room(most + policy.step_room, keep_turn=turn)
+        page = self._pager.memory_page(lines, asked, min(most, context.free - policy.step_room), form)
         if not page:
             return False
         yield from self._put(page, turn)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memos.storage.dates import Period, periods
+from memos.dates import Period, periods
 from memos.storage.text import DEFAULT_LANGUAGE, query_terms, query_words, runs
 
 USER, ASSISTANT = "user", "speech"  # kinds of messages, whose speakers have no other name

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from memos.dates import FOREVER, Period
 from memos.storage.corpus import UNGROUPED, Corpus, Floats, Ints, Mask
-from memos.storage.dates import FOREVER, Period
 from memos.storage.query import ASSISTANT, USER, Query
 from memos.storage.text import NUMBERED, QUESTION, TIMED, term_hash, time_marks
 

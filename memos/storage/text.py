@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from memos.storage.dates import Period, periods
+from memos.dates import Period, periods
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hangul, kana, Han and its extensions.
 UNSPACED = (

@@ -10,8 +10,8 @@ import pytest
 
 from memos import events, prompts, tool
 from memos.errors import BlockError, InputError, WindowError
-from memos.following import identifiers
-from memos.messages import Call, Kind, State
+from memos.following import follow, identifiers
+from memos.messages import Call, Kind, State, Told
 from memos.testing import say
 from tests.kernel.conftest import Bench, probed
 
@@ -237,7 +237,7 @@ def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any, model: dict[
     assert ("Ottilie lives in Tromsø" in bench.view()) is shown
     if shown:
         page = bench.stored.recall.get(of(happened, events.PagedIn)[0].message_id)
-        assert page is not None and page.content.endswith(": Where does my sister live?")
+        assert page is not None and page.content.endswith("Where does my sister live?")
 
 
 ASKED = "Which tea do I like?"
@@ -268,6 +268,22 @@ def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: B
     page = of(bench.say(ASKED), events.PagedIn)[0]
     stored = bench.stored.recall.get(page.message_id)
     assert stored is not None and "assistant: Black tea travels" in stored.content
+
+
+def test_where_talk_tells_it_what_is_likeliest_is_shown_whole(bench: Bench, of: Any) -> None:
+    """A message may be of the user, or of another person in a past that was imported; its days are said in full."""
+    when = datetime(2022, 6, 24, tzinfo=UTC)
+    said = [(Kind.USER, "I drank tea last Friday. It was green. It is the tea that I like. Then it rained.", "Ann")]
+    said += [(Kind.SPEECH, "I like tea as well, but black.", "Bea"), (Kind.USER, "Which tea?", "Ann")]
+    bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in said])
+    list(bench.kernel.queue.reload("told"))
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=_answering("that I like"), window=2048, note_facts=False)
+    page = of(bench.say(ASKED), events.PagedIn)[0]
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert "Ann: I drank tea last Friday (17 June 2022). It was green." in view and "Then it rained." in view
+    assert "Bea: I like tea as well, but black." in view and "Ann: Which tea?" not in view
+    assert page.sources == ("recall:1", "recall:2")
 
 
 def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
@@ -344,6 +360,26 @@ def test_what_a_message_names_is_followed_from_note_to_note(bench: Bench, of: An
     assert 0 < places[0] < places[1] < places[2] and places[3:] == [-1, -1], "in the order of the way, nothing else"
     page = of(happened, events.PagedIn)[0]
     assert page.sources == ("archival:5", "archival:4", "archival:3")
+    assert "They lead from ZX-204417 to 88-20931-B, and the last is ines@harbour.example.\n" in view
+
+
+def test_a_way_that_forks_is_shown_without_saying_where_it_ends(bench: Bench) -> None:
+    bench.stored.archival.insert("Order ZX-204417 was paid by invoices 88-20931-B and 88-20932-C.")
+    bench.open(window=4096, model=probed(ask=0.0), note_facts=False)
+    bench.say("Where is order ZX-204417?")
+    assert "paid by invoices" in bench.view() and "They lead from" not in bench.view()
+
+
+def test_a_way_has_an_end_where_it_is_seen_whole(bench: Bench) -> None:
+    for number in range(10):
+        bench.stored.archival.insert(f"Key K{number:09} leads to K{number + 1:09}")
+    for number in range(5):
+        bench.stored.archival.insert(f"Lock L{number:09} opens with L{number + 1:09}")
+    long, middle = follow("K000000000", bench.stored.archival), follow("L000000002", bench.stored.archival)
+    whole = follow("Which lock is L000000000?", bench.stored.archival)
+    assert len(long.passages) == 8 and long.names == (), "it goes on beyond what is shown"
+    assert len(middle.passages) == 5 and middle.names == (), "it came from somewhere, too"
+    assert whole.names == tuple(f"L{number:09}" for number in range(6))
 
 
 def test_what_many_notes_name_is_no_identifier(bench: Bench, of: Any) -> None:
@@ -358,7 +394,7 @@ def test_what_many_notes_name_is_no_identifier(bench: Bench, of: Any) -> None:
 
 
 def test_a_way_that_does_not_fit_is_shown_as_far_as_it_does(bench: Bench, of: Any) -> None:
-    links = [f"Key K{number:09} leads to K{number + 1:09} {'and on ' * 12}".strip() for number in range(7)]
+    links = [f"Key K{number:09} leads to K{number + 1:09} {'and on ' * 40}".strip() for number in range(7)]
     for note in links:
         bench.stored.archival.insert(note)
     search = Call("archival_memory_search", {"query": "K000000006", "page": 0})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memos.storage.dates import periods
+from memos.dates import dated, periods
 
 NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
 
@@ -53,3 +53,21 @@ def test_what_is_no_time_is_none(text: str) -> None:
 
 def test_a_date_that_does_not_exist_is_read_as_its_month() -> None:
     assert [period.said for period in periods("on 31 February 2023", NOW)] == ["February 2023"]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("I saw it last Friday!", "I saw it last Friday (17 June 2022)!"),
+        ("Last weekend, and yesterday.", "Last weekend (weekend of 18 June 2022), and yesterday (23 June 2022)."),
+        ("It was last year.", "It was last year (2021)."),
+        ("Last week it rained.", "Last week (week of 13 June 2022) it rained."),
+        ("We met two weeks ago.", "We met two weeks ago (around 10 June 2022)."),
+        ("Three months ago I moved.", "Three months ago (March 2022) I moved."),
+        ("On 5 May 2021, in 2016, today.", "On 5 May 2021, in 2016, today."),
+        ("Since last May I run.", "Since last May I run."),
+        ("You may march.", "You may march."),
+    ],
+)
+def test_relative_times_say_when_that_was(said: str, read: str) -> None:
+    assert dated(said, datetime(2022, 6, 24, 15, tzinfo=UTC)) == read

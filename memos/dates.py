@@ -41,6 +41,7 @@ _BEFORE = re.compile(
 _GOES_WITH_MONTHS = re.compile(
     r"\b(?:in|during|of|last|this|next|before|until|till|after|since|by|from|early|mid|late)[\s-]+$", re.IGNORECASE
 )
+_DIGITS = re.compile(r"\b\d{4}\b|\d[-/年]\d")
 _NEAR = 32  # characters before an expression that can bend its meaning
 
 
@@ -92,6 +93,47 @@ def periods(text: str, now: datetime) -> list[Period]:
             taken.append((first, match.end()))
             found.append((first, Period(start, end, text[first : match.end()])))
     return [period for _, period in sorted(found, key=lambda one: one[0])]
+
+
+def dated(text: str, now: datetime) -> str:
+    """A text whose relative times say when that was: "last Friday (17 June 2022)".
+
+    Read years later, or by one who does not look at the date of a message, "last Friday" is another day.
+
+    Args:
+        text: any text.
+        now: when it was said.
+    """
+    at = 0
+    for period in periods(text, now):
+        start = text.find(period.said, at)
+        if start < 0:  # within what was read before
+            continue
+        at = start + len(period.said)
+        if not _DIGITS.search(period.said) and not period.said.lower().startswith(("today", "tonight", "this morning")):
+            meant = _written(period)
+            text = f"{text[:at]} ({meant}){text[at:]}" if meant else text
+            at += len(meant) + 3 if meant else 0
+    return text
+
+
+def _written(period: Period) -> str:
+    """A period in words; empty where it has no end, or no beginning."""
+    if FOREVER[0] == period.start or FOREVER[1] == period.end:
+        return ""
+    first, last, days = period.start, period.end - timedelta(days=1), round(period.days)
+    month = f"{MONTHS[first.month - 1].capitalize()} {first.year}"
+    if days == 1:
+        return f"{first.day} {month}"
+    if days == 2:
+        return f"weekend of {first.day} {month}"
+    if days == 7:
+        return (
+            f"week of {first.day} {month}" if first.weekday() == 0 else f"around {(first + timedelta(3)).day} {month}"
+        )
+    if first.day == 1 and last.month == first.month:
+        return month
+    return str(first.year) if days > 300 else f"{first.day} {month} to {last.day} {MONTHS[last.month - 1].capitalize()}"
 
 
 def _bounded(before: re.Match[str] | None, start: datetime, end: datetime) -> tuple[datetime, datetime]:
