@@ -95,7 +95,7 @@ class Arms:
             arm,
             task.category,
             metrics,
-            self._lost(task, wanted, shown) if max(metrics.get("accuracy", 1), metrics.get("f1", 0)) < 0.5 else "",
+            self._lost(task, wanted, shown) if metrics.get("accuracy", metrics.get("f1", 1)) < 0.5 else "",
             len(pages),
             sum(not page & wanted for page in pages),
             round(time.perf_counter() - started, 2),

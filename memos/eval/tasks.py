@@ -22,6 +22,7 @@ NESTED = (
     "archival_memory_search. If its value is also a key, look that up, too, and go on until a value is not a key. "
     "Then tell me that last value alone."
 )
+PHRASE = "Answer with a short phrase, not a sentence."  # as LoCoMo asks
 LISTS = "multi_hop"  # the category of LoCoMo whose answers are lists
 
 
@@ -93,7 +94,7 @@ def of_conversations(conversations: Sequence[Conversation]) -> list[Task]:
     for talk in conversations:
         world = World(talk.name, past=talk.past)
         for one in talk.questions:
-            text = f"{one.text} Answer in a few words."
+            text = f"{one.text} {PHRASE}"
             tasks.append(Task(one.id, one.category, world, text, one.answers, one.turns, talk.asked_at, "f1"))
     return tasks
 

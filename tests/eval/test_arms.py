@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def test_a_wrong_answer_was_lost_where_it_was(tmp_path: Path) -> None:
     assert (unseen.metrics, unseen.lost) == ({"accuracy": 0.0}, "not shown")
     other = Task("q", "fact", PAST, "Zebra crossing?", ("17",), (0,))
     assert arms(tmp_path / "two", say("No idea.")).answer(other, MEMOS).lost == "not retrieved"
+    shared = replace(TASK, metric="f1")
+    assert arms(tmp_path / "three", say("Perhaps it is the one by the door.")).answer(shared, MEMOS).lost == "not shown"
 
 
 def test_one_question_does_not_learn_from_another(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ class Citation:
 class Answer:
     text: str
     citations: tuple[Citation, ...]
+    confidence: float = 1.0
 
 
 class StandIn:
