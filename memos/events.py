@@ -255,7 +255,8 @@ class Step(Event):
     """One pass through the model ended: the cost of a call, a summary or an eviction, in tokens.
 
     Args:
-        purpose: `call`, `summary`, `eviction` (the prompt as it is behind the summary), or `ahead` (of the next turn).
+        purpose: `call`, `summary`, `eviction` (the prompt as it is behind the summary), `ahead` (of the next turn), or
+            `reading` (of what is paged in).
         evaluated: prompt tokens that were evaluated.
         reused: prompt tokens that were resident.
         generated: tokens that were generated.

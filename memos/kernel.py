@@ -27,6 +27,7 @@ from memos.policy import KernelSettings
 from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
+from memos.reading import Reader
 from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.summarizer import Summarizer
@@ -122,7 +123,7 @@ def boot(
         working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
     )
     prober = Prober(model)
-    remembering = Remembering(prober, pager, queue, working, storage.archival, policy, count)
+    remembering = Remembering(prober, Reader(model), pager, queue, working, storage.archival, policy, count)
     controller = Controller(
         model=model,
         queue=queue,

@@ -20,7 +20,8 @@ from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
-TALK, LONGEST = 12, 96  # messages that may be shown unasked where none surely answers, and tokens of each
+TALK, LONGEST = 12, 96  # messages that are read where none surely answers, and tokens of each
+BEARING = 2  # of them that are shown with what they say
 Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
@@ -199,12 +200,13 @@ class Pager:
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
-                first_hand = not _own(message)
-                found.append(Candidate(message_line(shown), shown.content, rank, first_hand, message.id))
+                named = bool(_words(message.speaker) & _words(text))
+                line = message_line(shown)
+                found.append(Candidate(line, shown.content, rank, not _own(message), message.id, named))
         return found
 
-    def talk(self, text: str, first: Collection[int], *, before_id: int, own: bool) -> list[tuple[float, str]]:
-        """Messages out of view that are likest to what a message asks, whole, each after how likely it is.
+    def talk(self, text: str, first: Collection[int], *, before_id: int, own: bool) -> list[str]:
+        """Messages out of view that are likest to what a message asks, whole, the likeliest first.
 
         Args:
             text: what the message asks.
@@ -221,7 +223,7 @@ class Pager:
             if (own or not _own(one)) and (not one.content.endswith("?") or len(sentences(one.content)) > 1)
         ]
         lines = (message_line(replace(one, content=" ".join(one.content.split()))) for one in telling)
-        return [(-float(rank), self.cut(line, LONGEST)) for rank, line in enumerate(lines)]
+        return [self.cut(line, LONGEST) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ class Candidate:
         rank: how many of its kind search found more likely.
         first_hand: told by the user or a document, not by the assistant itself.
         message_id: of the message that it is a part of; 0 if it is none.
+        named: who said it is named in what was asked.
     """
 
     line: str
@@ -241,6 +244,7 @@ class Candidate:
     rank: int = 0
     first_hand: bool = True
     message_id: int = 0
+    named: bool = False
 
 
 def _own(message: Message) -> bool:
@@ -275,8 +279,20 @@ def matching(lines: Iterable[str], query: str) -> list[str]:
     return [line for line in lines if wanted & _stems(line)]
 
 
+def bearing(lines: Sequence[str], says: str, query: str) -> list[str]:
+    """The lines that say something, best first: by the words that they share with it and that the query has not."""
+    new = _stems(says) - _stems(query) or _stems(says)
+    shared = [len(new & _stems(line)) for line in lines]
+    ranked = sorted(range(len(lines)), key=lambda index: (-shared[index], index))[:BEARING]
+    return [lines[index] for index in ranked if shared[index]] or list(lines[:BEARING])
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text.casefold()))
+
+
 def _stems(text: str) -> set[str]:
-    return {word[:5] for word in re.findall(r"\w{3,}", text.casefold())}
+    return {word[:5] for word in _words(text)}
 
 
 def message_line(message: Message) -> str:

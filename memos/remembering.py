@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from statistics import median
 
 from memos import events, prompts
@@ -18,11 +19,12 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
 from memos.messages import Call, Kind, Message
-from memos.pager import POINTER, Candidate, Form, Pager, matching, passage_line
+from memos.pager import POINTER, Candidate, Form, Pager, bearing, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
+from memos.reading import Reader
 from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
@@ -43,6 +45,7 @@ class Remembering:
 
     Args:
         prober: asks the model about single sentences.
+        reader: reads messages apart.
         pager: finds candidates and lays out pages.
         queue: where pages go.
         working: the blocks; short facts go there, too.
@@ -54,6 +57,7 @@ class Remembering:
     def __init__(
         self,
         prober: Prober,
+        reader: Reader,
         pager: Pager,
         queue: QueueManager,
         working: WorkingContext,
@@ -61,7 +65,7 @@ class Remembering:
         policy: KernelSettings,
         count: Callable[[str], int],
     ) -> None:
-        self._prober, self._pager, self._queue = prober, pager, queue
+        self._prober, self._reader, self._pager, self._queue = prober, reader, pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count = count
 
@@ -151,6 +155,9 @@ class Remembering:
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
+        # A question about somebody who speaks in memory is about what is in memory.
+        named = any(one.named for one in found)
+        sure = sure or named
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
         asked_of: list[Answer] = []
         told: list[tuple[float, Candidate]] = []
@@ -176,21 +183,28 @@ class Remembering:
                     told.append((log_odds(answer.probability), candidate))
             if told:
                 break
-        if sure and talk > MAY_TELL and all(candidate.message_id for _, candidate in told):
-            return (yield from self._show_talk(asked, message, [candidate for _, candidate in told]))
+        if sure and (named or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
+            return (yield from self._show_talk(asked, message, [candidate for _, candidate in told], cancelled))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
         return shown or len(lines) < len(told)  # what has no line is in view already
 
-    def _show_talk(self, asked: str, message: Message, told: Sequence[Candidate]) -> Generator[Event, None, bool]:
-        """Put the likeliest messages into view, whole: a note says in a sentence what it says, but in talk the answer
-        stands in a neighbour as often as in what a probe takes for it."""
+    def _show_talk(
+        self, asked: str, message: Message, told: Sequence[Candidate], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, bool]:
+        """Read the likeliest messages, whole, and put what they say into view with those that say it; where they say
+        nothing, all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as
+        often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
         found = self._pager.talk(asked, {one.message_id for one in told}, before_id=self._queue.first_id, own=own)
+        lines = self._pager.fit(found, self._policy.result)
+        says = yield from self._reader.read(asked, lines, cancelled)
+        shown = bearing(lines, says, asked) if says else lines
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
-        lines = self._unrepeated(found, message.turn)
-        return (yield from self._show(lines, question, message.turn, self._policy.result, prompts.talk))
+        wanted = self._unrepeated([(-float(rank), line) for rank, line in enumerate(shown)], message.turn)
+        form = partial(prompts.talk, says=says)
+        return (yield from self._show(wanted, question, message.turn, self._policy.result, form))
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

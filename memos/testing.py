@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from memos import prompts
 from memos.errors import WindowError
 from memos.messages import Call
 from memos.protocols import (
@@ -51,6 +52,7 @@ class ScriptedModel:
         name: also the fingerprint.
         unmovable: why `splice` would be wrong; empty where it is not.
         answers: what it answers from numbered pages, in order, e.g. `Seven [2]`.
+        readings: what it reads in messages, in order; afterwards nothing.
 
     Attributes:
         spliced: arguments of every `splice`.
@@ -71,8 +73,10 @@ class ScriptedModel:
         unmovable: str = "",
         larger: Iterable[int] = (),
         answers: Iterable[str] = (),
+        readings: Iterable[str] = (),
     ) -> None:
         self._script = iter(script)
+        self._readings = iter(readings)
         self._answers = iter(answers)
         self._summaries = iter(summaries)
         self._yes = yes
@@ -181,7 +185,7 @@ class ScriptedModel:
         done: list[str] = []
         tokens: tuple[int, ...] = ()
         finish = "stop"
-        for word in _WORD.findall(self._next_text(grammar)):
+        for word in _WORD.findall(self._next_text(grammar, prompt)):
             more = self.tokenize(word)
             if cancelled() or len(tokens) + len(more) > limit:
                 finish = "cancelled" if cancelled() else "length"
@@ -242,7 +246,9 @@ class ScriptedModel:
         self.spliced.append((start, stop, tuple(tokens)))
         return len(tokens)
 
-    def _next_text(self, grammar: Grammar) -> str:
+    def _next_text(self, grammar: Grammar, prompt: Sequence[int]) -> str:
+        if prompts.EXCERPTOR in self.text(prompt):
+            return next(self._readings, "")
         if isinstance(grammar, TextGrammar):
             return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"
         if isinstance(grammar, CitedGrammar):

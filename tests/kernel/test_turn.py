@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -243,6 +244,14 @@ def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any, model: dict[
 ASKED = "Which tea do I like?"
 
 
+def _told(bench: Bench, said: Sequence[tuple[Kind, str, str]]) -> None:
+    """A past that was imported, out of view."""
+    when = datetime(2022, 6, 24, tzinfo=UTC)
+    bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in said])
+    list(bench.kernel.queue.reload("told"))
+    list(bench.kernel.queue.evict("asked"))
+
+
 def _answering(*words: str) -> dict[str, Any]:
     """A model for which every note with one of these words answers, the one named first most surely."""
 
@@ -272,18 +281,46 @@ def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: B
 
 def test_where_talk_tells_it_what_is_likeliest_is_shown_whole(bench: Bench, of: Any) -> None:
     """A message may be of the user, or of another person in a past that was imported; its days are said in full."""
-    when = datetime(2022, 6, 24, tzinfo=UTC)
     said = [(Kind.USER, "I drank tea last Friday. It was green. It is the tea that I like. Then it rained.", "Ann")]
     said += [(Kind.SPEECH, "I like tea as well, but black.", "Bea"), (Kind.USER, "Which tea?", "Ann")]
-    bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in said])
-    list(bench.kernel.queue.reload("told"))
-    list(bench.kernel.queue.evict("asked"))
+    _told(bench, said)
     bench.open(model=_answering("that I like"), window=2048, note_facts=False)
     page = of(bench.say(ASKED), events.PagedIn)[0]
     view = bench.view().partition("[memory of earlier talks]")[2]
     assert "Ann: I drank tea last Friday (17 June 2022). It was green." in view and "Then it rained." in view
     assert "Bea: I like tea as well, but black." in view and "Ann: Which tea?" not in view
     assert page.sources == ("recall:1", "recall:2")
+
+
+ROOM = "How did Ann paint her room?"
+PAINTED = [
+    (Kind.USER, "I want to paint my room, and bought a brush.", "Ann"),
+    (Kind.SPEECH, "Lovely! Which paint do you take for the room?", "Bea"),
+    (Kind.USER, "Turquoise paint, since it is bright in there.", "Ann"),
+    (Kind.SPEECH, "My own room needs paint as well.", "Bea"),
+]
+
+
+def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: Any) -> None:
+    _told(bench, PAINTED)
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
+    happened = bench.say(f"{ROOM} In a word.")
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert f"They say: Turquoise. Answer from this: {ROOM} In a word." in view
+    assert "Ann: Turquoise paint" in view and "bought a brush" not in view
+    assert of(happened, events.PagedIn)[0].sources == ("recall:3",)
+    assert [step.purpose for step in of(happened, events.Step)].count("reading") == 1
+    apart = bench.model.text(bench.model.prompts[-2][0])
+    assert "bought a brush" in apart and "Functions:" not in apart, "it was read with nothing around it"
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(ROOM, True), ("How was the room painted?", False)])
+def test_a_question_about_somebody_who_speaks_in_memory_asks_for_it(
+    bench: Bench, of: Any, asked: str, shown: bool
+) -> None:
+    _told(bench, PAINTED)
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.4, answer=0.3)}, window=2048, note_facts=False)
+    assert bool(of(bench.say(asked), events.PagedIn)) is shown
 
 
 def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
