@@ -283,6 +283,8 @@ def _rules() -> Iterator[Rule]:
     yield rule(r"\b(?P<word>" + "|".join(word.replace(" ", r"\s+") for word in _WORDS) + r")\b", _word)
     yield rule(rf"\b(?P<which>last|this|next|past|previous|coming)\s+{_UNIT}\b", _relative)
     yield rule(rf"\b(?:on\s+)?{_WHICH}(?P<weekday>{'|'.join(DAYS)})\b", _weekday)
+    # Alone, "sat" and "sun" are no days.
+    yield rule(r"\b(?P<which>last|this|next)\s+(?P<weekday>mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)\b\.?", _weekday)
     yield rule(rf"\b{_YEAR}\b(?![-/\d])", _whole_year)
 
 

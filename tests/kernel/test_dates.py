@@ -27,6 +27,7 @@ NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
         ("in 2021", "2021-01-01", "2022-01-01"),
         ("last summer", "2023-06-01", "2023-09-01"),
         ("last Friday", "2023-08-11", "2023-08-12"),
+        ("last Tues", "2023-08-08", "2023-08-09"),
         ("this weekend", "2023-08-19", "2023-08-21"),
         ("late July", "2023-07-21", "2023-08-01"),
         ("2023-05-07", "2023-05-07", "2023-05-08"),
@@ -46,7 +47,7 @@ def test_before_and_after_have_no_other_end() -> None:
     assert after.end.year == 9999 and after.start == datetime(2023, 7, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["I may go; march on", "it will fall", "12345 tokens", "no time at all"])
+@pytest.mark.parametrize("text", ["I may go; march on", "it will fall", "12345 tokens", "no time at all", "we sat in the sun"])
 def test_what_is_no_time_is_none(text: str) -> None:
     assert periods(text, NOW) == []
 
