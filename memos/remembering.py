@@ -166,13 +166,9 @@ class Remembering:
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
             candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
-            new: list[tuple[Candidate, Answer]] = []
-            for number, candidate in enumerate(candidates):
-                if cancelled():
-                    return False
-                yield events.Progress("remembering", number, len(candidates), "notes")
-                if answer := self._prober.answered(asked, candidate.text):
-                    new.append((candidate, answer))
+            new = yield from self._answers(asked, candidates, cancelled)
+            if cancelled():
+                return False
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
             talk = max([talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
@@ -189,6 +185,20 @@ class Remembering:
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
         return shown or len(lines) < len(told)  # what has no line is in view already
+
+    def _answers(
+        self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, list[tuple[Candidate, Answer]]]:
+        """Ask of each candidate whether it tells what is asked; those that are too long to be asked about are left out,
+        and once it is cancelled the rest."""
+        found: list[tuple[Candidate, Answer]] = []
+        for number, candidate in enumerate(candidates):
+            if cancelled():
+                break
+            yield events.Progress("remembering", number, len(candidates), "notes")
+            if answer := self._prober.answered(asked, candidate.text):
+                found.append((candidate, answer))
+        return found
 
     def _show_talk(
         self, asked: str, message: Message, told: Sequence[Candidate], cancelled: Callable[[], bool]

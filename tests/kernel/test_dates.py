@@ -47,7 +47,9 @@ def test_before_and_after_have_no_other_end() -> None:
     assert after.end.year == 9999 and after.start == datetime(2023, 7, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["I may go; march on", "it will fall", "12345 tokens", "no time at all", "we sat in the sun"])
+@pytest.mark.parametrize(
+    "text", ["I may go; march on", "it will fall", "12345 tokens", "no time at all", "we sat in the sun"]
+)
 def test_what_is_no_time_is_none(text: str) -> None:
     assert periods(text, NOW) == []
 
