@@ -183,7 +183,16 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def candidates(self, text: str, *, before_id: int) -> list[Candidate]:
+    def spoken(self, text: str, *, before_id: int) -> list[Message]:
+        """Messages out of view that a message may ask for, the likeliest first.
+
+        Args:
+            text: what the message asks.
+            before_id: id of the first message in view.
+        """
+        return list(self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH)).items)
+
+    def candidates(self, text: str, spoken: Sequence[Message]) -> list[Candidate]:
         """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
 
         They may stand on an earlier page that is still in view: a small model answers from what is next to the
@@ -191,12 +200,11 @@ class Pager:
 
         Args:
             text: what the message asks.
-            before_id: id of the first message in view.
+            spoken: the messages that may tell it, the likeliest first.
         """
         passages = self._archival.search(text, limit=NOTES)
-        messages = self._recall.search(text, limit=MESSAGES, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(passages.items)]
-        for rank, message in enumerate(messages.items):
+        for rank, message in enumerate(spoken[:MESSAGES]):
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
@@ -205,17 +213,15 @@ class Pager:
                 found.append(Candidate(line, shown.content, rank, not _own(message), message.id, named))
         return found
 
-    def talk(self, text: str, first: Collection[int], *, before_id: int, own: bool) -> list[str]:
-        """Messages out of view that are likest to what a message asks, whole, the likeliest first.
+    def talk(self, spoken: Sequence[Message], first: Collection[int], *, own: bool) -> list[str]:
+        """Messages as lines, whole, the likeliest first.
 
         Args:
-            text: what the message asks.
+            spoken: the messages, the likeliest first by search.
             first: ids of those that are likelier than search says.
-            before_id: id of the first message in view.
             own: whether what the assistant itself said is among them.
         """
-        found = self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH)).items
-        ranked = sorted(found, key=lambda one: one.id not in first)
+        ranked = sorted(spoken, key=lambda one: one.id not in first)
         # A question alone tells nothing.
         telling = [
             one

@@ -220,8 +220,7 @@ def memory(lines: Iterable[str], question: str) -> str:
         lines: what they show.
         question: what they are to answer; said again, or the model takes the last line for the question.
     """
-    told = "[memory of earlier talks]\n" + framed("\n".join(lines))
-    return f'{told}\n[system] Answer the person from this memory, addressing them as "you": {question}'
+    return f'{_remembered(lines)}\n[system] Answer the person from this memory, addressing them as "you": {question}'
 
 
 def talk(lines: Iterable[str], question: str, says: str = "") -> str:
@@ -232,9 +231,12 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
         question: what they may tell.
         says: what they say to it, where they were read apart; the model then answers in the form that is asked for.
     """
-    told = "[memory of earlier talks]\n" + framed("\n".join(lines))
     source = f"They say: {says}. Answer from this" if says else "Answer from these messages"
-    return f"{told}\n[system] {source}: {question}"
+    return f"{_remembered(lines)}\n[system] {source}: {question}"
+
+
+def _remembered(lines: Iterable[str]) -> str:
+    return "[memory of earlier talks]\n" + framed("\n".join(lines))
 
 
 def way(names: Sequence[str]) -> str:

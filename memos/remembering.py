@@ -29,7 +29,7 @@ from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
-MAY_TELL = 0.5  # where no message is surer than this, talk is not shown
+MAY_TELL = 0.5  # where no message is surer than this, nor its speaker named, talk is not read
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
@@ -151,7 +151,8 @@ class Remembering:
             Whether something that is in view now tells it.
         """
         asked = self._pager.cut(asked, self._policy.page // 3)
-        found = self._pager.candidates(asked, before_id=self._queue.first_id)
+        spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
+        found = self._pager.candidates(asked, spoken)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
@@ -180,7 +181,7 @@ class Remembering:
             if told:
                 break
         if sure and (named or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
-            return (yield from self._show_talk(asked, message, [candidate for _, candidate in told], cancelled))
+            return (yield from self._show_talk(asked, message, spoken, [one for _, one in told], cancelled))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
@@ -201,14 +202,20 @@ class Remembering:
         return found
 
     def _show_talk(
-        self, asked: str, message: Message, told: Sequence[Candidate], cancelled: Callable[[], bool]
+        self,
+        asked: str,
+        message: Message,
+        spoken: Sequence[Message],
+        told: Sequence[Candidate],
+        cancelled: Callable[[], bool],
     ) -> Generator[Event, None, bool]:
         """Read the likeliest messages, whole, and put what they say into view with those that say it; where they say
         nothing, all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as
         often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
-        found = self._pager.talk(asked, {one.message_id for one in told}, before_id=self._queue.first_id, own=own)
-        lines = self._pager.fit(found, self._policy.result)
+        lines = self._pager.fit(
+            self._pager.talk(spoken, {one.message_id for one in told}, own=own), self._policy.result
+        )
         says = yield from self._reader.read(asked, lines, cancelled)
         shown = bearing(lines, says, asked) if says else lines
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer

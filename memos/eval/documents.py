@@ -282,14 +282,18 @@ def _answered(analyst: Analyst, archival: Archival, one: Question, arm: str) -> 
         return Answer(one.id, arm, one.category, metrics, f"error: {error}", 0, 0, 0.0)
     seconds = round(time.perf_counter() - started, 2)
     if arm == LEFT_OUT:
-        metrics = {"abstention": float(declined(answer.text) and not one.told_by(answer.text))}
-        metrics["confidence"] = answer.confidence
+        abstained = declined(answer.text) and not one.told_by(answer.text)
+        metrics = {"abstention": float(abstained), "confidence": answer.confidence}
         return Answer(one.id, arm, one.category, metrics, "" if metrics["abstention"] else "made up", 0, 0, seconds)
     cited = [archival.get(citation.passage_id) for citation in answer.citations]
     right = one.told_by(answer.text)
     supported = any(passage is not None and one.told_by(passage.text) for passage in cited)
-    metrics = {"accuracy": float(right), "citation_support": float(supported), "declined": float(declined(answer.text))}
-    metrics["confidence"] = answer.confidence
+    metrics = {
+        "accuracy": float(right),
+        "citation_support": float(supported),
+        "declined": float(declined(answer.text)),
+        "confidence": answer.confidence,
+    }
     lost = "" if right else _lost(archival, one, supported=supported)
     return Answer(one.id, arm, one.category, metrics, lost, len(cited), 0, seconds)
 
