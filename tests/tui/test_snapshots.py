@@ -70,6 +70,7 @@ def talk(*said: str, then: Steps | None = None) -> Steps:
         if then is not None:
             await then(pilot)
         else:
+            await settled(pilot)  # what is laid out only now would push the end out of the picture again
             opened.transcript.follow()  # on a busy machine the picture was taken a message too early
         hold_still(opened)
         await settled(pilot)
