@@ -25,7 +25,7 @@ from memos.tui import doing, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, parse
 from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
-from memos.tui.prompt import Completions, Prompt, completions
+from memos.tui.prompt import Completions, Prompt, Waiting, completions
 from memos.tui.session import PAGE, Session
 from memos.tui.status import Status
 from memos.tui.text import note_line, paging_line
@@ -96,6 +96,7 @@ class Shell(App[None]):
         menu = Completions(id="completions")
         yield menu
         yield MapStrip(id="strip")
+        yield Waiting(id="waiting")
         yield Prompt(menu, id="prompt")
         yield Status(id="status")
         yield Footer(compact=True)
@@ -129,6 +130,11 @@ class Shell(App[None]):
     def prompt(self) -> Prompt:
         """The input."""
         return self.query_one(Prompt)
+
+    @property
+    def waiting(self) -> Waiting:
+        """What is sent once the agent is free."""
+        return self.query_one(Waiting)
 
     @property
     def status(self) -> Status:
@@ -166,8 +172,11 @@ class Shell(App[None]):
             else:
                 await self._do(found[0].id, found[1])
             return
+        await self._say(message.text)
+
+    async def _say(self, text: str) -> None:
         try:
-            await doing.say(self, message.text)
+            await doing.say(self, text)
         except (MemosError, OSError) as error:
             await self.transcript.note(str(error), failed=True)
 
@@ -182,6 +191,12 @@ class Shell(App[None]):
     def sending(self, text: str) -> None:
         """A text is on its way; it comes back into the input if it is not stored."""
         self._unstored = text
+
+    def give_back(self, text: str = "") -> None:
+        """Put a text that was not sent, and what waits behind it, before what is in the input."""
+        before = [each for each in (text, self.waiting.take()) if each]
+        if before:
+            self.prompt.put("\n\n".join([*before, *filter(None, [self.prompt.text])]))
 
     async def at_once(self, work: Callable[[Agent], Iterable[events.Event]]) -> None:
         """Do something to the memory, and wait until it is done.
@@ -258,8 +273,7 @@ class Shell(App[None]):
         """A sentence and a way on; a text that was not stored comes back."""
         await self.transcript.note(message.sentence, failed=True)
         self.transcript.follow()
-        if message.unsent and self._unstored and not self.prompt.text:
-            self.prompt.put(self._unstored)
+        self.give_back(self._unstored if message.unsent else "")
         self._unstored = ""
         if message.opening:
             self.status.who("no agent is open", "/retry · /agents · /models")
@@ -270,12 +284,14 @@ class Shell(App[None]):
         await self.transcript.show(agent.name if agent else self.wanted, message.messages)
         self.show_window(message.view)
 
-    def on_turn_over(self, message: messages.TurnOver) -> None:
-        """The agent waits."""
+    async def on_turn_over(self, message: messages.TurnOver) -> None:
+        """The agent waits, unless a message waits for it."""
         self.status.doing("")
         gc.collect()
         if message.view is not None:
             self.show_window(message.view)
+        if not self.session.busy and (text := self.waiting.take()):
+            await self._say(text)
 
     def on_consent_wanted(self, message: messages.ConsentWanted) -> None:
         """Ask; the agent waits meanwhile."""

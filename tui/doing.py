@@ -32,15 +32,16 @@ def _idle(shell: Shell) -> None:
 
 
 async def say(shell: Shell, text: str) -> None:
-    """Say something; files that it names are attached or read first."""
-    if shell.session.busy or shell.session.agent is None:
-        reason = "The agent is busy: Esc stops the reply." if shell.session.agent else "The agent is not open yet."
-        shell.notify(f"{reason} Your text is still here.", severity="warning")
-        shell.prompt.put(text)
+    """Say something, once the agent is free; files that it names are attached or read first."""
+    if shell.session.busy:
+        shell.waiting.add(text)
         return
+    if shell.session.agent is None:
+        shell.give_back(text)
+        raise InputError("No agent is open, so nothing was sent: /retry opens it, /agents and /models choose another.")
     planned = await asyncio.to_thread(plan, text)
     if planned.missing:
-        shell.prompt.put(text)
+        shell.give_back(text)
         raise InputError(f"There is no file {', '.join(planned.missing)}; the message was not sent.")
     if not shell.transcript.at_newest:
         await shell.to_newest()
@@ -166,7 +167,8 @@ async def _choose_model(shell: Shell) -> None:
 
 
 async def stop(shell: Shell, argument: str) -> None:
-    """End the reply; or give up an edit."""
+    """End the reply, and take back what waits to be sent; or give up an edit."""
+    shell.give_back()
     if shell.editing is not None and not shell.session.busy:
         shell.editing = None
         shell.prompt.clear()

@@ -12,11 +12,12 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList, TextArea
+from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from memos.tui import messages
 from memos.tui.commands import beginning_with
+from memos.tui.text import one_line
 
 LONG = 3000  # characters; a longer paste is offered to archival memory
 MOST = 8  # completions
@@ -39,6 +40,31 @@ class Completions(OptionList, can_focus=False):
         if not self.display or self.highlighted is None:
             return ""
         return self.get_option_at_index(self.highlighted).id or ""
+
+
+class Waiting(Static):
+    """What was sent while the agent was busy or still loading: it goes out once the agent is free."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__("", id=id)
+        self._texts: list[str] = []
+        self.display = False
+
+    def add(self, text: str) -> None:
+        """One more."""
+        self._texts.append(text)
+        self._draw()
+
+    def take(self) -> str:
+        """All of it, as one message; empty where nothing waits. Nothing waits afterwards."""
+        text = "\n\n".join(self._texts)
+        self._texts.clear()
+        self._draw()
+        return text
+
+    def _draw(self) -> None:
+        self.display = bool(self._texts)
+        self.update(Content(f"Sent when the agent is free; Esc takes it back: {one_line(' '.join(self._texts))}"))
 
 
 class Prompt(TextArea):

@@ -23,6 +23,7 @@ from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel, say
 from memos.tui import messages
 from memos.tui.agents import AgentList, ModelList
+from memos.tui.app import Shell
 from memos.tui.blocks import BlockEditor
 from memos.tui.commands import BY_ID, COMMANDS, ON_A_MESSAGE
 from memos.tui.dialogs import Confirm
@@ -31,7 +32,7 @@ from memos.tui.help import Help
 from memos.tui.memory import MemoryBrowser
 from memos.tui.panel import MemoryPanel, Timeline
 from memos.tui.transcript import CallView, Said
-from tests.tui.conftest import Terminal, terminal
+from tests.tui.conftest import PATIENCE, Terminal, terminal
 
 LONG = "word " * 120
 YARD = 0.0002
@@ -61,6 +62,22 @@ class Slow(ScriptedModel):
                 if not cancelled():
                     time.sleep(self._pause)
             yield item
+
+
+class Held(ScriptedModel):
+    """A model that stops behind its first word until it may go on."""
+
+    def __init__(self, script: Sequence[Call]) -> None:
+        super().__init__(script)
+        self.go_on = threading.Event()
+
+    def generate(
+        self, prompt: Sequence[int], grammar: Grammar, **options: Any
+    ) -> Iterator[Reading | Piece | Generated]:
+        for item in super().generate(prompt, grammar, **options):
+            yield item
+            if isinstance(item, Piece):
+                assert self.go_on.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -140,19 +157,58 @@ class TestConversation:
             await opened.pilot.press("down", "down")
             assert prompt.text == "draft"
 
-    async def test_a_message_while_the_agent_speaks_is_not_lost(self) -> None:
-        async with terminal(model=Slow([say(LONG)], 0.005)) as opened:
+    async def test_what_is_sent_while_the_agent_answers_is_said_afterwards(self) -> None:
+        model = Held([say("A long story."), say("Both.")])
+        async with terminal(model=model) as opened:
             opened.shell.prompt.put("Tell me a story.")
             opened.shell.simulate_key("enter")
-            await opened.until(messages.Happened, is_speaking, settle=False)
-            opened.shell.prompt.put("And another")
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.MessageStored))
+            for text in ("And another", "or [b]two[/b]"):
+                opened.shell.prompt.put(text)
+                await opened.pilot.press("enter")
+            told = str(opened.shell.waiting.content)
+            assert "And another or [b]two[/b]" in told and opened.shell.waiting.display
+            model.go_on.set()
+            await opened.until(messages.Happened, lambda one: getattr(one.event, "text", "") == "Both.")
+            assert stored(opened, Kind.USER) == ["Tell me a story.", "And another\n\nor [b]two[/b]"]
+            assert not opened.shell.waiting.display and not opened.shell.prompt.text
+
+    async def test_escape_takes_back_what_waits(self) -> None:
+        model = Held([say("A long story.")])
+        async with terminal(model=model) as opened:
+            opened.shell.prompt.put("Tell me a story.")
             opened.shell.simulate_key("enter")
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.MessageStored))
+            opened.shell.prompt.put("And another")
+            await opened.pilot.press("enter")
             after = len(opened.seen)
-            await opened.until(messages.Submitted, lambda one: one.text == "And another", settle=False)
-            opened.shell.simulate_key("escape")
+            opened.shell.prompt.put("of a heron")
+            await opened.pilot.press("escape")
+            model.go_on.set()
             await opened.until(messages.TurnOver, after=after)
-            assert opened.shell.prompt.text == "And another"
+            assert opened.shell.prompt.text == "And another\n\nof a heron"
             assert stored(opened, Kind.USER) == ["Tell me a story."]
+
+    async def test_what_is_sent_while_the_model_loads_is_said_when_it_is_there(self) -> None:
+        loading, go_on = threading.Event(), threading.Event()
+
+        class Loading(Sessions):
+            def open(self, name: str, **options: Any) -> Any:
+                loading.set()
+                assert go_on.wait(PATIENCE)
+                return super().open(name, **options)
+
+        shell = Shell("ada", lambda: Loading(model=ScriptedModel([say("Hello Ada!")]), embedding="none", ahead=False))
+        opened = Terminal(shell)
+        async with shell.run_test(size=(100, 30), message_hook=opened.hear) as opened.pilot:
+            await asyncio.to_thread(loading.wait, PATIENCE)
+            shell.prompt.put("Hi, I'm Ada.")
+            await opened.pilot.press("enter")
+            await opened.until(messages.Submitted)
+            assert "Hi, I'm Ada." in str(shell.waiting.content) and shell.session.agent is None
+            go_on.set()
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.TurnFinished))
+            assert stored(opened) == ["Hi, I'm Ada.", "Hello Ada!"]
 
     async def test_a_new_start_shows_what_was_said(self, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
@@ -566,6 +622,10 @@ class TestFailure:
         async with terminal(make=make) as opened:
             failed = await opened.until(messages.Failed)
             assert failed.opening and "/models" in opened.said[-1] and "no model nonsense" in opened.said[-1]
+            opened.shell.prompt.put("Are you there?")
+            await opened.pilot.press("enter")
+            await opened.until(messages.Submitted)
+            assert "/retry" in opened.said[-1] and opened.shell.prompt.text == "Are you there?"
             await opened.say("/retry")
             await opened.say("Hi.")
             assert stored(opened) == ["Hi.", "Hello."]
