@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import RESULTS
+from memos.agents.window import best, verified, whole
 
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmarks
@@ -74,9 +75,25 @@ your own model is `memos models probe MODEL`; what it finds decides what `--rope
 ```
 
 On {cores} cores of {processor}, {at}. A book is read with ten passkeys, five needles and a list of key-value pairs
-planted in it; each is asked for behind the text, greedily. One reading a row, so a passkey is a tenth. A reading of
-16,384 tokens takes some 20 minutes on this machine, and rows are added as they are read: a method that is missing at a
-length has not been read at it.
+planted in it; each is asked for behind the text, greedily. One reading a row, one seed: a passkey is a tenth, a needle
+a fifth, a pair a quarter, and small differences say little. Where two methods come to the same positions the text was
+read once (all of them inside the trained window; dynamic NTK and NTK at a whole bucket).
+"""
+IN_WORDS = """## In words
+
+- **SmolLM2 as it is ends where its training ends.** A text half as long again is still fluent, but nothing that stood
+  in it is found; at twice the length the text falls apart, too.
+- **Self-Extend keeps what the model could do inside**, at both lengths, with nothing trained, and costs nothing before
+  there is anything to group. It is what `auto` takes for this model. Its price: a grouped context has no snapshot, so a
+  restart reads it again.
+- **YaRN and a larger base find most of it**, and pay with some perplexity inside; NTK's base is right for a little less
+  than it is told to reach, so it is good halfway into a bucket and poor at its end.
+- **Linear interpolation without tuning ruins the model**, inside, too, as its authors say. **Sinks** stay fluent
+  without end and find what the rolling part still holds.
+- **Inside the trained window `auto` changes nothing**: an agent opens with the model's own positions and grows. The
+  last table of a model is what a method would cost there if it were on from the start.
+- The 0.5B was trained at four times SmolLM2's window. What lies beyond is more than a CPU reads in reasonable time, so
+  there are readings inside, and what positions for twice its window cost.
 """
 MEASURED = """## GPU
 
@@ -107,7 +124,12 @@ def main() -> None:
     if rope := _result("rope"):
         _write(
             "extended-window.md",
-            [WINDOW.format(**_about(rope), commands=rope["command"].replace("; ", "\n")), *_window(rope["rows"])],
+            [
+                WINDOW.format(**_about(rope), commands=rope["command"].replace("; ", "\n")),
+                *_verdicts(rope["rows"]),
+                IN_WORDS,
+                *_window(rope["rows"]),
+            ],
         )
 
 
@@ -200,6 +222,17 @@ def _decoding(result: dict[str, Any]) -> str:
     return _table(list(names.values()), [[row[name] for name in names] for row in result["rows"]])
 
 
+def _verdicts(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """What `--rope auto` makes of the rows."""
+    for model in dict.fromkeys(row["model"] for row in rows):
+        mine = [row for row in rows if row["model"] == model]
+        trained, longest = mine[0]["trained"], max(row["target"] for row in whole(mine))
+        if (chosen := best(mine, longest)) is not None:
+            reach = verified(mine, chosen.name, trained)
+            told = f"`auto` takes {chosen.name}; verified window: {reach:,} tokens"
+            yield f"For **{model}** and {longest:,} tokens {told}.\n"
+
+
 def _window(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
     names = {
         "method": "method",
@@ -215,6 +248,8 @@ def _window(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
         what = (
             f"{target:,} tokens" if read == target else f"the first {read:,} tokens, with the positions of {target:,}"
         )
+        if read == target <= some[0]["trained"]:
+            some = [row for row in some if row["method"] == "plain"]  # the others leave a model as it is there
         yield f"## {model} (trained {some[0]['trained']:,}): {what}\n"
         yield _table(list(names.values()), [[row[name] for name in names] for row in some])
     for model in dict.fromkeys(row["model"] for row in rows):

@@ -88,6 +88,14 @@ def test_a_length_is_verified_only_behind_all_shorter_ones() -> None:
     assert verified([], "yarn", 2048) == 0
 
 
+def test_a_weak_model_need_find_no_more_beyond_its_training_than_inside() -> None:
+    weak = row("plain", 2048, 0.8)
+    assert verified([weak, row("ntk", 4096, 0.8), row("ntk", 8192, 0.7)], "ntk", 2048) == 4096
+    blind = row("plain", 2048, 0.1)
+    assert verified([blind, row("ntk", 4096, 0.4)], "ntk", 2048) == 0
+    assert verified([row("ntk", 4096, 0.8)], "ntk", 2048) == 0, "what it finds inside is not known"
+
+
 def test_a_short_reading_with_the_positions_of_a_long_one_verifies_nothing() -> None:
     short = {**row("yarn", 4096, 1.0), "read": 1024}
     assert verified([INSIDE, short], "yarn", 2048) == 2048 and best([INSIDE, short], 4096) is None
