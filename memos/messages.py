@@ -158,12 +158,14 @@ class Found(Generic[Item]):
         scores: one a item, higher is better; comparable within one search only.
         total: how many there are on all pages.
         parts: one a item, what adds up to its score, the largest first; empty where nothing was ranked.
+        speakers: names that the query has of those who speak in what was searched, in its order.
     """
 
     items: tuple[Item, ...]
     scores: tuple[float, ...]
     total: int
     parts: tuple[Mapping[str, float], ...] = ()
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,14 +183,14 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def spoken(self, text: str, *, before_id: int) -> list[Message]:
+    def spoken(self, text: str, *, before_id: int) -> Found[Message]:
         """Messages out of view that a message may ask for, the likeliest first.
 
         Args:
             text: what the message asks.
             before_id: id of the first message in view.
         """
-        return list(self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH)).items)
+        return self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
 
     def candidates(self, text: str, spoken: Sequence[Message]) -> list[Candidate]:
         """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
@@ -208,9 +208,7 @@ class Pager:
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
             if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
-                named = bool(_words(message.speaker) & _words(text))
-                line = message_line(shown)
-                found.append(Candidate(line, shown.content, rank, not _own(message), message.id, named))
+                found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 
     def talk(self, spoken: Sequence[Message], first: Collection[int], *, own: bool) -> list[str]:
@@ -242,7 +240,6 @@ class Candidate:
         rank: how many of its kind search found more likely.
         first_hand: told by the user or a document, not by the assistant itself.
         message_id: of the message that it is a part of; 0 if it is none.
-        named: who said it is named in what was asked.
     """
 
     line: str
@@ -250,7 +247,6 @@ class Candidate:
     rank: int = 0
     first_hand: bool = True
     message_id: int = 0
-    named: bool = False
 
 
 def _own(message: Message) -> bool:
@@ -289,8 +285,25 @@ def bearing(lines: Sequence[str], says: str, query: str) -> list[str]:
     """The lines that say something, best first: by the words that they share with it and that the query has not."""
     new = _stems(says) - _stems(query) or _stems(says)
     shared = [len(new & _stems(line)) for line in lines]
-    ranked = sorted(range(len(lines)), key=lambda index: (-shared[index], index))[:BEARING]
-    return [lines[index] for index in ranked if shared[index]] or list(lines[:BEARING])
+    ranked = sorted(range(len(lines)), key=lambda index: (-shared[index], index))
+    return [lines[index] for index in ranked if shared[index]]
+
+
+def of_another(message: Message, says: str, query: str, named: Sequence[str]) -> bool:
+    """Whether a message says something of somebody else than the one person that a query is about.
+
+    Who says it speaks of themselves, unless the sentence has the other's name.
+
+    Args:
+        message: that says it.
+        says: what it says.
+        query: what was asked.
+        named: who speaks in memory and is named in the query.
+    """
+    if len(named) != 1 or not message.speaker or message.speaker == named[0]:
+        return False
+    told = bearing(sentences(message.content), says, query)
+    return not told or not _words(named[0]) & _words(told[0])
 
 
 def _words(text: str) -> set[str]:

@@ -230,6 +230,7 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
         lines: the messages.
         question: what they may tell.
         says: what they say to it, where they were read apart; the model then answers in the form that is asked for.
+        of: who says so of themselves, and of whom it was asked, where that is another.
     """
     source = f"They say: {says}. Answer from this" if says else "Answer from these messages"
     return f"{_remembered(lines)}\n[system] {source}: {question}"
@@ -237,6 +238,19 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
 
 def _remembered(lines: Iterable[str]) -> str:
     return "[memory of earlier talks]\n" + framed("\n".join(lines))
+
+
+def of_another(lines: Iterable[str], question: str, speaker: str, named: str) -> str:
+    """Messages in which somebody tells of themselves what was asked of another. The question is not said again: where
+    it stands last, a small model answers it from whatever is there.
+
+    Args:
+        lines: the messages.
+        question: what was asked; it stands above.
+        speaker: who says it.
+        named: of whom it was asked.
+    """
+    return f'{_remembered(lines)}\n[system] Tell the person: "{named} did not mention it, only {speaker} did."'
 
 
 def way(names: Sequence[str]) -> str:

@@ -18,8 +18,8 @@ from memos.admission import ARCHIVAL_SEARCH, READS, SAVES, SEARCHES
 from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
-from memos.messages import Call, Kind, Message
-from memos.pager import POINTER, Candidate, Form, Pager, bearing, matching, passage_line
+from memos.messages import Call, Found, Kind, Message
+from memos.pager import BEARING, POINTER, Candidate, Form, Pager, bearing, matching, of_another, passage_line
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import ArchivalStorage
@@ -152,13 +152,12 @@ class Remembering:
         """
         asked = self._pager.cut(asked, self._policy.page // 3)
         spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
-        found = self._pager.candidates(asked, spoken)
+        found = self._pager.candidates(asked, spoken.items)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
         # A question about somebody who speaks in memory is about what is in memory.
-        named = any(one.named for one in found)
-        sure = sure or named
+        sure = sure or bool(spoken.speakers)
         margin = self._policy.answer_margin + (0 if sure else UNSURE)
         asked_of: list[Answer] = []
         told: list[tuple[float, Candidate]] = []
@@ -180,7 +179,7 @@ class Remembering:
                     told.append((log_odds(answer.probability), candidate))
             if told:
                 break
-        if sure and (named or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
+        if sure and (spoken.speakers or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
             return (yield from self._show_talk(asked, message, spoken, [one for _, one in told], cancelled))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
@@ -205,7 +204,7 @@ class Remembering:
         self,
         asked: str,
         message: Message,
-        spoken: Sequence[Message],
+        spoken: Found[Message],
         told: Sequence[Candidate],
         cancelled: Callable[[], bool],
     ) -> Generator[Event, None, bool]:
@@ -214,14 +213,23 @@ class Remembering:
         often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
         lines = self._pager.fit(
-            self._pager.talk(spoken, {one.message_id for one in told}, own=own), self._policy.result
+            self._pager.talk(spoken.items, {one.message_id for one in told}, own=own), self._policy.result
         )
         says = yield from self._reader.read(asked, lines, cancelled)
-        shown = bearing(lines, says, asked) if says else lines
+        telling = bearing(lines, says, asked)
+        shown = (telling or lines)[:BEARING] if says else lines
+        form = partial(prompts.talk, says=says)
+        if telling and (other := self._of_another(telling[0], spoken, says, asked)):
+            form = partial(prompts.of_another, speaker=other.speaker, named=spoken.speakers[0])
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         wanted = self._unrepeated([(-float(rank), line) for rank, line in enumerate(shown)], message.turn)
-        form = partial(prompts.talk, says=says)
         return (yield from self._show(wanted, question, message.turn, self._policy.result, form))
+
+    def _of_another(self, line: str, spoken: Found[Message], says: str, asked: str) -> Message | None:
+        """The message of a line, if it says something of somebody else than who was asked about."""
+        pointer = POINTER.search(line)
+        found = (one for one in spoken.items if pointer and pointer[0] == f"recall:{one.id}")
+        return next((one for one in found if of_another(one, says, asked, spoken.speakers)), None)
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

@@ -274,6 +274,7 @@ class Recall:
             tuple(hits.scores[at] for at, _ in shown),
             len(hits.ids),
             tuple(hits.explain(at) for at, _ in shown),
+            hits.speakers,
         )
 
     def refresh(self) -> None:

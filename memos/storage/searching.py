@@ -61,11 +61,13 @@ class Hits:
         ids: of rows.
         scores: one a row.
         explain: the parts of the score of the row at a place.
+        speakers: names that the query has of those who speak in the rows.
     """
 
     ids: tuple[int, ...]
     scores: tuple[float, ...]
     explain: Callable[[int], dict[str, float]]
+    speakers: tuple[str, ...] = ()
 
 
 class Searcher:
@@ -121,7 +123,7 @@ class Searcher:
                 query = at_event(query, float(corpus.times[happened[0]])) if len(happened) else query
             found = ranked(query)
             ids = tuple(corpus.ids[found.rows].tolist())
-        return Hits(ids, tuple(found.scores.tolist()), found.explain)
+        return Hits(ids, tuple(found.scores.tolist()), found.explain, query.speakers)
 
     def _ranked(self, corpus: Corpus, query: Query, admitted: Mask, scope: Scope | None) -> Ranked:
         from memos.storage.ranking import POOL, rank

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import UTC, datetime
+
+import pytest
 
 from memos.events import Event, Progress, Step
-from memos.pager import bearing
+from memos.messages import Kind, Message, State
+from memos.pager import bearing, of_another
 from memos.reading import LONGEST, Reader
 from memos.testing import ScriptedModel
 
@@ -45,4 +49,21 @@ def test_what_breaks_off_or_is_cancelled_says_nothing() -> None:
 def test_lines_bear_a_reading_by_the_words_that_the_question_lacks() -> None:
     assert bearing(LINES[::-1], "Turquoise paint", ASKED) == LINES[:1]
     assert bearing(LINES, "Her room", ASKED) == LINES[1:], "where the question has all of them, these count"
-    assert bearing(LINES, "By Tuesday", ASKED) == LINES, "a reading in other words"
+    assert bearing(LINES, "By Tuesday", ASKED) == [], "a reading in other words"
+
+
+@pytest.mark.parametrize(
+    ("speaker", "said", "named", "another"),
+    [
+        ("Bea", "I took turquoise paint.", ["Ann"], True),
+        ("Bea", "Hi Ann! I took turquoise paint.", ["Ann"], True),  # to whom it is said is not of whom
+        ("Bea", "Hi! Ann took turquoise paint.", ["Ann Lee"], False),
+        ("Ann Lee", "I took turquoise paint.", ["Ann Lee"], False),
+        ("Bea", "I took turquoise paint.", ["Ann", "Bea"], False),
+        ("Bea", "I took turquoise paint.", [], False),
+        ("", "I took turquoise paint.", ["Ann"], False),
+    ],
+)
+def test_who_says_it_speaks_of_themselves(speaker: str, said: str, named: list[str], another: bool) -> None:
+    message = Message(1, Kind.USER, said, datetime(2022, 6, 24, tzinfo=UTC), State.DONE, speaker=speaker)
+    assert of_another(message, "Turquoise paint", ASKED, named) is another

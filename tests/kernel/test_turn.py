@@ -315,6 +315,15 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
     assert "bought a brush" in apart and "Functions:" not in apart, "it was read with nothing around it"
 
 
+def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
+    _told(bench, PAINTED)
+    bench.open(model={"readings": ["A brush."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
+    bench.say(ROOM)
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert 'Tell the person: "Ann did not mention it, only Bea did."' in view and "I bought a brush" in view
+    assert ROOM not in view, "where the question stands last, it is answered"
+
+
 @pytest.mark.parametrize(("asked", "shown"), [(ROOM, True), ("How was the room painted?", False)])
 def test_a_question_about_somebody_who_speaks_in_memory_asks_for_it(
     bench: Bench, of: Any, asked: str, shown: bool
