@@ -42,6 +42,23 @@ TALK = (
     "Which colours make a small kitchen look larger?",
     "Good idea. By the way, I am reading a thick novel about lighthouse keepers, in which nothing has happened for two "
     "hundred pages, and I like it all the better for that. What makes a slow book good?",
+    "True. Tomorrow I take the old bicycle down from the attic, which has not moved for three winters. The chain is "
+    "brown, one brake is stuck, and spiders have settled between the spokes, so I will need an afternoon and a lot of "
+    "patience. What does a bicycle need first after such a long rest?",
+    "I will begin with the chain, then. At work they moved me to a desk by the window, from which one sees the "
+    "harbour, and since then I know the timetable of every ferry and get rather less done before noon. How do people "
+    "stay attentive at a desk with a view?",
+    "That may help. In spring I want to grow tomatoes on the balcony, though it looks to the north and the wind comes "
+    "straight from the sea, and the gulls take whatever is not tied down. Which plants bear such a place?",
+    "Fine. The stairs of our house were waxed this morning, the neighbour on the second floor slid down half of them "
+    "with her shopping, and five oranges went on to the cellar by themselves. She laughed more than anybody. What "
+    "takes wax off wooden stairs?",
+    "Vinegar it is. The radio of my neighbour plays nothing but accordion since his birthday, from seven in the "
+    "morning on, and through the wall it sounds as if a ship full of sailors were coming slowly down the corridor. By "
+    "now I hum along. How does an accordion make its sound?",
+    "So it breathes. On Friday there is a lantern walk around the harbour, which they hold when the evenings get dark, "
+    "and I have glued a lantern of blue paper that looks like a whale if one is told so beforehand. What else can one "
+    "make of paper for children?",
 )
 EDIT = "Ada is allergic to walnuts."
 ASK = "I am baking a cake for my birthday. What must not be in it?"
@@ -51,6 +68,12 @@ REPLIES = [
     "Add a third of **wheat flour** and let it rise longer:\n\n1. mix\n2. rest for an hour\n3. fold, and rest again",
     "White or a very pale yellow, with the ceiling lighter than the walls.",
     "A voice that one likes to be with, and sentences that take their time.",
+    "Oil on the chain, air in the tyres, and a look at the brakes before the first ride.",
+    "They turn the desk, or they plan the views: ten minutes of ferries, fifty of work.",
+    "Chives, kale and peas bear wind and shade; tomatoes would sulk there.",
+    "Warm water with a little vinegar, a soft cloth, and patience.",
+    "Air from the bellows passes metal reeds, and every button opens the way to some of them.",
+    "Boats, birds that flap, and hats for every day of the week.",
     "Walnuts! You are allergic to them.",
     "Your dog is called Rex.",
 ]
@@ -113,15 +136,13 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
     async with shell.run_test(size=(120, 36)) as pilot:
         here = Photographer(shell, pilot, folder)
         await here.idle()
-        await here.say(TALK[0])
-        for text in TALK[1:]:
-            await here.say(text)
-        await here.shot("chat")
         agent = shell.session.agent
         assert agent is not None
-        if not agent.evictions():
-            await here.say("/evict")
+        for text in TALK:
+            if not agent.evictions():
+                await here.say(text)
         assert agent.evictions(), "nothing was paged out"
+        await here.shot("chat")
         await pilot.press("f3")
         await pilot.pause()
         shell.screen.query_one("#text", TextArea).text = (agent.blocks["user"].text + "\n" + EDIT).strip()

@@ -18,6 +18,7 @@ from memos.protocols import LanguageModel
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
 _QUESTION = ("?", "？")
+_ONE_WORD = re.compile(r"\w+\W*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ class Prober:
         self._answer = self._prefix(prompts.ANSWER_PROBE, answers)
 
     def facts(self, text: str) -> Iterator[Answer]:
-        """For every sentence that is no question: does it tell a lasting fact about who says it?"""
-        statements = [part for part in sentences(text) if not part.endswith(_QUESTION)]
+        """For every sentence that is no question and no single word ("True."): does it tell a lasting fact about who
+        says it?"""
+        statements = [part for part in sentences(text) if not part.endswith(_QUESTION) and not _one_word(part)]
         for sentence in statements[:MOST_SENTENCES]:
             if asked := self._ask(self._fact, _quoted(sentence), prompts.FACT_OPTIONS):
                 yield Answer("fact", sentence, asked.likelihood[0], asked.evaluated)
@@ -101,6 +103,11 @@ class Prober:
 class _Asked:
     likelihood: tuple[float, ...]  # one an option
     evaluated: int  # tokens
+
+
+def _one_word(sentence: str) -> bool:
+    """Whether a sentence is a single word, in a script whose letters have case: others may not separate words."""
+    return bool(_ONE_WORD.fullmatch(sentence)) and sentence.lower() != sentence.upper()
 
 
 def _quoted(sentence: str) -> str:

@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from memos.errors import MemosError
 from memos.tui import messages
 from memos.tui.dialogs import Confirm
-from memos.tui.text import moment, one_line, safe
+from memos.tui.text import moment, one_line, safe, speaker
 
 if TYPE_CHECKING:
     from memos.agents import Agent
@@ -68,7 +68,7 @@ def look_up(agent: Agent, query: str, where: str, offset: int = 0) -> tuple[list
     if where == "recall":
         said = agent.recall.search(query, limit=PAGE, offset=offset)
         return [
-            Hit(f"recall:{one.id}", str(one.kind), one.content, one.created_at, score)
+            Hit(f"recall:{one.id}", speaker(one, agent.name), one.content, one.created_at, score)
             for one, score in zip(said.items, said.scores, strict=True)
         ], said.total
     kept = agent.archival.search(query, limit=PAGE, offset=offset)

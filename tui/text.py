@@ -7,6 +7,7 @@ import unicodedata
 from datetime import datetime
 
 from memos import events
+from memos.messages import Kind, Message
 from memos.tui.plain import describe
 
 _MARKUP = re.compile(r"[`*_#|~\[\]<>]|^\s*(?:[-+]|\d+[.)])\s|\n\s*\n|https?:", re.M)
@@ -32,6 +33,11 @@ def one_line(text: str, most: int = 200) -> str:
     """A text in one line, its beginning."""
     line = " ".join(safe(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def speaker(message: Message, agent: str) -> str:
+    """Who said a message: `you`, the agent, or a name where the message has one."""
+    return message.speaker or {Kind.USER: "you", Kind.SPEECH: agent}.get(message.kind, str(message.kind))
 
 
 def right_to_left(text: str) -> bool:

@@ -22,7 +22,7 @@ from textual.widgets import Collapsible, Static
 from memos.messages import Kind, Message, State
 from memos.tui import messages
 from memos.tui.commands import message_bindings
-from memos.tui.text import has_markup, moment, one_line, right_to_left, safe
+from memos.tui.text import has_markup, moment, one_line, right_to_left, safe, speaker
 
 if TYPE_CHECKING:
     from textual.widgets.markdown import MarkdownStream
@@ -263,8 +263,8 @@ class Transcript(VerticalScroll, can_focus=True):
         call: CallView | None = None
         for message in page:
             if message.kind in (Kind.USER, Kind.SPEECH):
-                who = "you" if message.kind is Kind.USER else self._agent
                 note = {State.CUT: "cut off", State.FORGOTTEN: "forgotten"}.get(message.state, "")
+                who = speaker(message, self._agent)
                 views.append(Said(who, message.kind, message.content, message.id, message.created_at, note))
             elif message.kind is Kind.CALL:
                 call = CallView(call_line(message.content), "", message.id)

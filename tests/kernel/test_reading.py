@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from memos.events import Event, Progress, Step
-from memos.messages import Kind, Message, State
+from memos.messages import Kind, Message
 from memos.pager import bearing, of_another
 from memos.reading import LONGEST, Reader
 from memos.testing import ScriptedModel
@@ -65,5 +65,5 @@ def test_lines_bear_a_reading_by_the_words_that_the_question_lacks() -> None:
     ],
 )
 def test_who_says_it_speaks_of_themselves(speaker: str, said: str, named: list[str], another: bool) -> None:
-    message = Message(1, Kind.USER, said, datetime(2022, 6, 24, tzinfo=UTC), State.DONE, speaker=speaker)
+    message = Message(1, Kind.USER, said, datetime(2022, 6, 24, tzinfo=UTC), 1, speaker=speaker)
     assert of_another(message, "Turquoise paint", ASKED, named) is another

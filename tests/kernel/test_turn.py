@@ -207,6 +207,12 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
     assert quoted is not None and note.text in quoted.content
 
 
+def test_a_single_word_is_no_fact(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(fact=0.9))
+    asked = [one.sentence for one in of(bench.say("True. 我喜欢绿茶。 Indeed! I like it."), events.Probed)]
+    assert "我喜欢绿茶。" in asked and "I like it." in asked and not {"True.", "Indeed!"} & set(asked)
+
+
 def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, of: Any) -> None:
     list(bench.kernel.by_hand.edit_block("user", "word " * 97))
     bench.open(model=probed(fact=1.0))

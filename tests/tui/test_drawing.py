@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from memos import events
 from memos.context_map import ContextMap, Segment
+from memos.messages import Kind, Message
 from memos.tui.attachments import plan
 from memos.tui.panel import LOOKS, cells, legend, strip
 from memos.tui.status import Turn, bar
-from memos.tui.text import has_markup, one_line, paging_line, right_to_left, safe
+from memos.tui.text import has_markup, one_line, paging_line, right_to_left, safe, speaker
 
 VIEW = ContextMap(
     window=1000,
@@ -85,6 +88,17 @@ def test_text_is_safe_and_its_direction_known() -> None:
     )
     assert has_markup("a **b**") and has_markup("x\n- y") and not has_markup("Plain words, 3.5 of them.")
     assert one_line("a\n b " * 200, 10) == "a b a b a…"
+
+
+def test_who_speaks_has_a_name() -> None:
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    said = [
+        Message(1, Kind.USER, "", when, 1),
+        Message(2, Kind.SPEECH, "", when, 1),
+        Message(3, Kind.USER, "", when, 1, speaker="Bea"),
+        Message(4, Kind.RESULT, "", when, 1),
+    ]
+    assert [speaker(one, "ada") for one in said] == ["you", "ada", "Bea", "result"]
 
 
 def test_an_at_sign_is_not_always_a_file() -> None:

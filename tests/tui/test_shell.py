@@ -459,7 +459,7 @@ class TestMemory:
             await opened.shell.workers.wait_for_complete()
             await opened.pilot.pause()
             first = browser.query_one("#hits", OptionList).get_option_at_index(0)
-            assert "Rex" in str(first.prompt) and "user" in str(first.prompt)
+            assert "you: My dog is called Rex" in str(first.prompt)
             await opened.pilot.press("f6")
             browser.query_one("#query", Input).value = "locker"
             await opened.shell.workers.wait_for_complete()
