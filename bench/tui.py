@@ -79,23 +79,20 @@ def painted() -> dict[str, object]:
 
 def fill(home: str) -> None:
     """An agent with many messages."""
-    from memos.messages import Kind
+    from datetime import UTC, datetime
+
+    from memos.messages import Eviction, Kind, Told
     from memos.storage.database import Database
-    from memos.storage.schema import MessageRow
 
     words = ["garden", "river", "bicycle", "letter", "kitchen", "window", "music", "winter", "holiday", "tea"]
+    past = []
+    for number in range(MESSAGES):
+        text = f"Message {number} about the {words[number % 10]} and the {words[number * 7 % 10]}."
+        if number % 10 == 1:
+            text += "\n\n- one **thing**\n- another\n\n```python\nprint('hello')\n```"
+        past.append(Told(Kind.USER if number % 2 == 0 else Kind.SPEECH, text, datetime(2026, 1, 1, tzinfo=UTC), ""))
     with Database.open(Path(home)) as database, database.agent("bench") as stored:
-        agent_id = int(stored.snapshot_name.split("/")[1])
-        with database._sql.write() as session:
-            for number in range(MESSAGES):
-                kind = Kind.USER if number % 2 == 0 else Kind.SPEECH
-                text = f"Message {number} about the {words[number % 10]} and the {words[number * 7 % 10]}."
-                if number % 10 == 1:
-                    text += "\n\n- one **thing**\n- another\n\n```python\nprint('hello')\n```"
-                row = MessageRow(agent_id=agent_id, kind=str(kind), content=text, state="done", turn=number // 2 + 1)
-                session.add(row)
-        from memos.messages import Eviction
-
+        stored.recall.import_past(past)
         eviction = Eviction(1, MESSAGES - 6, MESSAGES - 6, 0, "[recall:1] Much was said.", "deterministic", "asked")
         stored.state.record_eviction(eviction, queue_start=MESSAGES - 5, blocks=stored.state.blocks())
 

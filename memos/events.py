@@ -162,7 +162,7 @@ class CallInvalid(Event):
 
 @dataclass(frozen=True, slots=True)
 class BlockEdited(Event):
-    """A block of the working context changed. `by`: `assistant` or `user`."""
+    """A block of the working context changed. `by`: `assistant`, `user` or `kernel`."""
 
     label: str
     before: str

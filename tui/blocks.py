@@ -62,7 +62,7 @@ class BlockEditor(ModalScreen[None]):
 
     def _show(self, label: str) -> None:
         self._label = label
-        self.query_one("#text", TextArea).text = self._block.text
+        self._put(self._block.text)
         self._changes = self._agent.blocks.changes(label)
         history = self.query_one("#changes", OptionList)
         history.clear_options()
@@ -70,6 +70,12 @@ class BlockEditor(ModalScreen[None]):
             line = f"until {moment(change.at)}, by {change.by}: {one_line(change.former, 80) or '(empty)'}"
             history.add_option(Option(Content(line), id=str(number)))
         self._measure()
+
+    def _put(self, text: str) -> None:
+        """Into the editor, with the cursor where one goes on writing."""
+        editor = self.query_one("#text", TextArea)
+        editor.text = text
+        editor.move_cursor(editor.document.end)
 
     def _measure(self) -> None:
         text, block = self.query_one("#text", TextArea).text, self._block
@@ -99,7 +105,7 @@ class BlockEditor(ModalScreen[None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A former text comes back into the editor; saving it is another step."""
         if event.option_list.id == "changes" and event.option.id is not None:
-            self.query_one("#text", TextArea).text = self._changes[int(event.option.id)].former
+            self._put(self._changes[int(event.option.id)].former)
             self.query_one("#text").focus()
 
     async def action_save(self) -> None:

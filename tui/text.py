@@ -110,7 +110,7 @@ def note_line(event: events.Event) -> str:
             return text
         case events.Evicted() | events.Grown() | events.CallInvalid() | events.Hidden() | events.Restored():
             return describe(event)
-        case events.BlockEdited(label=label, by=by):
+        case events.BlockEdited(label=label, by=by) if by != "kernel":  # it says what it noted, and where
             return f"block {label} edited by {by}"
         case events.Probed(question="fact", led_to=where) if where:
             return f"noted in {where}"

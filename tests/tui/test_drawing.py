@@ -12,7 +12,7 @@ from memos.messages import Kind, Message
 from memos.tui.attachments import plan
 from memos.tui.panel import LOOKS, cells, legend, strip
 from memos.tui.status import Turn, bar
-from memos.tui.text import has_markup, one_line, paging_line, right_to_left, safe, speaker
+from memos.tui.text import has_markup, note_line, one_line, paging_line, right_to_left, safe, speaker
 
 VIEW = ContextMap(
     window=1000,
@@ -76,6 +76,12 @@ def test_a_paging_line_names_segment_and_reason() -> None:
         7,
     )
     assert paging_line(events.SpeechDelta(1, "x")) is None
+
+
+def test_what_the_kernel_notes_is_told_once() -> None:
+    assert note_line(events.BlockEdited("user", "", "I bake.", "user")) == "block user edited by user"
+    assert note_line(events.BlockEdited("user", "", "I bake.", "kernel")) == ""
+    assert note_line(events.Probed("fact", "I bake.", 0.9, 8, "block user and archival:3")).endswith("archival:3")
 
 
 def test_text_is_safe_and_its_direction_known() -> None:

@@ -448,6 +448,12 @@ class TestMemory:
             await opened.until(messages.Happened, lambda one: isinstance(one.event, events.BlockEdited), after=after)
             assert opened.agent.blocks["user"].text == "" and editor.query_one("#changes", OptionList).option_count == 2
 
+    async def test_one_writes_on_where_a_block_ends(self) -> None:
+        async with terminal() as opened:
+            await opened.shell.at_once(lambda agent: agent.blocks.edit("user", "Ada"))
+            await opened.pilot.press("f3", "!", "ctrl+s")
+            await opened.until(messages.Happened, lambda one: getattr(one.event, "after", "") == "Ada!")
+
     async def test_memory_is_searched_pinned_paged_in_and_forgotten(self) -> None:
         async with terminal([say("What a name.")]) as opened:
             await opened.say("My dog is called Rex.")
