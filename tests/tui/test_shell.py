@@ -171,7 +171,7 @@ class TestConversation:
             model.go_on.set()
             await opened.until(messages.Happened, lambda one: getattr(one.event, "text", "") == "Both.")
             assert stored(opened, Kind.USER) == ["Tell me a story.", "And another\n\nor [b]two[/b]"]
-            assert not opened.shell.waiting.display and not opened.shell.prompt.text
+            assert (opened.shell.waiting.display, opened.shell.prompt.text) == (False, "")
 
     async def test_escape_takes_back_what_waits(self) -> None:
         model = Held([say("A long story.")])
