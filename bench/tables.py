@@ -86,14 +86,14 @@ IN_WORDS = """## In words
 - **Self-Extend keeps what the model could do inside**, at both lengths, with nothing trained, and costs nothing before
   there is anything to group. It is what `auto` takes for this model. Its price: a grouped context has no snapshot, so a
   restart reads it again.
-- **YaRN and a larger base find most of it**, and pay with some perplexity inside; NTK's base is right for a little less
-  than it is told to reach, so it is good halfway into a bucket and poor at its end.
+- **YaRN and a larger base find most of it**, and pay with a little perplexity inside (SmolLM2; the 0.5B pays nothing).
+  NTK's base reaches a little less than it is told to: it is good halfway into a bucket and poor at its end.
 - **Linear interpolation without tuning ruins the model**, inside, too, as its authors say. **Sinks** stay fluent
   without end and find what the rolling part still holds.
 - **Inside the trained window `auto` changes nothing**: an agent opens with the model's own positions and grows. The
   last table of a model is what a method would cost there if it were on from the start.
-- The 0.5B was trained at four times SmolLM2's window. What lies beyond is more than a CPU reads in reasonable time, so
-  there are readings inside, and what positions for twice its window cost.
+- The 0.5B was trained at four times SmolLM2's window, and finds everything at the lengths that were read. What lies
+  beyond is more than this machine reads in reasonable time; what positions for twice its window cost inside is below.
 """
 MEASURED = """## GPU
 
