@@ -292,7 +292,8 @@ def bearing(lines: Sequence[str], says: str, query: str) -> list[str]:
 def of_another(message: Message, says: str, query: str, named: Sequence[str]) -> bool:
     """Whether a message says something of somebody else than the one person that a query is about.
 
-    Who says it speaks of themselves, unless the sentence has the other's name.
+    Who says it speaks of themselves, unless the sentence has the other's name. That it was said on a day that is asked
+    for, and no more, is not enough.
 
     Args:
         message: that says it.
@@ -302,8 +303,8 @@ def of_another(message: Message, says: str, query: str, named: Sequence[str]) ->
     """
     if len(named) != 1 or not message.speaker or message.speaker == named[0]:
         return False
-    told = bearing(sentences(message.content), says, query)
-    return not told or not _words(named[0]) & _words(told[0])
+    told = bearing(sentences(dated(message.content, message.created_at)), says, query)
+    return bool(told) and not _words(named[0]) & _words(told[0])
 
 
 def _words(text: str) -> set[str]:

@@ -230,7 +230,6 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
         lines: the messages.
         question: what they may tell.
         says: what they say to it, where they were read apart; the model then answers in the form that is asked for.
-        of: who says so of themselves, and of whom it was asked, where that is another.
     """
     source = f"They say: {says}. Answer from this" if says else "Answer from these messages"
     return f"{_remembered(lines)}\n[system] {source}: {question}"

@@ -62,6 +62,7 @@ def test_lines_bear_a_reading_by_the_words_that_the_question_lacks() -> None:
         ("Bea", "I took turquoise paint.", ["Ann", "Bea"], False),
         ("Bea", "I took turquoise paint.", [], False),
         ("", "I took turquoise paint.", ["Ann"], False),
+        ("Bea", "I slept.", ["Ann"], False),  # nothing but the line's date says it
     ],
 )
 def test_who_says_it_speaks_of_themselves(speaker: str, said: str, named: list[str], another: bool) -> None:
