@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -48,6 +48,7 @@ from memos.protocols import Indexer, StoredFile
 
 LARGEST_FILE = 50_000_000  # bytes
 AHEAD = 2  # files that are parsed or wait for it, for each worker
+STOPPING = 0.1  # seconds between two attempts to end what is being parsed
 # A file that was changed so shortly before it was read may be changed again within one tick of its clock.
 SETTLED_NS = 2_000_000_000
 
@@ -250,7 +251,8 @@ class _Run:
 
     def _abandon(self) -> None:
         running = [file.parsed for file in self._reading if file.parsed is not None and not file.parsed.cancel()]
-        if not all(parsed.done() for parsed in running):
+        # More than once: one that has begun may not have been given to a child yet.
+        while wait(running, timeout=STOPPING).not_done:
             self._parser.stop()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -136,6 +137,34 @@ def test_a_childs_answer_is_checked() -> None:
     ):
         with pytest.raises(IngestError, match="wrong answer"):
             parsing._checked(answer)
+
+
+@pytest.mark.usefixtures("wicked")
+def test_stopping_reaches_a_file_that_is_given_to_a_child_only_then(
+    tmp_path: Path, tokenizer_folder: Path, archive: Archival
+) -> None:
+    (tmp_path / "a.txt").write_text("fine", "utf-8")
+    (tmp_path / "b.txt").write_text("hang", "utf-8")
+    begun, stopped = threading.Event(), threading.Event()
+
+    class Late(ParserProcesses):
+        def parse(self, data: bytes, name: str) -> Any:
+            if data == b"hang":
+                begun.set()
+                assert stopped.wait(20)
+            return super().parse(data, name)
+
+        def stop(self) -> None:
+            super().stop()
+            stopped.set()
+
+    with Late(tokenizer_folder, workers=1) as parser:
+        events = ingest([tmp_path], archive, parser)
+        assert any(isinstance(event, FileRead) for event in events)
+        assert begun.wait(20)
+        started = time.monotonic()
+        events.close()
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.usefixtures("wicked")
