@@ -96,7 +96,7 @@ class Shell(App[None]):
         menu = Completions(id="completions")
         yield menu
         yield MapStrip(id="strip")
-        yield Waiting(id="waiting")
+        yield Waiting()
         yield Prompt(menu, id="prompt")
         yield Status(id="status")
         yield Footer(compact=True)

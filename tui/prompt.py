@@ -45,8 +45,8 @@ class Completions(OptionList, can_focus=False):
 class Waiting(Static):
     """What was sent while the agent was busy or still loading: it goes out once the agent is free."""
 
-    def __init__(self, id: str) -> None:  # noqa: A002 - Textual's own name for it
-        super().__init__("", id=id)
+    def __init__(self) -> None:
+        super().__init__("", id="waiting")
         self._texts: list[str] = []
         self.display = False
 

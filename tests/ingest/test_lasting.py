@@ -139,12 +139,22 @@ def test_a_childs_answer_is_checked() -> None:
             parsing._checked(answer)
 
 
+def close_before_a_hang(folder: Path, archive: Archival, parser: ParserProcesses, begun: threading.Event) -> None:
+    """Read a file, and close while or before the next one hangs, which must not be waited for."""
+    (folder / "a.txt").write_text("fine", "utf-8")
+    (folder / "b.txt").write_text("hang", "utf-8")
+    events = ingest([folder], archive, parser)
+    assert isinstance(next(event for event in events if isinstance(event, FileRead)), FileRead)
+    assert begun.wait(20)
+    started = time.monotonic()
+    events.close()
+    assert time.monotonic() - started < 20
+
+
 @pytest.mark.usefixtures("wicked")
 def test_stopping_reaches_a_file_that_is_given_to_a_child_only_then(
     tmp_path: Path, tokenizer_folder: Path, archive: Archival
 ) -> None:
-    (tmp_path / "a.txt").write_text("fine", "utf-8")
-    (tmp_path / "b.txt").write_text("hang", "utf-8")
     begun, stopped = threading.Event(), threading.Event()
 
     class Late(ParserProcesses):
@@ -159,26 +169,17 @@ def test_stopping_reaches_a_file_that_is_given_to_a_child_only_then(
             stopped.set()
 
     with Late(tokenizer_folder, workers=1) as parser:
-        events = ingest([tmp_path], archive, parser)
-        assert any(isinstance(event, FileRead) for event in events)
-        assert begun.wait(20)
-        started = time.monotonic()
-        events.close()
-        assert time.monotonic() - started < 20
+        close_before_a_hang(tmp_path, archive, parser, begun)
 
 
 @pytest.mark.usefixtures("wicked")
 def test_stopping_does_not_wait_for_a_file_that_hangs(
     tmp_path: Path, tokenizer_folder: Path, archive: Archival
 ) -> None:
-    (tmp_path / "a.txt").write_text("fine", "utf-8")
-    (tmp_path / "b.txt").write_text("hang", "utf-8")
+    at_once = threading.Event()
+    at_once.set()
     with ParserProcesses(tokenizer_folder, workers=1) as parser:
-        events = ingest([tmp_path], archive, parser)
-        assert isinstance(next(event for event in events if isinstance(event, FileRead)), FileRead)
-        started = time.monotonic()
-        events.close()
-        assert time.monotonic() - started < 20
+        close_before_a_hang(tmp_path, archive, parser, at_once)
     assert [document.source for document in archive.documents()] == [str(tmp_path / "a.txt")]
 
 
