@@ -15,13 +15,12 @@ from memos import prompts
 from memos.dates import dated
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage
-from memos.probes import sentences
+from memos.probes import QUESTION, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
-TALK, LONGEST = 12, 96  # messages that are read where none surely answers, and tokens of each
-BEARING = 2  # of them that are shown with what they say
+TALK, LONGEST = 12, 96  # messages that are read apart, and tokens of each
 Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
@@ -66,7 +65,7 @@ class Pager:
         lines = []
         for message in found:
             before = self._recall.around(message.id, before=1, after=0)[:-1]
-            if before and before[0].id not in shown and before[0].content.rstrip().endswith("?"):
+            if before and before[0].id not in shown and before[0].content.rstrip().endswith(QUESTION):
                 shown.add(before[0].id)
                 lines.append(f"(before recall:{message.id}) {message_line(before[0])}")
         return lines
@@ -192,6 +191,10 @@ class Pager:
         """
         return self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
 
+    def names_speaker(self, text: str) -> bool:
+        """Whether a text asks, and names somebody who speaks in memory: it is about what is there, then."""
+        return text.endswith(QUESTION) and bool(self._recall.search(text, limit=1).speakers)
+
     def candidates(self, text: str, spoken: Sequence[Message]) -> list[Candidate]:
         """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
 
@@ -207,12 +210,12 @@ class Pager:
         for rank, message in enumerate(spoken[:MESSAGES]):
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
-            if not shown.content.endswith("?") and not any(one.text in shown.content for one in found):
+            if not shown.content.endswith(QUESTION) and not any(one.text in shown.content for one in found):
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 
-    def talk(self, spoken: Sequence[Message], first: Collection[int], *, own: bool) -> list[str]:
-        """Messages as lines, whole, the likeliest first.
+    def talk(self, spoken: Sequence[Message], first: Collection[int], *, own: bool) -> list[Message]:
+        """Messages to read, the likeliest first, each in one line.
 
         Args:
             spoken: the messages, the likeliest first by search.
@@ -221,13 +224,16 @@ class Pager:
         """
         ranked = sorted(spoken, key=lambda one: one.id not in first)
         # A question alone tells nothing.
-        telling = [
-            one
+        return [
+            replace(one, content=" ".join(one.content.split()))
             for one in ranked
-            if (own or not _own(one)) and (not one.content.endswith("?") or len(sentences(one.content)) > 1)
+            if (own or not _own(one)) and (not one.content.endswith(QUESTION) or len(sentences(one.content)) > 1)
         ]
-        lines = (message_line(replace(one, content=" ".join(one.content.split()))) for one in telling)
-        return [self.cut(line, LONGEST) for line in lines]
+
+    def transcript(self, messages: Iterable[Message], room: int) -> list[str]:
+        """Messages as they are read apart: as many as fit into `room` tokens, of each no more than its beginning."""
+        lines = (prompts.said(replace(one, content=dated(one.content, one.created_at))) for one in messages)
+        return self.fit((self.cut(line, LONGEST) for line in lines), room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +287,12 @@ def matching(lines: Iterable[str], query: str) -> list[str]:
     return [line for line in lines if wanted & _stems(line)]
 
 
-def bearing(lines: Sequence[str], says: str, query: str) -> list[str]:
-    """The lines that say something, best first: by the words that they share with it and that the query has not."""
+def bearing(texts: Sequence[str], says: str, query: str) -> list[int]:
+    """Which texts say something, best first: by the words that they share with it and that the query has not."""
     new = _stems(says) - _stems(query) or _stems(says)
-    shared = [len(new & _stems(line)) for line in lines]
-    ranked = sorted(range(len(lines)), key=lambda index: (-shared[index], index))
-    return [lines[index] for index in ranked if shared[index]]
+    shared = [len(new & _stems(text)) for text in texts]
+    ranked = sorted(range(len(texts)), key=lambda index: (-shared[index], index))
+    return [index for index in ranked if shared[index]]
 
 
 def of_another(message: Message, says: str, query: str, named: Sequence[str]) -> bool:
@@ -303,8 +309,9 @@ def of_another(message: Message, says: str, query: str, named: Sequence[str]) ->
     """
     if len(named) != 1 or not message.speaker or message.speaker == named[0]:
         return False
-    told = bearing(sentences(dated(message.content, message.created_at)), says, query)
-    return bool(told) and not _words(named[0]) & _words(told[0])
+    parts = sentences(dated(message.content, message.created_at))
+    told = bearing(parts, says, query)
+    return bool(told) and not _words(named[0]) & _words(parts[told[0]])
 
 
 def _words(text: str) -> set[str]:

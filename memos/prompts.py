@@ -231,7 +231,10 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
         question: what they may tell.
         says: what they say to it, where they were read apart; the model then answers in the form that is asked for.
     """
-    source = f"They say: {says}. Answer from this" if says else "Answer from these messages"
+    if says:
+        source = f"They say: {says}. Answer with this alone, in the form that is asked for"
+    else:
+        source = "Answer from these messages"
     return f"{_remembered(lines)}\n[system] {source}: {question}"
 
 
@@ -288,8 +291,17 @@ def cut_off() -> str:
 
 def line(message: Message) -> str:
     """A message as search results and pages show it."""
-    who = message.speaker or {Kind.USER: "user", Kind.SPEECH: "assistant"}.get(message.kind, str(message.kind))
-    return f"[recall:{message.id} {message.created_at:%Y-%m-%d}] {who}: {message.content}"
+    return f"[recall:{message.id} {message.created_at:%Y-%m-%d}] {_who(message)}: {message.content}"
+
+
+def said(message: Message) -> str:
+    """A message as it is read apart: without what only pages need, and its day as one says it."""
+    day = message.created_at
+    return f"[{day.day} {day:%B %Y}] {_who(message)}: {message.content}"
+
+
+def _who(message: Message) -> str:
+    return message.speaker or {Kind.USER: "user", Kind.SPEECH: "assistant"}.get(message.kind, str(message.kind))
 
 
 # ----------------------------------------------------------------------------------- documents (memos.agents.documents)

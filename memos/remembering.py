@@ -19,7 +19,18 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
 from memos.messages import Call, Found, Kind, Message
-from memos.pager import BEARING, POINTER, Candidate, Form, Pager, bearing, matching, of_another, passage_line
+from memos.pager import (
+    LONGEST,
+    POINTER,
+    Candidate,
+    Form,
+    Pager,
+    bearing,
+    matching,
+    message_line,
+    of_another,
+    passage_line,
+)
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober
 from memos.protocols import ArchivalStorage
@@ -34,6 +45,7 @@ TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do wit
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
 MOST_LINES = 3  # on a page; more distract a small model
+BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
@@ -95,7 +107,7 @@ class Remembering:
                 yield _probed(answer, "saving" if answer.probability >= policy.memory_threshold else "")
                 continue
             ask = max(ask, answer.probability)
-            wanted = answer.probability >= policy.prefetch_threshold
+            wanted = answer.probability >= policy.prefetch_threshold or self._pager.names_speaker(answer.sentence)
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
@@ -212,24 +224,18 @@ class Remembering:
         nothing, all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as
         often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
-        lines = self._pager.fit(
-            self._pager.talk(spoken.items, {one.message_id for one in told}, own=own), self._policy.result
-        )
-        says = yield from self._reader.read(asked, lines, cancelled)
-        telling = bearing(lines, says, asked)
-        shown = (telling or lines)[:BEARING] if says else lines
+        talk = self._pager.talk(spoken.items, {one.message_id for one in told}, own=own)
+        read = self._pager.transcript(talk, self._policy.result)
+        says = yield from self._reader.read(asked, read, cancelled)
+        told_by = [talk[index] for index in bearing(read, says, asked)]
         form = partial(prompts.talk, says=says)
-        if telling and (other := self._of_another(telling[0], spoken, says, asked)):
-            form = partial(prompts.of_another, speaker=other.speaker, named=spoken.speakers[0])
+        if told_by and of_another(told_by[0], says, asked, spoken.speakers):
+            form = partial(prompts.of_another, speaker=told_by[0].speaker, named=spoken.speakers[0])
+        shown = (told_by or talk)[:BEARING] if says else talk[: len(read)]
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
-        wanted = self._unrepeated([(-float(rank), line) for rank, line in enumerate(shown)], message.turn)
+        lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]
+        wanted = self._unrepeated(lines, message.turn)
         return (yield from self._show(wanted, question, message.turn, self._policy.result, form))
-
-    def _of_another(self, line: str, spoken: Found[Message], says: str, asked: str) -> Message | None:
-        """The message of a line, if it says something of somebody else than who was asked about."""
-        pointer = POINTER.search(line)
-        found = (one for one in spoken.items if pointer and pointer[0] == f"recall:{one.id}")
-        return next((one for one in found if of_another(one, says, asked, spoken.speakers)), None)
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

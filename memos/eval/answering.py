@@ -29,7 +29,7 @@ from memos.storage import Archival, Database
 MEMOS, NO_PREFETCH, TRUNCATE, RAG, CLOSED = ARMS = ("memos", "memos-no-prefetch", "truncate", "rag", "closed-book")
 AGENT = "eval"
 RAG_ITEMS, RETRIEVED = 10, 20
-REPLY = 160  # tokens of a one-shot answer
+REPLY, ASKED = 160, 128  # tokens of a one-shot answer, and for its question
 POINTER = re.compile(r"\b(recall|archival):(\d+)\b")
 ONE_SHOT = (
     "Answer the question from the text, in a few words. If the text does not say it, say that it is not mentioned."
@@ -160,7 +160,8 @@ class Arms:
         model, scaffold = self._model, self._model.scaffold
         head = scaffold.open + model.tokenize(ONE_SHOT) + scaffold.system_to_user
         asked = model.tokenize(f"\n\nQuestion: {task.text}") + scaffold.user_to_model
-        room = model.window - len(head) - len(asked) - REPLY
+        # The same room for every question: one past then begins the same for all of them, and is read once.
+        room = model.window - len(head) - max(len(asked), ASKED) - REPLY
         # The newest, or the likeliest, that fit; in their order.
         kept: list[tuple[int, ...]] = []
         for text in texts:

@@ -99,7 +99,8 @@ def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str,
         ModelError: the model cannot be loaded.
     """
     tasks = sampled(ANSWERING[run.suite](run.data, run.seed), run)
-    wanted = [(arm, task) for task in tasks for arm in run.arms]
+    # One arm after the other: what questions share, a model then reads once.
+    wanted = [(arm, task) for arm in run.arms for task in tasks]
     journal = Journal(run.suite, given(run))
     done = journal.answers
     missing = [(arm, task) for arm, task in wanted if (arm, task.id) not in done]

@@ -313,12 +313,13 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
     bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
     happened = bench.say(f"{ROOM} In a word.")
     view = bench.view().partition("[memory of earlier talks]")[2]
-    assert f"They say: Turquoise. Answer from this: {ROOM} In a word." in view
+    assert f"They say: Turquoise. Answer with this alone, in the form that is asked for: {ROOM} In a word." in view
     assert "Ann: For my room I took" in view and "bought a brush" not in view
     assert of(happened, events.PagedIn)[0].sources == ("recall:1",)
     assert [step.purpose for step in of(happened, events.Step)].count("reading") == 1
     apart = bench.model.text(bench.model.prompts[-2][0])
     assert "bought a brush" in apart and "Functions:" not in apart, "it was read with nothing around it"
+    assert "] Ann: For my room" in apart and "recall:" not in apart and "[24 June 2022] Ann" in apart
 
 
 def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
@@ -330,12 +331,20 @@ def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench
     assert ROOM not in view, "where the question stands last, it is answered"
 
 
-@pytest.mark.parametrize(("asked", "shown"), [(ROOM, True), ("How was the room painted?", False)])
+@pytest.mark.parametrize(
+    ("asked", "ask", "shown"),
+    [
+        (ROOM, 0.4, True),
+        (ROOM, 0.1, True),
+        ("How was the room painted?", 0.4, False),
+        ("Ann painted her room.", 0.1, False),
+    ],
+)
 def test_a_question_about_somebody_who_speaks_in_memory_asks_for_it(
-    bench: Bench, of: Any, asked: str, shown: bool
+    bench: Bench, of: Any, asked: str, ask: float, shown: bool
 ) -> None:
     _told(bench, PAINTED)
-    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.4, answer=0.3)}, window=2048, note_facts=False)
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=ask, answer=0.3)}, window=2048, note_facts=False)
     assert bool(of(bench.say(asked), events.PagedIn)) is shown
 
 
