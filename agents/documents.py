@@ -105,8 +105,7 @@ class PageReader:
 
     def head(self, instruction: str) -> tuple[int, ...]:
         """The start of a prompt."""
-        scaffold = self.model.scaffold
-        return scaffold.open + self.model.tokenize(instruction) + scaffold.system_to_user
+        return self.model.scaffold.instructed(self.model.tokenize(instruction))
 
     def pages(self, passages: Sequence[Passage]) -> tuple[int, ...]:
         """Passages as numbered pages; a single one that is too long is cut."""

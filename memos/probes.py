@@ -83,7 +83,7 @@ class Prober:
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         scaffold = self._model.scaffold
-        tokens = scaffold.open + self._model.tokenize(instruction) + scaffold.system_to_user
+        tokens = scaffold.instructed(self._model.tokenize(instruction))
         for asked, reply in examples:
             tokens += self._question(asked) + self._model.tokenize(reply) + scaffold.model_to_user
         return tokens

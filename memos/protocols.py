@@ -74,6 +74,11 @@ class Scaffold:
     model_to_user: tuple[int, ...]
     join: tuple[int, ...]
 
+    def instructed(self, instruction: tuple[int, ...]) -> tuple[int, ...]:
+        """The start of a prompt with an instruction and nothing else in its head, up to the first text of the user's
+        side."""
+        return self.open + instruction + self.system_to_user
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:

@@ -42,7 +42,7 @@ class Reader:
             It, in a few words; empty if there are none, or it was cancelled.
         """
         scaffold, tokenize = self._model.scaffold, self._model.tokenize
-        prompt = scaffold.open + tokenize(prompts.EXCERPTOR) + scaffold.system_to_user
+        prompt = scaffold.instructed(tokenize(prompts.EXCERPTOR))
         prompt += tokenize("\n".join(lines)) + tokenize(prompts.asked_of_pages(question)) + scaffold.user_to_model
         generation = self._model.generate(
             prompt, TextGrammar(), limit=LONGEST, sampling=Sampling(), cancelled=cancelled, fork=True

@@ -158,7 +158,7 @@ class Arms:
     def _one_shot(self, task: Task, arm: str) -> str:
         texts = [] if arm == CLOSED else self._context(task, arm)
         model, scaffold = self._model, self._model.scaffold
-        head = scaffold.open + model.tokenize(ONE_SHOT) + scaffold.system_to_user
+        head = scaffold.instructed(model.tokenize(ONE_SHOT))
         asked = model.tokenize(f"\n\nQuestion: {task.text}") + scaffold.user_to_model
         # The same room for every question: one past then begins the same for all of them, and is read once.
         room = model.window - len(head) - max(len(asked), ASKED) - REPLY

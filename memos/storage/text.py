@@ -76,7 +76,7 @@ _IRREGULAR = """
 _BASE = {form: forms.split()[0] for forms in _IRREGULAR.split(",") for form in forms.split()[1:]}
 QUESTION, TIMED, NUMBERED = "\0question", "\0time", "\0number"
 _NUMBER = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b", re.I
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b"
 )
 _ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
 _DAY = timedelta(days=1)
@@ -110,7 +110,7 @@ def text_terms(text: str, said_at: datetime) -> bytes:
     marks = [f"\0{tongue}"]
     if _ENDS_ASKING.search(text):
         marks.append(QUESTION)
-    if _NUMBER.search(text):
+    if _NUMBER.search(text.lower()):
         marks.append(NUMBERED)
     spoken_of = periods(text, said_at)
     if spoken_of:
@@ -187,6 +187,6 @@ def term_hash(term: str) -> int:
 
 @lru_cache
 def _stemmer(tongue: str) -> Any:
-    import snowballstemmer
+    from Stemmer import Stemmer
 
-    return snowballstemmer.stemmer(tongue)
+    return Stemmer(tongue)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memos.dates import dated, periods
+from memos.dates import Period, dated, periods
 
 NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
 
@@ -38,6 +38,10 @@ def test_a_time_in_words(text: str, start: str, end: str) -> None:
     (found,) = periods(text, NOW)
     assert (f"{found.start:%Y-%m-%d}", f"{found.end:%Y-%m-%d}") == (start, end)
     assert found.said.strip() in text
+    # In the middle of a long text, behind a letter that is two in lower case, and in capitals.
+    assert periods(f"İ {'and so forth ' * 40}{text.upper()}{' and so forth' * 40}", NOW) == [
+        Period(found.start, found.end, found.said.upper())
+    ]
 
 
 def test_before_and_after_have_no_other_end() -> None:
