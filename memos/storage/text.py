@@ -75,9 +75,7 @@ _IRREGULAR = """
 """
 _BASE = {form: forms.split()[0] for forms in _IRREGULAR.split(",") for form in forms.split()[1:]}
 QUESTION, TIMED, NUMBERED = "\0question", "\0time", "\0number"
-_NUMBER = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b"
-)
+_NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b")
 _ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
 _DAY = timedelta(days=1)
 SHORT, MIDDLE, LONG = 4, 100, 400  # days: what is said of days, months, years

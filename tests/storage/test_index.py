@@ -19,6 +19,7 @@ from memos.errors import ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
 from memos.storage import Archival, Database, documents
 from memos.storage.text import text_terms
+from memos.storage.vectors import INDEXED
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -310,10 +311,24 @@ def test_an_outgrown_table_gets_an_index_and_small_files_are_gathered(
     library = indexed.library()
     library.store_document("/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(400)])
     assert library.index_pending() == 400
-    assert indexed.index._vectors._table("passages").list_indices()
+    indices = indexed.index._vectors._table("passages").list_indices()
+    assert {column for index in indices for column in index.columns} == set(INDEXED)
     assert library.search("tea number 399", limit=1).items[0].text.startswith("tea number 399")
     library.insert("a thing apart")
     assert texts(library, "thing apart")[0] == "a thing apart"
+
+
+def test_vectors_that_cannot_be_packed_are_compared_one_by_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memos.storage.vectors.FLAT_UP_TO", 256)
+    with open_database(home, WordHashEmbedder(dimension=60)) as database:
+        library = database.library()
+        library.store_document("/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(300)])
+        assert library.index_pending() == 300
+        assert "vector" not in {
+            one for index in database.index._vectors._table("passages").list_indices() for one in index.columns
+        }
+        assert library.search("tea number 299", limit=1).items[0].text.startswith("tea number 299")
+        assert database.take_notices() == []
 
 
 # ------------------------------------------------------------------------------------- any order
