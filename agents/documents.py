@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
-from memos.agents.support import held, mentions, names, numbers, said, same
+from memos.agents.support import held, numbers, said, same
+from memos.document_reader import about, ends, page_of
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
 from memos.messages import Passage
@@ -236,30 +237,6 @@ class Analyst:
         """What each of two documents says to a question, by their paths."""
         one, two = self.ask(question, source=first), self.ask(question, source=second)
         return Comparison(one, two, one.found and two.found and same(one.text, two.text))
-
-
-def about(question: str, passages: Sequence[Passage]) -> list[Passage]:
-    """The passages of documents that have one of the names that the question has; all if it has none.
-
-    Search is by words and meaning, so a document that tells of what is named has it in its path or in a passage found.
-    """
-    named = names(question)
-    if not named:
-        return list(passages)
-    sources = {one.source for one in passages if mentions(f"{one.source} {one.location} {one.text}", named)}
-    return [one for one in passages if one.source in sources]
-
-
-def ends(passages: Sequence[Passage]) -> list[Passage]:
-    """The best passage last, next to the question, the second best first: what stands in the middle is overlooked
-    (Liu et al. 2023, arXiv 2307.03172)."""
-    return [*passages[1::2], *reversed(passages[::2])]
-
-
-def page_of(passage: Passage) -> tuple[str, str]:
-    """Where a passage is from, short, and its text."""
-    name = passage.source.rsplit("/", 1)[-1]
-    return (f"{name}, {passage.location}" if passage.location else name), passage.text.strip()
 
 
 def nothing(confidence: float) -> Answer:

@@ -1,8 +1,7 @@
-"""Whether a page may hold an answer, and whether it does: by names, words and numbers, without a model.
+"""Whether a page holds an answer: by words and numbers, without a model.
 
-A small model cites carelessly; its words tell better which page they are from. And it answers from whatever stands
-there: what a question names tells better which pages it is about. Owns these comparisons. It does not know where pages
-come from.
+A small model cites carelessly; its words tell better which page they are from. Owns these comparisons. It does not
+know where pages come from.
 """
 
 from __future__ import annotations
@@ -10,17 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from memos.naming import stem, stems, words
 from memos.probes import sentences
 
 ENOUGH = 0.6  # share of an answer's own words that its page must have
-_HAN = r"[\u3400-\u9fff]"
-_LETTERS = rf"(?:(?!{_HAN})[^\W_])+"  # in Chinese, a number may stand beside a word without a space
-_CHINESE = re.compile(_HAN)
-_WORD = re.compile(rf"{_HAN}|{_LETTERS}(?:[.,:]{_LETTERS})*")
 _NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
-_EMPTY = frozenset(
-    "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
-)
 
 
 def support(answer: str, text: str, question: str = "") -> float:
@@ -34,12 +27,12 @@ def support(answer: str, text: str, question: str = "") -> float:
         text: the page.
         question: what was asked.
     """
-    said, asked, there = _words(answer), set(_words(question)), set(_words(text))
+    said, asked, there = words(answer), set(words(question)), set(words(text))
     new = [word for word in said if word not in asked] or said
     if not new or any(word not in there for word in new if any(map(str.isdecimal, word))):
         return 0.0
-    stems = {_stem(word) for word in there}
-    return sum(_stem(word) in stems for word in new) / len(new)
+    known = stems(text)
+    return sum(stem(word) in known for word in new) / len(new)
 
 
 def best_support(answer: str, texts: Sequence[str], cited: int, question: str = "") -> int | None:
@@ -76,27 +69,7 @@ def numbers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_NUMBER.findall(text)))
 
 
-def names(question: str) -> frozenset[str]:
-    """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
-    of which one is enough."""
-    words = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:]]
-    return frozenset(_stem(word.casefold()) for word in words if word[0].isupper())
-
-
-def mentions(text: str, named: frozenset[str]) -> bool:
-    """Whether a text has one of these names, or is in Chinese, where it would be written otherwise."""
-    return bool(_CHINESE.search(text)) or any(word.startswith(tuple(named)) for word in _words(text.replace("_", " ")))
-
-
 def same(one: str, two: str) -> bool:
     """Whether two answers say the same: one has all the words of the other."""
-    first, second = set(_words(one)), set(_words(two))
+    first, second = set(words(one)), set(words(two))
     return bool(first and second) and (first <= second or second <= first)
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.casefold()) if word not in _EMPTY]
-
-
-def _stem(word: str) -> str:
-    return word if _CHINESE.search(word) or any(map(str.isdecimal, word)) else word[:5]

@@ -14,6 +14,7 @@ from memos.by_hand import ByHand
 from memos.consent import Consent, Guard, refuse
 from memos.context_map import ContextMap, context_map
 from memos.controller import Controller, local_now
+from memos.document_reader import DocumentReader
 from memos.errors import InputError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
@@ -122,8 +123,9 @@ def boot(
     memory = KernelMemory(
         working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
     )
-    prober = Prober(model)
-    remembering = Remembering(prober, Reader(model), pager, queue, working, storage.archival, policy, count)
+    prober, reader = Prober(model), Reader(model)
+    documents = DocumentReader(storage.archival, reader, count)
+    remembering = Remembering(prober, reader, documents, pager, queue, working, storage.archival, policy, count)
     controller = Controller(
         model=model,
         queue=queue,

@@ -15,11 +15,13 @@ from memos import prompts
 from memos.dates import dated
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage
+from memos.naming import stems
 from memos.probes import QUESTION, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
+SEARCHED = 100  # notes and passages of documents, among which notes are looked for
 TALK, LONGEST = 12, 96  # messages that are read apart, and tokens of each
 Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
@@ -196,7 +198,7 @@ class Pager:
         return text.endswith(QUESTION) and bool(self._recall.search(text, limit=1).speakers)
 
     def candidates(self, text: str, spoken: Sequence[Message]) -> list[Candidate]:
-        """What may tell what a message asks, best first by search: notes and passages, and messages out of view.
+        """What may tell what a message asks, best first by search: notes, and messages out of view.
 
         They may stand on an earlier page that is still in view: a small model answers from what is next to the
         question.
@@ -205,8 +207,8 @@ class Pager:
             text: what the message asks.
             spoken: the messages that may tell it, the likeliest first.
         """
-        passages = self._archival.search(text, limit=NOTES)
-        found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(passages.items)]
+        notes = [one for one in self._archival.search(text, limit=SEARCHED).items if not one.source][:NOTES]
+        found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
         for rank, message in enumerate(spoken[:MESSAGES]):
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
@@ -289,8 +291,9 @@ def matching(lines: Iterable[str], query: str) -> list[str]:
 
 def bearing(texts: Sequence[str], says: str, query: str) -> list[int]:
     """Which texts say something, best first: by the words that they share with it and that the query has not."""
-    new = _stems(says) - _stems(query) or _stems(says)
-    shared = [len(new & _stems(text)) for text in texts]
+    said, asked = stems(says), stems(query)
+    new = said - asked or said
+    shared = [len(new & stems(text)) for text in texts]
     ranked = sorted(range(len(texts)), key=lambda index: (-shared[index], index))
     return [index for index in ranked if shared[index]]
 

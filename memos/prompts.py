@@ -82,6 +82,7 @@ ANSWER_OPTIONS = ("Yes", "No")
 
 # For reading apart. Asked for no more than this, the 1.5B says what the messages say; see docs/prompts.md.
 EXCERPTOR = "Answer the question from the messages, in a few words taken from them, like this: Paris"
+QUOTER = "Answer the question from the passages, in a few words taken from them, like this: Paris"
 
 # The frame of pages that quote documents. It stands with the page and not in the instructions: agents without documents
 # do not read it, and the rule is next to what it is about.
@@ -325,6 +326,17 @@ YES_NO = ("Yes", "No")
 def asked_of_pages(question: str) -> str:
     """A question about the pages before it."""
     return f"\n\nQuestion: {question}"
+
+
+def in_order(lines: Sequence[str]) -> list[str]:
+    """Lines that may say different things at different times. Told only that the last one counts, a small model takes
+    any of them."""
+    return [f"Before: {line}" for line in lines[:-1]] + [f"At last: {line}" for line in lines[-1:]]
+
+
+def asked_in_order(question: str) -> str:
+    """A question about such lines, which stand before it."""
+    return f"\n\nWhere these differ, the last one counts.{asked_of_pages(question)[1:]}"
 
 
 def contained(question: str) -> str:

@@ -8,10 +8,10 @@ not know where they come from, nor what becomes of the reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from memos import prompts
-from memos.events import Event, Progress, Step
+from memos.events import Event, Judged, Progress, Step
 from memos.protocols import Generated, LanguageModel, Reading, Sampling, TextGrammar
 
 LONGEST = 64  # tokens of a reading; one that does not end by then is of no use
@@ -27,23 +27,38 @@ class Reader:
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
-    def read(self, question: str, lines: Iterable[str], cancelled: Callable[[], bool]) -> Generator[Event, None, str]:
+    def read(
+        self,
+        question: str,
+        lines: Iterable[str],
+        cancelled: Callable[[], bool],
+        *,
+        instruction: str = prompts.EXCERPTOR,
+        ask: Callable[[str], str] = prompts.asked_of_pages,
+        least: float = 0.0,
+    ) -> Generator[Event, None, str]:
         """What lines say to a question.
 
         Args:
             question: what is asked.
             lines: of memory; with the question no longer than the fork has room for, half a window.
             cancelled: asked between tokens.
+            instruction: how to read them.
+            ask: how the question stands below them.
+            least: the model is asked first whether they tell it, and with a probability below this nothing is read;
+                0: it is not asked.
 
         Yields:
-            Progress, and the cost as a `Step`.
+            Progress, what the model thinks of the lines as `Judged`, and the cost as a `Step`.
 
         Returns:
-            It, in a few words; empty if there are none, or it was cancelled.
+            It, in a few words; empty if there are none, the lines do not tell it, or it was cancelled.
         """
         scaffold, tokenize = self._model.scaffold, self._model.tokenize
-        prompt = scaffold.instructed(tokenize(prompts.EXCERPTOR))
-        prompt += tokenize("\n".join(lines)) + tokenize(prompts.asked_of_pages(question)) + scaffold.user_to_model
+        head = scaffold.instructed(tokenize(instruction)) + tokenize("\n".join(lines))
+        if least and (cancelled() or (yield from self._told(head, question)) < least):
+            return ""
+        prompt = head + tokenize(ask(question)) + scaffold.user_to_model
         generation = self._model.generate(
             prompt, TextGrammar(), limit=LONGEST, sampling=Sampling(), cancelled=cancelled, fork=True
         )
@@ -55,3 +70,10 @@ class Reader:
                 if item.finish not in ("cancelled", "length"):
                     return " ".join(item.text.split()).rstrip(".")
         return ""
+
+    def _told(self, head: Sequence[int], question: str) -> Generator[Event, None, float]:
+        """The probability, by the model, that lines tell the answer."""
+        prompt = (*head, *self._model.tokenize(prompts.contained(question)), *self._model.scaffold.user_to_model)
+        probability = self._model.choose(prompt, prompts.YES_NO, fork=True)[0]
+        yield Judged(question, round(probability, 3), len(prompt))
+        return probability

@@ -15,6 +15,7 @@ from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, SAVES, SEARCHES
+from memos.document_reader import DocumentReader
 from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
@@ -58,6 +59,7 @@ class Remembering:
     Args:
         prober: asks the model about single sentences.
         reader: reads messages apart.
+        documents: reads documents apart.
         pager: finds candidates and lays out pages.
         queue: where pages go.
         working: the blocks; short facts go there, too.
@@ -70,6 +72,7 @@ class Remembering:
         self,
         prober: Prober,
         reader: Reader,
+        documents: DocumentReader,
         pager: Pager,
         queue: QueueManager,
         working: WorkingContext,
@@ -77,7 +80,8 @@ class Remembering:
         policy: KernelSettings,
         count: Callable[[str], int],
     ) -> None:
-        self._prober, self._reader, self._pager, self._queue = prober, reader, pager, queue
+        self._prober, self._reader, self._documents = prober, reader, documents
+        self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count = count
 
@@ -193,6 +197,8 @@ class Remembering:
                 break
         if sure and (spoken.speakers or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
             return (yield from self._show_talk(asked, message, spoken, [one for _, one in told], cancelled))
+        if not told:
+            return (yield from self._show_documents(asked, message, cancelled))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
@@ -236,6 +242,21 @@ class Remembering:
         lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, message.turn)
         return (yield from self._show(wanted, question, message.turn, self._policy.result, form))
+
+    def _show_documents(
+        self, asked: str, message: Message, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, bool]:
+        """Read what documents say to it, and put that into view with the passages that say it."""
+        told = yield from self._documents.read(asked, self._policy.result, cancelled)
+        if told is None:
+            return False
+        lines = [
+            (-float(rank), self._pager.cut(passage_line(one), LONGEST))
+            for rank, one in enumerate(told.passages[:BEARING])
+        ]
+        question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
+        form = partial(prompts.talk, says=told.says)
+        return (yield from self._show(lines, question, message.turn, self._policy.result, form))
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

@@ -52,7 +52,7 @@ class ScriptedModel:
         name: also the fingerprint.
         unmovable: why `splice` would be wrong; empty where it is not.
         answers: what it answers from numbered pages, in order, e.g. `Seven [2]`.
-        readings: what it reads in messages, in order; afterwards nothing.
+        readings: what it reads apart, in order; afterwards nothing.
 
     Attributes:
         spliced: arguments of every `splice`.
@@ -247,7 +247,7 @@ class ScriptedModel:
         return len(tokens)
 
     def _next_text(self, grammar: Grammar, prompt: Sequence[int]) -> str:
-        if prompts.EXCERPTOR in self.text(prompt):
+        if prompts.EXCERPTOR in self.text(prompt) or prompts.QUOTER in self.text(prompt):
             return next(self._readings, "")
         if isinstance(grammar, TextGrammar):
             return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from memos import Agent, InputError, events
 from memos.agents.difference import difference
-from memos.agents.documents import NOT_SAID, Analyst, ends
+from memos.agents.documents import NOT_SAID, Analyst
 from memos.agents.opening import opened
 from memos.agents.research import open_research
-from memos.agents.support import best_support, mentions, names, numbers, said, same, support
+from memos.agents.support import best_support, numbers, said, same, support
 from memos.agents.team import whole
+from memos.document_reader import ends
 from memos.inference.grammar import _with_numbers
 from memos.messages import Call
 from memos.protocols import CitedGrammar, Generated, Reading, Sampling
@@ -213,14 +214,6 @@ def test_only_documents_that_have_a_name_of_the_question_are_read(archival: Arch
     nobody = ScriptedModel(answers=["12345 [1]"], yes=0.9)
     assert not analyst(archival, nobody).ask("What is the order number of the Moonlight Bistro?").found
     assert analyst(archival, nobody).ask("What is the order number of the Bistro?", source="/docs/restaurant.md").found
-
-
-def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
-    assert names("Under which licence is Mistral released? Who made Rust's book?") == {"mistr", "rust"}
-    assert names("what is it?") == names("What is it?") == frozenset()
-    assert mentions("/files/rfc1459.txt", names("Which port has RFC 1459?"))
-    assert mentions("Vue 2 已于 2023 年停止维护", names("When did Vue and Nuxt end?"))
-    assert not mentions("other", names("In the Rust book?"))
 
 
 def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:

@@ -1,0 +1,45 @@
+"""What a question names, and whether a text has it: what tells which texts a question is about, without a model.
+
+Owns what counts as a name, and when two words are the same. It does not know where texts come from.
+"""
+
+from __future__ import annotations
+
+import re
+
+from memos.probes import sentences
+
+_HAN = r"[\u3400-\u9fff]"
+_LETTERS = rf"(?:(?!{_HAN})[^\W_])+"  # in Chinese, a number may stand beside a word without a space
+_CHINESE = re.compile(_HAN)
+_WORD = re.compile(rf"{_HAN}|{_LETTERS}(?:[.,:]{_LETTERS})*")
+_EMPTY = frozenset(
+    "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
+)
+
+
+def names(question: str) -> frozenset[str]:
+    """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
+    of which one is enough."""
+    found = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:]]
+    return frozenset(stem(word.casefold()) for word in found if word[0].isupper())
+
+
+def mentions(text: str, named: frozenset[str]) -> bool:
+    """Whether a text has one of these names, or is in Chinese, where it would be written otherwise."""
+    return bool(_CHINESE.search(text)) or any(word.startswith(tuple(named)) for word in words(text.replace("_", " ")))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text that say something, folded; a Chinese character is a word."""
+    return [word for word in _WORD.findall(text.casefold()) if word not in _EMPTY]
+
+
+def stems(text: str) -> set[str]:
+    """What the words of a text have in common with other forms of theirs."""
+    return {stem(word) for word in words(text)}
+
+
+def stem(word: str) -> str:
+    """What two forms of a word have in common; numbers, and Chinese characters, have one form."""
+    return word if _CHINESE.search(word) or any(map(str.isdecimal, word)) else word[:5]

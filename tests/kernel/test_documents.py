@@ -1,0 +1,132 @@
+"""Documents read apart: what of them is laid before the model, and what comes into view of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memos import events, prompts
+from memos.document_reader import DocumentReader
+from memos.naming import mentions, names
+from memos.reading import Reader
+from memos.storage import AgentStorage, Database
+from memos.testing import ScriptedModel
+from tests.kernel.conftest import Bench
+
+MOVES = ["Ada went to the attic. It was raining all day.", "Bob slept. Ada moved to the cellar. Nobody saw it."]
+WHERE = "Where is Ada?"
+
+
+def answers(*, ask: float, told: float) -> dict[str, Any]:
+    """A model that is this sure that memory is asked for, and that what it reads tells the answer."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.QUOTER in prompt:
+            return told, 1 - told
+        return (ask, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.0, 1.0)
+
+    return {"yes": yes}
+
+
+def store(stored: AgentStorage, source: str, *texts: str) -> None:
+    stored.archival.store_document(source, f"hash of {texts}", [(text, "") for text in texts])
+
+
+def reads(bench: Bench) -> list[str]:
+    """What was read apart so far."""
+    texts = [bench.model.text(prompt) for prompt, _ in bench.model.prompts]
+    return [text for text in texts if prompts.QUOTER in text]
+
+
+def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: Any) -> None:
+    for number, text in enumerate(reversed(MOVES)):
+        store(bench.stored, f"/book/{2 - number}.txt", text)
+    bench.open(model={"readings": ["In the cellar."], **answers(ask=0.9, told=0.7)}, window=2048, note_facts=False)
+    happened = bench.say(WHERE)
+    (apart,) = reads(bench)
+    assert (
+        "Before: Ada went to the attic.\nAt last: Ada moved to the cellar." in apart
+        and "Where these differ, the last" in apart
+    )
+    assert "raining" not in apart and "Bob" not in apart and "Functions:" not in apart
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert f"They say: In the cellar. Answer with this alone, in the form that is asked for: {WHERE}" in view
+    assert view.count("quoted from /book/2.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
+    assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
+    assert len(of(happened, events.PagedIn)) == 1
+    assert [(one.question, one.probability) for one in of(happened, events.Judged)] == [(WHERE, 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        (answers(ask=0.9, told=0.4), WHERE),  # the model finds it told nowhere
+        (answers(ask=0.1, told=0.9), WHERE),  # nothing is asked of memory
+        (answers(ask=0.9, told=0.9), "Where is Zoe?"),  # no document names her
+    ],
+)
+def test_where_documents_do_not_tell_it_nothing_of_them_comes_into_view(
+    bench: Bench, of: Any, model: dict[str, Any], asked: str
+) -> None:
+    store(bench.stored, "/book/1.txt", *MOVES)
+    bench.open(model={"readings": ["In the attic."] * 2, **model}, window=2048, note_facts=False)
+    assert not of(bench.say(asked), events.PagedIn) and not reads(bench)
+
+
+def test_a_reading_that_no_passage_bears_is_not_shown(bench: Bench, of: Any) -> None:
+    store(bench.stored, "/book/1.txt", *MOVES)
+    bench.open(model={"readings": ["Paris."] * 2, **answers(ask=0.9, told=0.9)}, window=2048, note_facts=False)
+    assert not of(bench.say(WHERE), events.PagedIn)
+    named, whole = reads(bench)
+    assert "raining" not in named and "1.txt: Ada went to the attic. It was raining all day." in whole
+
+
+def test_a_question_that_names_nothing_is_read_from_whole_passages(bench: Bench, of: Any) -> None:
+    store(bench.stored, "/book/1.txt", *MOVES)
+    bench.open(model={"readings": ["All day."], **answers(ask=0.9, told=0.9)}, window=2048, note_facts=False)
+    bench.say("How long was it raining?")
+    (apart,) = reads(bench)
+    assert "1.txt: Ada went to the attic. It was raining all day." in apart
+    assert "It was raining all day." in bench.view().partition("[memory of earlier talks]")[2]
+
+
+def test_what_a_note_tells_is_not_looked_for_in_documents(bench: Bench, of: Any) -> None:
+    store(bench.stored, "/book/1.txt", *MOVES)
+    bench.stored.archival.insert("Ada is in Oslo.", location="recall:1")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        return (0.9, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.9, 0.1)
+
+    bench.open(model={"yes": yes}, window=2048, note_facts=False)
+    bench.say(WHERE)
+    assert "user: Ada is in Oslo." in bench.view() and not reads(bench)
+
+
+def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:
+    store(bench.stored, "/tea.txt", *(f"The tea that I like is number {number}." for number in range(40)))
+    bench.stored.archival.insert("I like green tea.", location="recall:1")
+    found = bench.kernel.remembering._pager.candidates("Which tea do I like?", ())
+    assert [one.text for one in found] == ["I like green tea."]
+
+
+def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
+    with Database.open(tmp_path) as database, database.agent("ada") as stored:
+        store(stored, "/a.txt", *(f"Ada saw {number} birds and then she wrote it down." for number in range(12)))
+        model = ScriptedModel(readings=["Nothing"] * 2, yes=0.9)
+        reader = DocumentReader(stored.archival, Reader(model), lambda text: len(text.split()))
+        work = reader.read("How many birds saw Ada?", 40, lambda: False)
+        with pytest.raises(StopIteration):
+            while True:
+                next(work)
+        texts = [model.text(prompt) for prompt, _ in model.prompts]
+        assert [text.count("birds and") for text in texts] == [3, 3]
+
+
+def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
+    assert names("Under which licence is Mistral released? Who made Rust's book?") == {"mistr", "rust"}
+    assert names("what is it?") == names("What is it?") == frozenset()
+    assert mentions("/files/rfc1459.txt", names("Which port has RFC 1459?"))
+    assert mentions("Vue 2 已于 2023 年停止维护", names("When did Vue and Nuxt end?"))
+    assert not mentions("other", names("In the Rust book?"))
