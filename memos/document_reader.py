@@ -24,6 +24,7 @@ from memos.reading import Reader
 
 _View = tuple[list[Passage], list[str], Callable[[str], str]]  # passages, as they are read, how they are asked about
 SEARCHED = 12  # passages that are searched for
+VIEWS = 2  # of whole passages, one after the other
 TOLD = 0.5  # the least probability, by the model, that what is read tells the answer
 
 
@@ -72,9 +73,9 @@ class DocumentReader:
                 question, texts, cancelled, instruction=prompts.QUOTER, ask=ask, least=TOLD
             )
             # The last of those that say it: in what stands in order it is the one that counts.
-            shown = shown[::-1]
-            if told_by := bearing([one.text for one in shown], says, question) if says else []:
-                wanted = [shown[at] for at in told_by]
+            last_first = shown[::-1]
+            if told_by := bearing([one.text for one in last_first], says, question) if says else []:
+                wanted = [last_first[at] for at in told_by]
                 return Told(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
         return None
 
@@ -84,9 +85,13 @@ class DocumentReader:
             order = sorted(passages, key=lambda one: (one.source, one.id))
             shown = [one for one in sentences_of(order) if one in kept]
             yield shown, prompts.in_order([one.text for one in shown]), prompts.asked_in_order
-        if passages:
-            shown = ends(self._fitting(passages, _whole, room) or passages[:1])
+        left = list(passages)
+        for _ in range(VIEWS):
+            shown = ends(self._fitting(left, _whole, room))
+            if not shown:
+                return
             yield shown, [_whole(one) for one in shown], prompts.asked_of_pages
+            left = [one for one in left if one not in shown]
 
     def _fitting(self, passages: Iterable[Passage], shown: Callable[[Passage], str], room: int) -> list[Passage]:
         """As many passages as there is room for, the first of them first."""

@@ -15,6 +15,7 @@ from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, SAVES, SEARCHES
+from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.errors import BlockError
 from memos.events import Event
@@ -247,7 +248,7 @@ class Remembering:
         self, asked: str, message: Message, cancelled: Callable[[], bool]
     ) -> Generator[Event, None, bool]:
         """Read what documents say to it, and put that into view with the passages that say it."""
-        told = yield from self._documents.read(asked, self._policy.result, cancelled)
+        told = yield from self._documents.read(asked, max(self._policy.result, PASSAGE), cancelled)
         if told is None:
             return False
         lines = [

@@ -77,7 +77,7 @@ def test_where_documents_do_not_tell_it_nothing_of_them_comes_into_view(
 
 def test_a_reading_that_no_passage_bears_is_not_shown(bench: Bench, of: Any) -> None:
     store(bench.stored, "/book/1.txt", *MOVES)
-    bench.open(model={"readings": ["Paris."] * 2, **answers(ask=0.9, told=0.9)}, window=2048, note_facts=False)
+    bench.open(model={"readings": ["Paris."] * 3, **answers(ask=0.9, told=0.9)}, window=2048, note_facts=False)
     assert not of(bench.say(WHERE), events.PagedIn)
     named, whole = reads(bench)
     assert "raining" not in named and "1.txt: Ada went to the attic. It was raining all day." in whole
@@ -114,14 +114,15 @@ def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:
 def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
     with Database.open(tmp_path) as database, database.agent("ada") as stored:
         store(stored, "/a.txt", *(f"Ada saw {number} birds and then she wrote it down." for number in range(12)))
-        model = ScriptedModel(readings=["Nothing"] * 2, yes=0.9)
+        model = ScriptedModel(readings=["Nothing"] * 3, yes=0.9)
         reader = DocumentReader(stored.archival, Reader(model), lambda text: len(text.split()))
         work = reader.read("How many birds saw Ada?", 40, lambda: False)
         with pytest.raises(StopIteration):
             while True:
                 next(work)
         texts = [model.text(prompt) for prompt, _ in model.prompts]
-        assert [text.count("birds and") for text in texts] == [3, 3]
+        assert [text.count("birds and") for text in texts] == [3, 3, 3]
+        assert len({line for text in texts[1:] for line in text.split("Ada saw")[1:]}) == 6, "none is read again"
 
 
 def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
