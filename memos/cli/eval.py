@@ -35,7 +35,7 @@ Examples:
 @click.option("--model", help="The chat model of a suite that answers.  [default: the setting]")
 @click.option("--context", type=int, help="Its window in tokens.  [default: the setting]")
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="Ways to answer that are compared.")
-@click.option("--category", default="", help="Questions of this kind only, where a model answers.")
+@click.option("--category", default="", help="Only questions of this kind, such as qa1/128k or qa1.")
 @click.option("--limit", type=click.IntRange(min=1), help="A random sample of so many questions.  [default: all]")
 @click.option("--seed", default=0, show_default=True, help="Of the sample and the confidence intervals.")
 @click.option("--embedding", help="The embedding model, or none for words only.")

@@ -26,7 +26,7 @@ from memos.eval.journal import Journal
 from memos.eval.metrics import contains, declined
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress
-from memos.eval.statistics import Estimate, by_category, mean, percentile
+from memos.eval.statistics import Estimate, by_category, mean, percentile, sampled
 from memos.eval.suites import Run, embedder_of, given
 from memos.messages import Passage
 from memos.protocols import LanguageModel
@@ -116,13 +116,7 @@ def questions(run: Run) -> list[Question]:
         )
         for row in rows(run.data / "questions.jsonl")
     ]
-    kept = [one for one in found if not run.category or run.category in (one.category, *one.category.split("/"))]
-    if not kept:
-        raise InputError(f"{run.data / 'questions.jsonl'} has no question of category {run.category!r}.")
-    if run.limit is None or run.limit >= len(kept):
-        return kept
-    places = sorted(Random(run.seed).sample(range(len(kept)), run.limit))
-    return [kept[place] for place in places]
+    return sampled(found, lambda one: one.category, run.category, run.limit, run.seed)
 
 
 # ------------------------------------------------------------------------------------- without a model

@@ -1,12 +1,17 @@
-"""Means with confidence intervals: percentile bootstrap over questions (Efron & Tibshirani 1993), seeded."""
+"""Samples, and means with confidence intervals: bootstrap over questions (Efron & Tibshirani 1993), seeded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from memos.errors import InputError
+
+Item = TypeVar("Item")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -44,6 +49,30 @@ def _estimate(values: np.ndarray, seed: int, statistic: object) -> Estimate:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(statistic(values[picks]), [tail, 1 - tail])
     return Estimate(float(statistic(values)), float(low), float(high), len(values))
+
+
+def sampled(
+    items: Sequence[Item], of: Callable[[Item], str], category: str, limit: int | None, seed: int
+) -> list[Item]:
+    """Those of a category, or a random sample of them, in their order.
+
+    Args:
+        items: questions.
+        of: the category of one, such as `qa1/128k`.
+        category: a category, or a part of one (`qa1`, `128k`); empty: all.
+        limit: how many at most; None: all.
+        seed: of the sample.
+
+    Raises:
+        InputError: there is none of this category; the sentence says which there are.
+    """
+    kept = [one for one in items if not category or category in (of(one), *of(one).split("/"))]
+    if not kept:
+        known = ", ".join(sorted({of(one) for one in items})) or "none at all"
+        raise InputError(f"There is no question of category {category!r}; there are {known}.")
+    if limit is None or limit >= len(kept):
+        return kept
+    return [kept[place] for place in sorted(random.Random(seed).sample(range(len(kept)), limit))]
 
 
 def by_category(scored: Sequence[tuple[str, Mapping[str, float]]], seed: int) -> dict[str, Estimate]:

@@ -19,7 +19,7 @@ from memos.eval.haystacks import babilong, multidoc, needle
 from memos.eval.journal import Journal
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress, Scored, answerable, recall_of_turns
-from memos.eval.statistics import Estimate, by_category, mean, percentile
+from memos.eval.statistics import Estimate, by_category, mean, percentile, sampled
 from memos.eval.tasks import Task, locomo_qa, longmemeval_qa, nested_kv
 from memos.settings import Settings, home
 
@@ -50,7 +50,7 @@ class Run:
         limit: a random sample of so many questions; None: all.
         seed: of the sample and the intervals.
         arms: of `ARMS`, where a model answers.
-        category: questions of this kind only; empty: all.
+        category: questions of this kind only, `qa1/128k` or `128k`; empty: all.
     """
 
     suite: str
@@ -98,7 +98,8 @@ def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str,
         InputError: the data cannot be read, or there is nothing to ask.
         ModelError: the model cannot be loaded.
     """
-    tasks = sampled(ANSWERING[run.suite](run.data, run.seed), run)
+    found = ANSWERING[run.suite](run.data, run.seed)
+    tasks = sampled(found, lambda task: task.category, run.category, run.limit, run.seed)
     # One arm after the other: what questions share, a model then reads once.
     wanted = [(arm, task) for arm in run.arms for task in tasks]
     journal = Journal(run.suite, given(run))
@@ -140,22 +141,6 @@ def of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
     if paged:
         estimates["false_page_rate"] = mean(paged, seed)
     return {**estimates, "seconds": mean([one.seconds for one in answers], seed)}
-
-
-def sampled(tasks: Sequence[Task], run: Run) -> list[Task]:
-    """The tasks that a run asks: those of its category, or a random sample of them, in their order.
-
-    Raises:
-        InputError: there is none of this category.
-    """
-    kept = [task for task in tasks if not run.category or task.category == run.category]
-    if not kept:
-        known = ", ".join(sorted({task.category for task in tasks}))
-        raise InputError(f"There is no question of category {run.category!r}; there are {known}.")
-    if run.limit is None or run.limit >= len(kept):
-        return kept
-    places = sorted(random.Random(run.seed).sample(range(len(kept)), run.limit))
-    return [kept[place] for place in places]
 
 
 def given(run: Run) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from memos.eval.data import locomo
 from memos.eval.embeddings import EmbeddingCache
 from memos.eval.metrics import contains, declined, f1, f1_of_list
 from memos.eval.retrieval import session_metrics, turn_metrics
-from memos.eval.statistics import by_category, mean
+from memos.eval.statistics import by_category, mean, sampled
 from memos.eval.tasks import nested_kv
 from memos.settings import load
 from tests.eval.data import write_locomo
@@ -94,6 +94,22 @@ def test_what_was_embedded_is_not_embedded_again(tmp_path: Path) -> None:
         assert cache.embed(["a cat", "a dog"])[1] == pytest.approx(embedder._vector("a dog"))
         cache.close()
     assert embedder.embedded == 2
+
+
+def test_a_category_may_be_named_by_a_part_and_a_sample_stays_the_same() -> None:
+    kinds = [f"qa{number}/{length}k" for number in (1, 2) for length in (0, 128)] * 9
+    assert sampled(kinds, str, "qa1", None, 0) == [kind for kind in kinds if kind.startswith("qa1/")]
+    assert set(sampled(kinds, str, "128k", None, 0)) == {"qa1/128k", "qa2/128k"}
+    some = list(enumerate(kinds))
+    ten = sampled(some, lambda one: one[1], "", 10, 0)
+    assert (
+        ten
+        == sampled(some, lambda one: one[1], "", 10, 0)
+        == sorted(ten)
+        != sampled(some, lambda one: one[1], "", 10, 1)
+    )
+    with pytest.raises(InputError, match="qa1/0k, qa1/128k, qa2/0k"):
+        sampled(kinds, str, "qa9", None, 0)
 
 
 def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
