@@ -9,6 +9,7 @@ choices. It does not know how search works, nor what becomes of what was read.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ class DocumentReader:
     def _views(self, question: str, passages: Sequence[Passage], room: int) -> Iterator[_View]:
         """What is read, one after the other while it does not tell the answer."""
         if kept := self._fitting(naming(question, passages), lambda one: one.text, room):
-            order = sorted(passages, key=lambda one: (one.source, one.id))
+            order = sorted(passages, key=lambda one: (_counted(one.source), one.id))
             shown = [one for one in sentences_of(order) if one in kept]
             yield shown, prompts.in_order([one.text for one in shown]), prompts.asked_in_order
         left = list(passages)
@@ -144,6 +145,11 @@ def page_of(passage: Passage) -> tuple[str, str]:
     """Where a passage is from, short, and its text."""
     name = passage.source.rsplit("/", 1)[-1]
     return (f"{name}, {passage.location}" if passage.location else name), passage.text.strip()
+
+
+def _counted(path: str) -> list[str | int]:
+    """A path as people order it: page 2 before page 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def _whole(passage: Passage) -> str:

@@ -189,6 +189,7 @@ class Transcript(VerticalScroll, can_focus=True):
         self._showing = asyncio.Lock()
         self.oldest = self.newest = 0  # ids of the first and last message that is mounted
         self.at_newest = True  # whether there are no later messages than those
+        self.at_oldest = False  # whether it is known that there are no earlier ones
 
     # ------------------------------------------------------------------------------------------- pages
 
@@ -205,7 +206,7 @@ class Transcript(VerticalScroll, can_focus=True):
             await self.remove_children()
             self.oldest = page[0].id if page else 0
             self.newest = page[-1].id if page else 0
-            self.at_newest = newest
+            self.at_newest, self.at_oldest = newest, False
             await self._mount_all(self._views(page))
             self._asking = False
         if newest:
@@ -222,8 +223,8 @@ class Transcript(VerticalScroll, can_focus=True):
                 self._drop(len(self.children) - MOST, last=True)
                 if anchor is not None:
                     self.call_after_refresh(self._keep_place, anchor, place)
-            else:
-                self.oldest = 0 if not page else self.oldest
+            elif not page:
+                self.at_oldest = True
         self._asking = False
 
     def _keep_place(self, anchor: Widget, place: float) -> None:
@@ -250,6 +251,7 @@ class Transcript(VerticalScroll, can_focus=True):
         if numbers:
             self.oldest, self.newest = min(numbers), max(numbers)
         self.at_newest = self.at_newest and not last
+        self.at_oldest = self.at_oldest and last
         for child in gone:
             child.remove()
 
@@ -358,7 +360,7 @@ class Transcript(VerticalScroll, can_focus=True):
         super().watch_scroll_y(old, new)
         if self._asking or not self.children:
             return
-        if new < old and new <= self.size.height and self.oldest:
+        if new < old and new <= self.size.height and self.oldest and not self.at_oldest:
             self._asking = True
             self.post_message(messages.Older(self.oldest))
         elif new > old and not self.at_newest and new >= self.max_scroll_y - self.size.height:

@@ -41,8 +41,8 @@ def reads(bench: Bench) -> list[str]:
 
 
 def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: Any) -> None:
-    for number, text in enumerate(reversed(MOVES)):
-        store(bench.stored, f"/book/{2 - number}.txt", text)
+    store(bench.stored, "/book/10.txt", MOVES[1])
+    store(bench.stored, "/book/2.txt", MOVES[0])
     bench.open(model={"readings": ["In the cellar."], **answers(ask=0.9, told=0.7)}, window=2048, note_facts=False)
     happened = bench.say(WHERE)
     (apart,) = reads(bench)
@@ -53,7 +53,7 @@ def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: 
     assert "raining" not in apart and "Bob" not in apart and "Functions:" not in apart
     view = bench.view().partition("[memory of earlier talks]")[2]
     assert f"They say: In the cellar. Answer with this alone, in the form that is asked for: {WHERE}" in view
-    assert view.count("quoted from /book/2.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
+    assert view.count("quoted from /book/10.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
     assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
     assert len(of(happened, events.PagedIn)) == 1
     assert [(one.question, one.probability) for one in of(happened, events.Judged)] == [(WHERE, 0.7)]

@@ -406,6 +406,21 @@ class TestHistory:
             assert "message 0" in opened.said
             assert len(set(opened.said)) == len(opened.said)
 
+    async def test_where_nothing_is_earlier_what_is_said_next_is_not_shown_twice(self) -> None:
+        async with terminal([say("Good."), say("Better.")]) as opened:
+            transcript = opened.shell.transcript
+            for text in ("One.", "Two."):
+                await opened.say(text)
+                while not transcript.at_oldest:
+                    await opened.shell.on_older(messages.Older(transcript.oldest))
+                await opened.shell.on_older(messages.Older(transcript.oldest))
+            assert [one for one in opened.said if one in ("One.", "Good.", "Two.", "Better.")] == [
+                "One.",
+                "Good.",
+                "Two.",
+                "Better.",
+            ]
+
 
 class TestMemory:
     async def test_an_eviction_is_on_the_map_and_the_timeline_and_enter_jumps_to_it(self) -> None:
