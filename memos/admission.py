@@ -32,6 +32,7 @@ def admit(
     hidden: Sequence[int] = (),
     only: Sequence[str] = (),
     without: Collection[str] = (),
+    opening: str = "",
 ) -> CallGrammar:
     """The grammar of one step.
 
@@ -42,6 +43,7 @@ def admit(
         hidden: ids of messages that can be brought back.
         only: admit these functions alone, as far as the state admits them; empty: all.
         without: do not admit these.
+        opening: how speech begins, word for word; it may end there or go on with another sentence. Empty: as it likes.
 
     Returns:
         A grammar that always admits at least speech.
@@ -54,10 +56,15 @@ def admit(
             continue
         schema = _narrow(tool, working, hidden)
         if schema is not None:
-            functions.append(FunctionSpec(tool.name, schema, prose=tool.name == SPEECH))
+            functions.append(_spec(tool.name, schema, opening))
     if not functions:
-        functions = [FunctionSpec(t.name, t.schema, prose=True) for t in tools if t.name == SPEECH]
+        functions = [_spec(tool.name, tool.schema, opening) for tool in tools if tool.name == SPEECH]
     return CallGrammar(tuple(functions), tuple(made))
+
+
+def _spec(name: str, schema: Mapping[str, Any], opening: str) -> FunctionSpec:
+    speaks = name == SPEECH
+    return FunctionSpec(name, schema, prose=speaks, opening=opening if speaks else "")
 
 
 def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mapping[str, Any] | None:

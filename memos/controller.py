@@ -45,6 +45,7 @@ class _Turn:
     sampling: Sampling
     made: list[Call] = field(default_factory=list)
     withheld: Collection[str] = ()
+    opening: str = ""
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -155,7 +156,8 @@ class Controller:
         yield from self._queue.make_room(needed + self._policy.step_room)
         for one in stored:
             self._queue.admit(one)
-        turn.withheld = yield from self._remembering.page_in(message, self._cancel.is_set)
+        remembered = yield from self._remembering.page_in(message, self._cancel.is_set)
+        turn.withheld, turn.opening = remembered.withheld, remembered.opening
         yield from self._queue.warn(turn.number)
         return message
 
@@ -182,6 +184,7 @@ class Controller:
             hidden=self._queue.context.hidden_ids,
             only=only,
             without=turn.withheld,
+            opening=turn.opening,
         )
         turn.steps += 1
         yield from self._generate(turn, grammar)

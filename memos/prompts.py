@@ -230,30 +230,37 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
     Args:
         lines: the messages.
         question: what they may tell.
-        says: what they say to it, where they were read apart; the model then answers in the form that is asked for.
+        says: what they say to it, where they were read apart; an answer is to begin with it, and told to do so, a small
+            model says it twice or goes on.
     """
-    if says:
-        source = f"They say: {says}. Answer with this alone, in the form that is asked for"
-    else:
-        source = "Answer from these messages"
-    return f"{_remembered(lines)}\n[system] {source}: {question}"
+    source = f"They say: {sentence(says)}\n" if says else "Answer from these messages: "
+    return f"{_remembered(lines)}\n[system] {source}{question}"
 
 
 def _remembered(lines: Iterable[str]) -> str:
     return "[memory of earlier talks]\n" + framed("\n".join(lines))
 
 
-def of_another(lines: Iterable[str], question: str, speaker: str, named: str) -> str:
+def of_another(lines: Iterable[str], question: str, instead: str) -> str:
     """Messages in which somebody tells of themselves what was asked of another. The question is not said again: where
     it stands last, a small model answers it from whatever is there.
 
     Args:
         lines: the messages.
         question: what was asked; it stands above.
-        speaker: who says it.
-        named: of whom it was asked.
+        instead: what to say.
     """
-    return f'{_remembered(lines)}\n[system] Tell the person: "{named} did not mention it, only {speaker} did."'
+    return f'{_remembered(lines)}\n[system] Tell the person: "{instead}"'
+
+
+def not_mentioned(named: str, speaker: str) -> str:
+    """What is said where one speaker tells of themselves what was asked of another."""
+    return f"{named} did not mention it, only {speaker} did."
+
+
+def sentence(says: str) -> str:
+    """What was read apart, as an answer begins with it; empty if nothing was."""
+    return says if not says or says[-1] in ".!?。！？…" else f"{says}."
 
 
 def way(names: Sequence[str]) -> str:

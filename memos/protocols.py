@@ -88,11 +88,13 @@ class FunctionSpec:
         name: the function's name.
         parameters: JSON schema (an object) of its arguments.
         prose: whether its arguments are said to a person rather than read by a program.
+        opening: how its first argument, a string, begins, word for word; it ends there or goes on behind a space.
     """
 
     name: str
     parameters: Mapping[str, Any]
     prose: bool = False
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)

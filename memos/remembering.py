@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
@@ -54,6 +55,21 @@ SHORT = 12  # a fact that takes at most the twelfth part of a block stays in vie
 Withheld = frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What memory brought into view for a turn, and what that means for its calls.
+
+    Args:
+        told: whether something in view tells what was asked.
+        opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it.
+        withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
+    """
+
+    told: bool = False
+    opening: str = ""
+    withheld: Withheld = frozenset()
+
+
 class Remembering:
     """Prefetch and fact-keeping for one agent.
 
@@ -88,7 +104,7 @@ class Remembering:
 
     # ------------------------------------------------------------------------------ before the answer
 
-    def page_in(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Withheld]:
+    def page_in(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         """Page in what a message asks of memory.
 
         Args:
@@ -96,11 +112,11 @@ class Remembering:
             cancelled: asked between probes; nothing is paged in any more then.
 
         Returns:
-            The memory functions that its turn is not to use: the message does not want them, or it is answered.
+            What that means for the calls of its turn.
         """
         policy = self._policy
         if not policy.prefetch:
-            return frozenset()
+            return Remembered()
         yield events.Progress("remembering", 0, 1)
         followed = yield from self._follow(message)
         asked, ask, keep = [], 0.0, 0.0
@@ -117,11 +133,12 @@ class Remembering:
             if wanted:
                 asked.append(answer.sentence)
         sure = ask >= policy.memory_threshold
-        told = followed
+        found = Remembered(followed)
         if asked and not followed:
-            told = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
+            found = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
         yield events.Progress("remembering", 1, 1)
-        return self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=told)
+        withheld = self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=found.told)
+        return replace(found, withheld=withheld)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
@@ -155,7 +172,7 @@ class Remembering:
 
     def _prefetch(
         self, asked: str, message: Message, cancelled: Callable[[], bool], *, sure: bool
-    ) -> Generator[Event, None, bool]:
+    ) -> Generator[Event, None, Remembered]:
         """Page in what tells what a message asks.
 
         Args:
@@ -165,7 +182,7 @@ class Remembering:
             sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
 
         Returns:
-            Whether something that is in view now tells it.
+            Whether something that is in view now tells it, and how to say it.
         """
         asked = self._pager.cut(asked, self._policy.page // 3)
         spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
@@ -175,22 +192,24 @@ class Remembering:
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
         # A question about somebody who speaks in memory is about what is in memory.
         sure = sure or bool(spoken.speakers)
-        margin = self._policy.answer_margin + (0 if sure else UNSURE)
+        margin = self._policy.answer_margin
         asked_of: list[Answer] = []
         told: list[tuple[float, Candidate]] = []
         talk = 0.0  # how surely any message tells it
+        nearly = False  # whether a note or message stands out, if not far enough
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
             candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
             new = yield from self._answers(asked, candidates, cancelled)
             if cancelled():
-                return False
+                return Remembered()
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
             talk = max([talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
             for candidate, answer in new:
-                tells = answer.probability >= LEAST and log_odds(answer.probability) - middle >= margin
+                out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
+                tells, nearly = out >= margin + (0 if sure else UNSURE), nearly or out >= margin
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
                     told.append((log_odds(answer.probability), candidate))
@@ -199,11 +218,12 @@ class Remembering:
         if sure and (spoken.speakers or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
             return (yield from self._show_talk(asked, message, spoken, [one for _, one in told], cancelled))
         if not told:
-            return (yield from self._show_documents(asked, message, cancelled))
+            # What the user told, and is in view as a rule, goes before what others wrote.
+            return Remembered() if nearly else (yield from self._show_documents(asked, message, cancelled))
         wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
-        return shown or len(lines) < len(told)  # what has no line is in view already
+        return Remembered(shown or len(lines) < len(told))  # what has no line is in view already
 
     def _answers(
         self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool]
@@ -226,7 +246,7 @@ class Remembering:
         spoken: Found[Message],
         told: Sequence[Candidate],
         cancelled: Callable[[], bool],
-    ) -> Generator[Event, None, bool]:
+    ) -> Generator[Event, None, Remembered]:
         """Read the likeliest messages, whole, and put what they say into view with those that say it; where they say
         nothing, all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as
         often as in what a probe takes for it."""
@@ -235,29 +255,32 @@ class Remembering:
         read = self._pager.transcript(talk, self._policy.result)
         says = yield from self._reader.read(asked, read, cancelled)
         told_by = [talk[index] for index in bearing(read, says, asked)]
-        form = partial(prompts.talk, says=says)
+        form, opening = partial(prompts.talk, says=says), prompts.sentence(says)
         if told_by and of_another(told_by[0], says, asked, spoken.speakers):
-            form = partial(prompts.of_another, speaker=told_by[0].speaker, named=spoken.speakers[0])
+            opening = prompts.not_mentioned(spoken.speakers[0], told_by[0].speaker)
+            form = partial(prompts.of_another, instead=opening)
         shown = (told_by or talk)[:BEARING] if says else talk[: len(read)]
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, message.turn)
-        return (yield from self._show(wanted, question, message.turn, self._policy.result, form))
+        told_now = yield from self._show(wanted, question, message.turn, self._policy.result, form)
+        return Remembered(told_now, opening if told_now else "")
 
     def _show_documents(
         self, asked: str, message: Message, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, bool]:
+    ) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
         told = yield from self._documents.read(asked, max(self._policy.result, PASSAGE), cancelled)
         if told is None:
-            return False
+            return Remembered()
         lines = [
             (-float(rank), self._pager.cut(passage_line(one), LONGEST))
             for rank, one in enumerate(told.passages[:BEARING])
         ]
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         form = partial(prompts.talk, says=told.says)
-        return (yield from self._show(lines, question, message.turn, self._policy.result, form))
+        shown = yield from self._show(lines, question, message.turn, self._policy.result, form)
+        return Remembered(shown, prompts.sentence(told.says) if shown else "")
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

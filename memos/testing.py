@@ -254,7 +254,7 @@ class ScriptedModel:
         if isinstance(grammar, CitedGrammar):
             return self._cited(grammar)
         call = next(self._script, say("All right."))
-        return call.text if admitted(grammar, call) else self._something_else(grammar, call)
+        return _opened(grammar, call).text if admitted(grammar, call) else self._something_else(grammar, call)
 
     def _cited(self, grammar: CitedGrammar) -> str:
         """The next scripted answer, `TEXT [2]`; a page that is not admitted becomes the first that is."""
@@ -265,7 +265,7 @@ class ScriptedModel:
     def _something_else(self, grammar: CallGrammar, call: Call) -> str:
         names = {function.name for function in grammar.functions}
         if "send_message" in names:
-            return say(f"I would call {call.name}.").text
+            return _opened(grammar, say(f"I would call {call.name}.")).text
         function = grammar.functions[0]
         arguments = {}
         for name in function.parameters.get("required", ()):
@@ -311,6 +311,13 @@ class ScriptedModel:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _opened(grammar: CallGrammar, call: Call) -> Call:
+    """What speech becomes that is to begin with given words: they come in front of it."""
+    opening = next((one.opening for one in grammar.functions if one.name == call.name), "")
+    text = str(call.arguments.get("message", ""))
+    return say(f"{opening} {text}") if opening and not text.startswith(opening) else call
 
 
 def admitted(grammar: CallGrammar, call: Call) -> bool:

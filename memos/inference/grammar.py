@@ -63,14 +63,23 @@ def _head(function: FunctionSpec) -> str:
 
 
 def _arguments(index: int, function: FunctionSpec, refused: list[Call]) -> str:
-    if refused:
+    if refused and not function.opening:
         pattern = _flat_pattern(function.parameters)
         if pattern is not None:
             repeats = "|".join(_spellings(function.parameters, call) for call in refused)
             return f"arguments{index}: ARGUMENTS{index}\nARGUMENTS{index}: /{pattern}/ & ~/({repeats})/"
         # A schema with nested values has no regular expression; the executor refuses the repetition instead.
-    schema = {**function.parameters, "x-guidance": _SPACING}
+    parameters = _opened(function) if function.opening else function.parameters
+    schema = {**parameters, "x-guidance": _SPACING}
     return f"arguments{index}: %json {json.dumps(schema)}"
+
+
+def _opened(function: FunctionSpec) -> Mapping[str, Any]:
+    """The schema of a function whose first argument begins as given."""
+    properties = dict(function.parameters["properties"])
+    first = next(iter(properties))
+    properties[first] = {**properties[first], "pattern": f"^{re.escape(function.opening)}( [\\s\\S]*)?$"}
+    return {**function.parameters, "properties": properties}
 
 
 def _flat_pattern(schema: Mapping[str, Any]) -> str | None:

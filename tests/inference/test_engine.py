@@ -306,6 +306,17 @@ def test_text_begins_as_the_grammar_says_and_has_neither_calls_nor_notes(model: 
     assert len(end.text) - len(opening) <= 60
 
 
+@pytest.mark.parametrize(
+    "opening", ["Eagles.", 'A "quoted" name, 5% (or so) - 2.5/7 #1 & co.', "Straße – 中文。", "a\\b."]
+)
+def test_speech_begins_word_for_word_and_may_go_on(model: LlamaModel, opening: str) -> None:
+    speak = CallGrammar((dataclasses.replace(SPEC["send_message"], opening=opening),))
+    end, _ = run(model, ask(model, "Which bird is it?"), speak)
+    said = SpeechReader().feed(end.text)
+    assert said == opening or said.startswith(f"{opening} ")
+    assert end.decodes < len(end.tokens), "the opening is forced, and decoded in a batch"
+
+
 def test_a_seed_gives_the_same_words(model: LlamaModel) -> None:
     prompt = ask(model, "tell a story")
     hot = [Sampling(temperature=1.2, seed=seed) for seed in (1, 1, 2)]

@@ -52,7 +52,8 @@ def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: 
     )
     assert "raining" not in apart and "Bob" not in apart and "Functions:" not in apart
     view = bench.view().partition("[memory of earlier talks]")[2]
-    assert f"They say: In the cellar. Answer with this alone, in the form that is asked for: {WHERE}" in view
+    assert f"They say: In the cellar.\n{WHERE}" in view
+    assert of(happened, events.Speech)[0].text.startswith("In the cellar."), "word for word"
     assert view.count("quoted from /book/10.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
     assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
     assert len(of(happened, events.PagedIn)) == 1
@@ -102,6 +103,22 @@ def test_what_a_note_tells_is_not_looked_for_in_documents(bench: Bench, of: Any)
     bench.open(model={"yes": yes}, window=2048, note_facts=False)
     bench.say(WHERE)
     assert "user: Ada is in Oslo." in bench.view() and not reads(bench)
+
+
+@pytest.mark.parametrize(("probability", "read"), [(0.6, False), (0.45, True)])
+def test_where_a_note_nearly_tells_it_documents_do_not(bench: Bench, probability: float, read: bool) -> None:
+    """A note that stands out, but not so far that it answers a message which may not ask for it."""
+    store(bench.stored, "/book/1.txt", *MOVES)
+    bench.stored.archival.insert("My sister Ada has moved to a house by the sea.", location="recall:1")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.QUOTER in prompt:
+            return 0.9, 0.1
+        return (0.4, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (probability, 1 - probability)
+
+    bench.open(model={"yes": yes, "readings": ["In the cellar."]}, window=2048, note_facts=False)
+    bench.say(WHERE)
+    assert bool(reads(bench)) is read
 
 
 def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:

@@ -313,7 +313,8 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
     bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
     happened = bench.say(f"{ROOM} In a word.")
     view = bench.view().partition("[memory of earlier talks]")[2]
-    assert f"They say: Turquoise. Answer with this alone, in the form that is asked for: {ROOM} In a word." in view
+    assert f"They say: Turquoise.\n{ROOM} In a word." in view
+    assert of(happened, events.Speech)[0].text.startswith("Turquoise."), "word for word"
     assert "Ann: For my room I took" in view and "bought a brush" not in view
     assert of(happened, events.PagedIn)[0].sources == ("recall:1",)
     assert [step.purpose for step in of(happened, events.Step)].count("reading") == 1
@@ -325,10 +326,18 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
 def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
     bench.open(model={"readings": ["A brush."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
-    bench.say(ROOM)
+    happened = bench.say(ROOM)
     view = bench.view().partition("[memory of earlier talks]")[2]
     assert 'Tell the person: "Ann did not mention it, only Bea did."' in view and "I bought a brush" in view
     assert ROOM not in view, "where the question stands last, it is answered"
+    assert of(happened, events.Speech)[0].text.startswith("Ann did not mention it, only Bea did.")
+
+
+def test_where_talk_says_nothing_the_answer_begins_as_the_model_likes(bench: Bench, of: Any) -> None:
+    _told(bench, PAINTED)
+    bench.open(model={"readings": [""], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
+    happened = bench.say(ROOM)
+    assert of(happened, events.PagedIn) and of(happened, events.Speech)[0].text == "All right."
 
 
 @pytest.mark.parametrize(
