@@ -355,7 +355,8 @@ class LanguageModel(Protocol):
         Args:
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
-            fork: the prompt begins with what is resident, which is not read again; it may have the whole window.
+            fork: read it where `generate` reads a fork, which does not read again what the two share, nor what either
+                shares with what is resident; it may have the whole window.
         """
 
     def park(self, start: int, stop: int) -> Parked | None:

@@ -82,6 +82,7 @@ class Cache:
         self._sequences = {sequence: self._nothing() for sequence in (MAIN, *SIDES, FORK)}
         self._sides = list(SIDES)  # least recently used first
         self._numbers = count(1)
+        self._prepared = False  # whether the fork has a prompt that is to be adopted, rather than one that was asked
 
     @property
     def kept(self) -> int:
@@ -201,8 +202,10 @@ class Cache:
     def fork(self, prompt: Sequence[int]) -> int:
         """Let the fork begin with what a prompt shares with what is resident; returns its sequence.
 
-        No key is copied: a cell of the cache can belong to several sequences.
+        No key is copied: a cell of the cache can belong to several sequences. What the fork has beyond that from the
+        last prompt stays, so that of several questions about the same lines only the first reads them.
         """
+        self._prepared = False
         shared = shared_prefix(self._sequences[MAIN].tokens, prompt)
         if shared_prefix(self._sequences[FORK].tokens, prompt) < shared:
             self._share(MAIN, FORK, shared)
@@ -218,17 +221,17 @@ class Cache:
     def prepare(self, prompt: Sequence[int], cancelled: Cancelled) -> Iterator[Reading | int]:
         """Read a prompt on the fork, as far as there is room beside what is resident; see `LanguageModel.prepare`."""
         part = prompt[: shared_prefix(self._sequences[MAIN].tokens, prompt) + self.beside]
-        complete = False
         try:
             yield from self.read(part, cancelled, self.fork(part))
-            complete = not cancelled()
+            self._prepared = not cancelled()
         finally:
-            if not complete:
+            if not self._prepared:
                 self.clear(FORK)
 
     def adopt(self) -> None:
-        """Let the fork take the place of what is resident, if there is one; it is empty afterwards."""
-        if ahead := len(self._sequences[FORK].tokens):
+        """Let what was prepared take the place of what is resident, if anything was; the fork is empty afterwards."""
+        ahead = len(self._sequences[FORK].tokens)
+        if self._prepared and ahead:
             self._share(FORK, MAIN, ahead)
             self.clear(FORK)
             self._regroup(MAIN)

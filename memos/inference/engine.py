@@ -225,14 +225,12 @@ class LlamaModel:
         room = self.window if fork else SIDE_ROOM
         if len(prompt) > room:
             raise WindowError(f"A probe has at most {room:,} tokens, not {len(prompt):,}.")
-        try:
-            sequence = self._cache.fork(prompt) if fork else self._cache.side(prompt)
-            for _ in self._cache.read(prompt, lambda: False, sequence):
-                pass
-            logits = self._llama.logits()
-        finally:
-            if fork:
-                self._cache.clear(FORK)
+        sequence = self._cache.fork(prompt) if fork else self._cache.side(prompt)
+        for _ in self._cache.read(prompt, lambda: False, sequence):
+            pass
+        logits = self._llama.logits()
+        if fork and len(prompt) > self._cache.beside:
+            self._cache.clear(FORK)  # it took of the room of the others
         first = [self._llama.tokenize(option, special=False)[0] for option in options]
         scores = np.array([logits[token] for token in first], dtype=np.float64)
         likelihood = np.exp(scores - scores.max())

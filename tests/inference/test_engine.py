@@ -371,6 +371,23 @@ def test_a_fork_says_the_same_and_leaves_the_resident_context_alone(model: Llama
     assert run(model, other, limit=30)[0].tokens == aside.tokens
 
 
+def test_questions_about_the_same_lines_read_them_once(model: LlamaModel) -> None:
+    run(model, ask(model, "hello"), limit=20)
+    resident = model.resident()
+    lines = model.scaffold.instructed(model.tokenize(STORY))
+    chosen, asked = (
+        (*lines, *model.tokenize(text), *model.scaffold.user_to_model) for text in (" Is it told?", " What is it?")
+    )
+    sure = model.choose(chosen, ("Yes", "No"), fork=True)
+    model.adopt()
+    assert model.resident() == resident, "what was asked is not what was prepared"
+    aside = run(model, asked, TextGrammar(), limit=20, fork=True)[0]
+    assert aside.reused >= len(lines) and model.resident() == resident
+    again = run(model, asked, TextGrammar(), limit=20, fork=True)[0]
+    assert again.reused < 10 and again.tokens == aside.tokens
+    assert model.choose(chosen, ("Yes", "No"), fork=True) == pytest.approx(sure, abs=1e-3)
+
+
 def test_what_was_prepared_is_adopted_and_not_read_again(model: LlamaModel) -> None:
     now, later = ask(model, STORY), ask(model, "Something else altogether. " + STORY)
     run(model, now, limit=20)
