@@ -32,6 +32,7 @@ from memos.reading import Reader
 from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.summarizer import Summarizer
+from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
 
@@ -124,8 +125,8 @@ def boot(
         working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
     )
     prober, reader = Prober(model), Reader(model)
-    documents = DocumentReader(storage.archival, reader, count)
-    remembering = Remembering(prober, reader, documents, pager, queue, working, storage.archival, policy, count)
+    talk, documents = TalkReader(pager, reader), DocumentReader(storage.archival, reader, count)
+    remembering = Remembering(prober, talk, documents, pager, queue, working, storage.archival, policy, count)
     controller = Controller(
         model=model,
         queue=queue,

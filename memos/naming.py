@@ -43,3 +43,15 @@ def stems(text: str) -> set[str]:
 def stem(word: str) -> str:
     """What two forms of a word have in common; numbers, and Chinese characters, have one form."""
     return word if _CHINESE.search(word) or any(map(str.isdecimal, word)) else word[:5]
+
+
+def said_of(other: str, text: str, name: str) -> str:
+    """A text about one person, said of another.
+
+    Args:
+        other: of whom.
+        text: it.
+        name: whom it is about, in full; it may have any part of the name that is longer than two letters.
+    """
+    parts = sorted({name, *re.findall(r"\w{3,}", name)}, key=len, reverse=True)
+    return re.sub(rf"\b(?:{'|'.join(map(re.escape, parts))})\b", lambda _: other, text, flags=re.IGNORECASE)

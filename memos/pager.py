@@ -298,25 +298,6 @@ def bearing(texts: Sequence[str], says: str, query: str) -> list[int]:
     return [index for index in ranked if shared[index]]
 
 
-def of_another(message: Message, says: str, query: str, named: Sequence[str]) -> bool:
-    """Whether a message says something of somebody else than the one person that a query is about.
-
-    Who says it speaks of themselves, unless the sentence has the other's name. That it was said on a day that is asked
-    for, and no more, is not enough.
-
-    Args:
-        message: that says it.
-        says: what it says.
-        query: what was asked.
-        named: who speaks in memory and is named in the query.
-    """
-    if len(named) != 1 or not message.speaker or message.speaker == named[0]:
-        return False
-    parts = sentences(dated(message.content, message.created_at))
-    told = bearing(parts, says, query)
-    return bool(told) and not _words(named[0]) & _words(parts[told[0]])
-
-
 def _words(text: str) -> set[str]:
     return set(re.findall(r"\w{3,}", text.casefold()))
 

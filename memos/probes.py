@@ -8,6 +8,7 @@ more. Owns these three questions. It does not know what becomes of the answers.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,3 +119,9 @@ def sentences(text: str, *, least: int = 4) -> list[str]:
     """The sentences of a text, in order; those of fewer than `least` characters say nothing and are left out."""
     parts = (" ".join(part.split()) for part in _END.split(text))
     return [part for part in parts if len(part) >= least]
+
+
+def log_odds(probability: float) -> float:
+    """How sure a probability is; 0 at one half."""
+    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))

@@ -253,9 +253,9 @@ def of_another(lines: Iterable[str], question: str, instead: str) -> str:
     return f'{_remembered(lines)}\n[system] Tell the person: "{instead}"'
 
 
-def not_mentioned(named: str, speaker: str) -> str:
+def not_mentioned(named: str, speaker: str, says: str) -> str:
     """What is said where one speaker tells of themselves what was asked of another."""
-    return f"{named} did not mention it, only {speaker} did."
+    return f"{named} did not mention it, only {speaker} did: {sentence(says)}"
 
 
 def sentence(says: str) -> str:

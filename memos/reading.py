@@ -8,7 +8,7 @@ not know where they come from, nor what becomes of the reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 
 from memos import prompts
 from memos.events import Event, Judged, Progress, Step
@@ -54,11 +54,10 @@ class Reader:
         Returns:
             It, in a few words; empty if there are none, the lines do not tell it, or it was cancelled.
         """
-        scaffold, tokenize = self._model.scaffold, self._model.tokenize
-        head = scaffold.instructed(tokenize(instruction)) + tokenize("\n".join(lines))
-        if least and (cancelled() or (yield from self._told(head, question)) < least):
+        lines = list(lines)
+        if least and (yield from self.told(question, lines, cancelled, instruction=instruction)) < least:
             return ""
-        prompt = head + tokenize(ask(question)) + scaffold.user_to_model
+        prompt = self._asked(instruction, lines, ask(question))
         generation = self._model.generate(
             prompt, TextGrammar(), limit=LONGEST, sampling=Sampling(), cancelled=cancelled, fork=True
         )
@@ -71,9 +70,37 @@ class Reader:
                     return " ".join(item.text.split()).rstrip(".")
         return ""
 
-    def _told(self, head: Sequence[int], question: str) -> Generator[Event, None, float]:
-        """The probability, by the model, that lines tell the answer."""
-        prompt = (*head, *self._model.tokenize(prompts.contained(question)), *self._model.scaffold.user_to_model)
+    def told(
+        self,
+        question: str,
+        lines: Iterable[str],
+        cancelled: Callable[[], bool],
+        *,
+        instruction: str = prompts.EXCERPTOR,
+    ) -> Generator[Event, None, float]:
+        """Whether lines tell the answer to a question. Before `read` of the same lines it costs little more than the
+        question, since the fork keeps what it has read.
+
+        Args:
+            question: what is asked.
+            lines: of memory.
+            cancelled: asked before.
+            instruction: how they are read.
+
+        Yields:
+            What the model thinks of them as `Judged`.
+
+        Returns:
+            The probability that they do, by the model; 0 if it was cancelled.
+        """
+        if cancelled():
+            return 0.0
+        prompt = self._asked(instruction, lines, prompts.contained(question))
         probability = self._model.choose(prompt, prompts.YES_NO, fork=True)[0]
         yield Judged(question, round(probability, 3), len(prompt))
         return probability
+
+    def _asked(self, instruction: str, lines: Iterable[str], question: str) -> tuple[int, ...]:
+        scaffold, tokenize = self._model.scaffold, self._model.tokenize
+        head = (*scaffold.instructed(tokenize(instruction)), *tokenize("\n".join(lines)))
+        return (*head, *tokenize(question), *scaffold.user_to_model)

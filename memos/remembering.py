@@ -28,17 +28,15 @@ from memos.pager import (
     Candidate,
     Form,
     Pager,
-    bearing,
     matching,
     message_line,
-    of_another,
     passage_line,
 )
 from memos.policy import KernelSettings
-from memos.probes import Answer, Prober
+from memos.probes import Answer, Prober, log_odds
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
-from memos.reading import Reader
+from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
@@ -75,7 +73,7 @@ class Remembering:
 
     Args:
         prober: asks the model about single sentences.
-        reader: reads messages apart.
+        talk: reads messages apart.
         documents: reads documents apart.
         pager: finds candidates and lays out pages.
         queue: where pages go.
@@ -88,7 +86,7 @@ class Remembering:
     def __init__(
         self,
         prober: Prober,
-        reader: Reader,
+        talk: TalkReader,
         documents: DocumentReader,
         pager: Pager,
         queue: QueueManager,
@@ -97,7 +95,7 @@ class Remembering:
         policy: KernelSettings,
         count: Callable[[str], int],
     ) -> None:
-        self._prober, self._reader, self._documents = prober, reader, documents
+        self._prober, self._talk, self._documents = prober, talk, documents
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count = count
@@ -252,14 +250,12 @@ class Remembering:
         often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
         talk = self._pager.talk(spoken.items, {one.message_id for one in told}, own=own)
-        read = self._pager.transcript(talk, self._policy.result)
-        says = yield from self._reader.read(asked, read, cancelled)
-        told_by = [talk[index] for index in bearing(read, says, asked)]
-        form, opening = partial(prompts.talk, says=says), prompts.sentence(says)
-        if told_by and of_another(told_by[0], says, asked, spoken.speakers):
-            opening = prompts.not_mentioned(spoken.speakers[0], told_by[0].speaker)
+        heard = yield from self._talk.read(asked, talk, spoken.speakers, self._policy.result, cancelled)
+        form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
+        if heard.another:
+            opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
             form = partial(prompts.of_another, instead=opening)
-        shown = (told_by or talk)[:BEARING] if says else talk[: len(read)]
+        shown = heard.messages[:BEARING] if heard.says else heard.messages
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, message.turn)
@@ -354,12 +350,6 @@ class Remembering:
 def _probed(answer: Answer, led_to: str) -> events.Probed:
     probability = round(answer.probability, 4)
     return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)
-
-
-def log_odds(probability: float) -> float:
-    """How sure a probability is; 0 at one half."""
-    kept = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(kept / (1 - kept))
 
 
 def middle_of(probabilities: Iterable[float]) -> float:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from memos import summary
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
-from memos.probes import sentences
+from memos.probes import log_odds, sentences
 from memos.protocols import Surprise
-from memos.remembering import log_odds, middle_of
+from memos.remembering import middle_of
 from memos.speech import SpeechReader
 
 

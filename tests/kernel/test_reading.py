@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from datetime import UTC, datetime
-
-import pytest
 
 from memos.events import Event, Progress, Step
-from memos.messages import Kind, Message
-from memos.pager import bearing, of_another
+from memos.pager import bearing
 from memos.reading import LONGEST, Reader
 from memos.testing import ScriptedModel
 
@@ -50,21 +46,3 @@ def test_lines_bear_a_reading_by_the_words_that_the_question_lacks() -> None:
     assert bearing(LINES[::-1], "Turquoise paint", ASKED) == [1]
     assert bearing(LINES, "Her room", ASKED) == [1], "where the question has all of them, these count"
     assert bearing(LINES, "By Tuesday", ASKED) == [], "a reading in other words"
-
-
-@pytest.mark.parametrize(
-    ("speaker", "said", "named", "another"),
-    [
-        ("Bea", "I took turquoise paint.", ["Ann"], True),
-        ("Bea", "Hi Ann! I took turquoise paint.", ["Ann"], True),  # to whom it is said is not of whom
-        ("Bea", "Hi! Ann took turquoise paint.", ["Ann Lee"], False),
-        ("Ann Lee", "I took turquoise paint.", ["Ann Lee"], False),
-        ("Bea", "I took turquoise paint.", ["Ann", "Bea"], False),
-        ("Bea", "I took turquoise paint.", [], False),
-        ("", "I took turquoise paint.", ["Ann"], False),
-        ("Bea", "I slept.", ["Ann"], False),  # nothing but the line's date says it
-    ],
-)
-def test_who_says_it_speaks_of_themselves(speaker: str, said: str, named: list[str], another: bool) -> None:
-    message = Message(1, Kind.USER, said, datetime(2022, 6, 24, tzinfo=UTC), 1, speaker=speaker)
-    assert of_another(message, "Turquoise paint", ASKED, named) is another

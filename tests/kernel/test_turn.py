@@ -310,7 +310,11 @@ PAINTED = [
 
 def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
-    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
+    bench.open(
+        model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6, told={"Ann": 0.9, "Bea": 0.6})},
+        window=2048,
+        note_facts=False,
+    )
     happened = bench.say(f"{ROOM} In a word.")
     view = bench.view().partition("[memory of earlier talks]")[2]
     assert f"They say: Turquoise.\n{ROOM} In a word." in view
@@ -325,12 +329,14 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
 
 def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
-    bench.open(model={"readings": ["A brush."], **probed(ask=0.9, answer=0.6)}, window=2048, note_facts=False)
+    model = {"readings": ["Ann's brush."], **probed(ask=0.9, answer=0.6, told={"Ann": 0.6, "Bea": 0.7})}
+    bench.open(model=model, window=2048, note_facts=False)
     happened = bench.say(ROOM)
     view = bench.view().partition("[memory of earlier talks]")[2]
-    assert 'Tell the person: "Ann did not mention it, only Bea did."' in view and "I bought a brush" in view
+    instead = "Ann did not mention it, only Bea did: Bea's brush."
+    assert f'Tell the person: "{instead}"' in view and "I bought a brush" in view
     assert ROOM not in view, "where the question stands last, it is answered"
-    assert of(happened, events.Speech)[0].text.startswith("Ann did not mention it, only Bea did.")
+    assert of(happened, events.Speech)[0].text.startswith(instead)
 
 
 def test_where_talk_says_nothing_the_answer_begins_as_the_model_likes(bench: Bench, of: Any) -> None:
