@@ -70,9 +70,9 @@ class DocumentReader:
         found = self._archival.search(question, limit=SEARCHED).items
         passages = about(question, [passage for passage in found if passage.source])
         for shown, texts, ask in self._views(question, passages, room):
-            says = yield from self._reader.read(
-                question, texts, cancelled, instruction=prompts.QUOTER, ask=ask, least=TOLD
-            )
+            if (yield from self._reader.told(question, texts, cancelled)) < TOLD:
+                continue
+            says = yield from self._reader.read(question, texts, cancelled, ask=ask)
             # The last of those that say it: in what stands in order it is the one that counts.
             last_first = shown[::-1]
             if told_by := bearing([one.text for one in last_first], says, question) if says else []:

@@ -56,7 +56,8 @@ class Kernel:
         remembering: prefetch and fact-keeping.
         by_hand: what the user does to memory.
         policy: sizes and marks.
-        common: beginnings of prompts that all agents of this kind share: that of the main context, and the probes'.
+        common: beginnings of prompts that all agents of this kind share: of the main context, of the probes, and of
+            reading talk.
     """
 
     controller: Controller
@@ -124,8 +125,9 @@ def boot(
     memory = KernelMemory(
         working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
     )
-    prober, reader = Prober(model), Reader(model)
-    talk, documents = TalkReader(pager, reader), DocumentReader(storage.archival, reader, count)
+    prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
+    talk = TalkReader(pager, excerpts)
+    documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
     remembering = Remembering(prober, talk, documents, pager, queue, working, storage.archival, policy, count)
     controller = Controller(
         model=model,
@@ -146,7 +148,7 @@ def boot(
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
     by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
-    yield Kernel(controller, queue, working, remembering, by_hand, policy, (head, *prober.prefixes))
+    yield Kernel(controller, queue, working, remembering, by_hand, policy, (head, *prober.prefixes, excerpts.prefix))
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

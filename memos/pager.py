@@ -232,10 +232,16 @@ class Pager:
             if (own or not _own(one)) and (not one.content.endswith(QUESTION) or len(sentences(one.content)) > 1)
         ]
 
-    def transcript(self, messages: Iterable[Message], room: int) -> list[str]:
-        """Messages as they are read apart: as many as fit into `room` tokens, of each no more than its beginning."""
-        lines = (prompts.said(replace(one, content=dated(one.content, one.created_at))) for one in messages)
-        return self.fit((self.cut(line, LONGEST) for line in lines), room)
+    def transcript(self, messages: Iterable[Message], query: str, room: int) -> list[str]:
+        """Messages as they are read apart, as many as fit into `room` tokens; of a long one what a query is about."""
+        return self.fit((self._said(message, query) for message in messages), room)
+
+    def _said(self, message: Message, query: str) -> str:
+        line = prompts.said(replace(message, content=dated(message.content, message.created_at)))
+        if self._count(line) <= LONGEST:
+            return line
+        shown = replace(message, content=dated(excerpt(message.content, query), message.created_at))
+        return self.cut(prompts.said(shown), LONGEST)
 
 
 @dataclass(frozen=True, slots=True)

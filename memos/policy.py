@@ -23,6 +23,7 @@ class KernelSettings:
         block: the limit of each of the two default blocks.
         page: the most that the kernel pages in with one message.
         result: the longest result of a function.
+        reading: of the past's messages that are read at once to find what they tell; see docs/prompts.md.
         warning: pressure at which the model is told that the queue is filling up.
         eviction: `exact` (what stays is read again behind the summary) or `shift` (its keys are moved, which is
             approximate); see docs/decisions/0009-eviction.md.
@@ -46,6 +47,7 @@ class KernelSettings:
     block: int
     page: int
     result: int
+    reading: int = 180
     eviction: str = "exact"
     summaries: str = "model"
     hide_results: bool = True

@@ -83,11 +83,9 @@ class Prober:
         return self._fact, self._request, self._answer
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-        scaffold = self._model.scaffold
-        tokens = scaffold.instructed(self._model.tokenize(instruction))
-        for asked, reply in examples:
-            tokens += self._question(asked) + self._model.tokenize(reply) + scaffold.model_to_user
-        return tokens
+        tokenize = self._model.tokenize
+        shown = [(tokenize(asked), tokenize(reply)) for asked, reply in examples]
+        return self._model.scaffold.exemplified(tokenize(instruction), shown)
 
     def _question(self, text: str) -> tuple[int, ...]:
         return self._model.tokenize(text) + self._model.scaffold.user_to_model

@@ -80,8 +80,61 @@ ANSWER_EXAMPLES = (
 )
 ANSWER_OPTIONS = ("Yes", "No")
 
-# For reading apart. Asked for no more than this, the 1.5B says what the messages say; see docs/prompts.md.
-EXCERPTOR = "Answer the question from the messages, in a few words taken from them, like this: Paris"
+# For reading apart: messages as they are read, a question, and what they say to it. Few lines, the likeliest last, and
+# examples that each have lines of their own: a small model takes from what is there, as shortly; see docs/prompts.md.
+EXCERPTOR = "Answer the question from the messages, in a few words taken from them."
+EXCERPTS = (
+    (
+        (
+            "[3 March 2021] Vera: My sister's wedding in Graz was lovely, I wore my green coat because it snowed!",
+            "[14 May 2021] Vera: Before the cello I only played the recorder.",
+            "[9 May 2021] Vera: I'm learning the cello now, it's harder than I thought.",
+        ),
+        "Which instruments does Vera play?",
+        "Cello, recorder",
+    ),
+    (
+        (
+            "[20 June 2022] Paul: The new job is tiring, but my boss lets me leave early on Fridays.",
+            "[2 June 2022] Ines: We got back from the lake yesterday (1 June 2022), I read by the water for hours.",
+        ),
+        "When did Ines come back from the lake?",
+        "1 June 2022",
+    ),
+    (
+        (
+            "[15 October 2020] Mia: That is kind, Karl. I sold mine and bought roller skates instead.",
+            "[8 October 2020] Karl: I gave the old bike to my neighbour since he walks to work.",
+        ),
+        "Why did Karl give his bike away?",
+        "His neighbour walks to work",
+    ),
+    (
+        (
+            "[5 January 2019] Lou: My cousins came over with their drums and we played until midnight.",
+            "[7 January 2019] Ada: Our choir has twelve people now, we started with three.",
+        ),
+        "How many people are in Ada's choir?",
+        "Twelve",
+    ),
+    (
+        (
+            "[11 August 2018] Rolf: I've been reading a lot about bees since I moved to the farm.",
+            "[30 August 2018] Rolf: It's so quiet out here, the garden and the bees keep me busy. I don't miss town.",
+        ),
+        "Would Rolf like to live in a big city?",
+        "Likely no, he enjoys the quiet of the farm",
+    ),
+    (
+        (
+            "[1 April 2017] Nora: That bakery near the station has the best plum cake, Jan!",
+            "[2 April 2017] Jan: My grandmother taught me to bake when I was six, mostly bread with walnuts.",
+        ),
+        "What kind of bread did Jan's grandmother teach him to bake?",
+        "Walnut bread",
+    ),
+)
+ASKER = "Write the question that the message answers."
 QUOTER = "Answer the question from the passages, in a few words taken from them, like this: Paris"
 
 # The frame of pages that quote documents. It stands with the page and not in the instructions: agents without documents
@@ -241,9 +294,9 @@ def _remembered(lines: Iterable[str]) -> str:
     return "[memory of earlier talks]\n" + framed("\n".join(lines))
 
 
-def of_another(lines: Iterable[str], question: str, instead: str) -> str:
-    """Messages in which somebody tells of themselves what was asked of another. The question is not said again: where
-    it stands last, a small model answers it from whatever is there.
+def declined(lines: Iterable[str], question: str, instead: str) -> str:
+    """Messages that do not tell what was asked, or tell it of somebody else. The question is not said again: where it
+    stands last, a small model answers it from whatever is there.
 
     Args:
         lines: the messages.
@@ -256,6 +309,11 @@ def of_another(lines: Iterable[str], question: str, instead: str) -> str:
 def not_mentioned(named: str, speaker: str, says: str) -> str:
     """What is said where one speaker tells of themselves what was asked of another."""
     return f"{named} did not mention it, only {speaker} did: {sentence(says)}"
+
+
+def unmentioned(says: str) -> str:
+    """What is said where what was read does not surely tell what was asked."""
+    return f"I find no mention of it. The closest is: {sentence(says)}"
 
 
 def sentence(says: str) -> str:

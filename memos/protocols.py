@@ -6,7 +6,7 @@ composes an agent (`memos.agents`, a test) brings the two together. This module 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -78,6 +78,15 @@ class Scaffold:
         """The start of a prompt with an instruction and nothing else in its head, up to the first text of the user's
         side."""
         return self.open + instruction + self.system_to_user
+
+    def exemplified(
+        self, instruction: tuple[int, ...], examples: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
+    ) -> tuple[int, ...]:
+        """The same, with examples of what is asked and how it is answered."""
+        tokens = self.instructed(instruction)
+        for asked, reply in examples:
+            tokens += asked + self.user_to_model + reply + self.model_to_user
+        return tokens
 
 
 @dataclass(frozen=True, slots=True)

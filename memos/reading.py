@@ -8,7 +8,7 @@ not know where they come from, nor what becomes of the reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from memos import prompts
 from memos.events import Event, Judged, Progress, Step
@@ -22,20 +22,34 @@ class Reader:
 
     Args:
         model: the resident model.
+        instruction: how lines are read.
+        examples: lines, a question and what they say to it; the model keeps them beside its context.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(
+        self, model: LanguageModel, instruction: str, examples: Iterable[tuple[Sequence[str], str, str]] = ()
+    ) -> None:
         self._model = model
+        examples = tuple(examples)
+        self._keeps = bool(examples)  # beside the context, since they are worth it
+        tokenize = model.tokenize
+        shown = [
+            (self._below(lines, prompts.asked_of_pages(question)), tokenize(says)) for lines, question, says in examples
+        ]
+        self._head = model.scaffold.exemplified(tokenize(instruction), shown)
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The instruction and examples that every prompt begins with, as tokens."""
+        return self._head
 
     def read(
         self,
         question: str,
-        lines: Iterable[str],
+        lines: Sequence[str],
         cancelled: Callable[[], bool],
         *,
-        instruction: str = prompts.EXCERPTOR,
         ask: Callable[[str], str] = prompts.asked_of_pages,
-        least: float = 0.0,
     ) -> Generator[Event, None, str]:
         """What lines say to a question.
 
@@ -43,23 +57,21 @@ class Reader:
             question: what is asked.
             lines: of memory; with the question no longer than the fork has room for, half a window.
             cancelled: asked between tokens.
-            instruction: how to read them.
             ask: how the question stands below them.
-            least: the model is asked first whether they tell it, and with a probability below this nothing is read;
-                0: it is not asked.
 
         Yields:
-            Progress, what the model thinks of the lines as `Judged`, and the cost as a `Step`.
+            Progress, and the cost as a `Step`.
 
         Returns:
-            It, in a few words; empty if there are none, the lines do not tell it, or it was cancelled.
+            It, in a few words; empty if there are none, or it was cancelled.
         """
-        lines = list(lines)
-        if least and (yield from self.told(question, lines, cancelled, instruction=instruction)) < least:
-            return ""
-        prompt = self._asked(instruction, lines, ask(question))
         generation = self._model.generate(
-            prompt, TextGrammar(), limit=LONGEST, sampling=Sampling(), cancelled=cancelled, fork=True
+            self._asked(lines, ask(question)),
+            TextGrammar(),
+            limit=LONGEST,
+            sampling=Sampling(),
+            cancelled=cancelled,
+            fork=True,
         )
         for item in generation:
             if isinstance(item, Reading):
@@ -70,22 +82,14 @@ class Reader:
                     return " ".join(item.text.split()).rstrip(".")
         return ""
 
-    def told(
-        self,
-        question: str,
-        lines: Iterable[str],
-        cancelled: Callable[[], bool],
-        *,
-        instruction: str = prompts.EXCERPTOR,
-    ) -> Generator[Event, None, float]:
+    def told(self, question: str, lines: Sequence[str], cancelled: Callable[[], bool]) -> Generator[Event, None, float]:
         """Whether lines tell the answer to a question. Before `read` of the same lines it costs little more than the
-        question, since the fork keeps what it has read.
+        question, since what was read of the lines is kept.
 
         Args:
             question: what is asked.
             lines: of memory.
             cancelled: asked before.
-            instruction: how they are read.
 
         Yields:
             What the model thinks of them as `Judged`.
@@ -95,12 +99,43 @@ class Reader:
         """
         if cancelled():
             return 0.0
-        prompt = self._asked(instruction, lines, prompts.contained(question))
-        probability = self._model.choose(prompt, prompts.YES_NO, fork=True)[0]
+        prompt = self._asked(lines, prompts.contained(question))
+        beside = self._keeps and len(prompt) <= self._model.probe_room
+        probability = self._model.choose(prompt, prompts.YES_NO, fork=not beside)[0]
         yield Judged(question, round(probability, 3), len(prompt))
         return probability
 
-    def _asked(self, instruction: str, lines: Iterable[str], question: str) -> tuple[int, ...]:
-        scaffold, tokenize = self._model.scaffold, self._model.tokenize
-        head = (*scaffold.instructed(tokenize(instruction)), *tokenize("\n".join(lines)))
-        return (*head, *tokenize(question), *scaffold.user_to_model)
+    def likelier(self, line: str, one: str, other: str, cancelled: Callable[[], bool]) -> Generator[Event, None, float]:
+        """By how much more a line makes one question likely than another, in nats: what it answers is asked of it.
+
+        The likelihood of a question given a text is what Sachan et al. rank texts by (2022, arXiv 2204.07496).
+
+        Args:
+            line: of memory.
+            one: a question.
+            other: another, of nearly the same words.
+            cancelled: asked between tokens.
+
+        Yields:
+            Progress.
+
+        Returns:
+            The difference; 0 if it was cancelled.
+        """
+        model = self._model
+        head = model.scaffold.instructed(model.tokenize(prompts.ASKER)) + model.tokenize(line)
+        head += model.scaffold.user_to_model
+        nats = []
+        for question in (other, one):
+            for item in model.surprisal(head + model.tokenize(question), len(head), cancelled):
+                if isinstance(item, Reading):
+                    yield Progress("remembering", item.done, item.total, "tokens")
+                else:
+                    nats.append(sum(token.nats for token in item))
+        return nats[0] - nats[1] if len(nats) == 2 else 0.0
+
+    def _asked(self, lines: Sequence[str], question: str) -> tuple[int, ...]:
+        return (*self._head, *self._below(lines, question), *self._model.scaffold.user_to_model)
+
+    def _below(self, lines: Sequence[str], question: str) -> tuple[int, ...]:
+        return (*self._model.tokenize("\n".join(lines)), *self._model.tokenize(question))

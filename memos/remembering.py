@@ -184,7 +184,8 @@ class Remembering:
         """
         asked = self._pager.cut(asked, self._policy.page // 3)
         spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
-        found = self._pager.candidates(asked, spoken.items)
+        # Of somebody who speaks in memory, talk is read in any case; then its messages are not asked about one by one.
+        found = self._pager.candidates(asked, () if spoken.speakers else spoken.items)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
@@ -250,11 +251,13 @@ class Remembering:
         often as in what a probe takes for it."""
         own = any(not one.first_hand for one in told)
         talk = self._pager.talk(spoken.items, {one.message_id for one in told}, own=own)
-        heard = yield from self._talk.read(asked, talk, spoken.speakers, self._policy.result, cancelled)
+        heard = yield from self._talk.read(asked, talk, spoken.speakers, self._policy.reading, cancelled)
         form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
-        if heard.another:
-            opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
-            form = partial(prompts.of_another, instead=opening)
+        if not heard.surely:
+            opening = prompts.unmentioned(heard.says)
+            if heard.another:
+                opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
+            form = partial(prompts.declined, instead=opening)
         shown = heard.messages[:BEARING] if heard.says else heard.messages
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]

@@ -53,6 +53,7 @@ class ScriptedModel:
         unmovable: why `splice` would be wrong; empty where it is not.
         answers: what it answers from numbered pages, in order, e.g. `Seven [2]`.
         readings: what it reads apart, in order; afterwards nothing.
+        surprise: nats of every word of a prompt, by the prompt's text; by default, as many as a word has letters.
 
     Attributes:
         spliced: arguments of every `splice`.
@@ -74,8 +75,10 @@ class ScriptedModel:
         larger: Iterable[int] = (),
         answers: Iterable[str] = (),
         readings: Iterable[str] = (),
+        surprise: Callable[[str], float] | None = None,
     ) -> None:
         self._script = iter(script)
+        self._surprise = surprise
         self._readings = iter(readings)
         self._answers = iter(answers)
         self._summaries = iter(summaries)
@@ -225,11 +228,13 @@ class ScriptedModel:
     def surprisal(
         self, prompt: Sequence[int], start: int, cancelled: Callable[[], bool]
     ) -> Iterator[Reading | tuple[Surprise, ...]]:
-        """The longer a word, the more it surprises."""
+        """The longer a word, the more it surprises, if it is not scripted otherwise."""
         yield Reading(0, len(prompt) - start)
         if not cancelled():
-            words = [self.text([token]) for token in prompt[start:]]
-            yield tuple(Surprise(f" {word.strip()}".encode(), float(len(word.strip()))) for word in words)
+            words = [self.text([token]).strip() for token in prompt[start:]]
+            all_alike = self._surprise(self.text(prompt)) if self._surprise else None
+            nats = [float(len(word)) if all_alike is None else all_alike for word in words]
+            yield tuple(Surprise(f" {word}".encode(), number) for word, number in zip(words, nats, strict=True))
 
     def adopt(self) -> None:
         """Make what was prepared resident."""

@@ -2,8 +2,8 @@
 
 A prompt is compared with what is there; the shared prefix is kept and only the rest is evaluated. So a rollback is
 nothing but asking for a shorter prompt. Beside the main sequence there are those of the probes, and a fork that shares
-the main one's beginning: a summary is asked for there, and a prompt that will be needed is read there ahead of time.
-It does not know grammars, sampling, or what a message is.
+the beginning of one of them: a summary is asked for there, and a prompt that will be needed is read there ahead of
+time. It does not know grammars, sampling, or what a message is.
 """
 
 from __future__ import annotations
@@ -200,15 +200,17 @@ class Cache:
         return self._window + self._llama.options.fork_room - len(self._sequences[MAIN].tokens)
 
     def fork(self, prompt: Sequence[int]) -> int:
-        """Let the fork begin with what a prompt shares with what is resident; returns its sequence.
+        """Let the fork begin with what a prompt shares with the sequence that has most of it; returns the fork.
 
-        No key is copied: a cell of the cache can belong to several sequences. What the fork has beyond that from the
-        last prompt stays, so that of several questions about the same lines only the first reads them.
+        No key is copied: a cell of the cache can belong to several sequences. Mostly it is the main one. What the fork
+        has of the last prompt stays if that is more, so that of several questions about the same lines only the first
+        reads them; and examples that a side keeps need not be read for a reply either.
         """
         self._prepared = False
-        shared = shared_prefix(self._sequences[MAIN].tokens, prompt)
-        if shared_prefix(self._sequences[FORK].tokens, prompt) < shared:
-            self._share(MAIN, FORK, shared)
+        shared = {one: shared_prefix(self._sequences[one].tokens, prompt) for one in (FORK, MAIN, *SIDES)}
+        best = max(shared, key=shared.__getitem__)
+        if best != FORK:
+            self._share(best, FORK, shared[best])
         return FORK
 
     def _share(self, source: int, target: int, count: int) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -22,16 +21,12 @@ from memos.testing import ScriptedModel
 from memos.tools import SYSTEM_CALLS
 
 
-def replies(
-    prompt: str, *, ask: float, keep: float, answer: float, fact: float, told: Mapping[str, float]
-) -> tuple[float, ...]:
+def replies(prompt: str, *, ask: float, keep: float, answer: float, fact: float, told: float) -> tuple[float, ...]:
     """What a model says to the kernel's probe in `prompt`, by the question that it asks."""
     if prompts.REQUEST_PROBE in prompt:
         return ask, keep, 0.0, 0.0
     if prompts.EXCERPTOR in prompt:
-        question = prompt.rpartition("Question: ")[2]
-        sure = next((sure for name, sure in told.items() if name in question), 0.0)
-        return sure, 1 - sure
+        return told, 1 - told
     return (answer, 1 - answer) if prompts.ANSWER_PROBE in prompt else (fact, 1 - fact)
 
 
@@ -41,9 +36,9 @@ def probed(
     keep: float = 0.0,
     answer: float = 0.0,
     fact: float = 0.0,
-    told: Mapping[str, float] = MappingProxyType({}),
+    told: float = 0.9,
 ) -> dict[str, Any]:
-    """A model that gives these answers to the kernel's probes, and to whether messages tell something of somebody."""
+    """A model that gives these answers to the kernel's probes, and to whether messages tell what is asked."""
     return {"yes": partial(replies, ask=ask, keep=keep, answer=answer, fact=fact, told=told)}
 
 

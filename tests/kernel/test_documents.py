@@ -132,7 +132,7 @@ def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
     with Database.open(tmp_path) as database, database.agent("ada") as stored:
         store(stored, "/a.txt", *(f"Ada saw {number} birds and then she wrote it down." for number in range(12)))
         model = ScriptedModel(readings=["Nothing"] * 3, yes=0.9)
-        reader = DocumentReader(stored.archival, Reader(model), lambda text: len(text.split()))
+        reader = DocumentReader(stored.archival, Reader(model, prompts.QUOTER), lambda text: len(text.split()))
         work = reader.read("How many birds saw Ada?", 40, lambda: False)
         with pytest.raises(StopIteration):
             while True:

@@ -74,7 +74,7 @@ class Conversation(RuleBasedStateMachine):
 
     def _probe(self, prompt: str) -> tuple[float, ...]:
         likely = self.likely
-        return replies(prompt, ask=likely, keep=likely, answer=self.answered, fact=likely, told={})
+        return replies(prompt, ask=likely, keep=likely, answer=self.answered, fact=likely, told=likely)
 
     def _now(self) -> datetime:
         return self.clock

@@ -1,14 +1,14 @@
-"""Talk, read apart: what messages say to a question, and of whom."""
+"""Talk, read apart: what messages say to a question, how surely, and of whom."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from memos import prompts
 from memos.events import Event, Judged
 from memos.messages import Kind, Message
 from memos.naming import said_of
@@ -37,78 +37,89 @@ def drained(work: Generator[Event, None, Heard]) -> tuple[list[Event], Heard]:
             return happened, end.value
 
 
-def told(of_ann: float, of_bea: float) -> Callable[[str], float]:
-    """A model that takes one question, of whatever lines, for told as surely as this."""
-    return lambda prompt: of_bea if OF_BEA in prompt else of_ann
-
-
 class Reads:
-    """A reader of talk on the scripted model, which says the same each time."""
+    """A reader of talk on the scripted model, which says the same each time.
 
-    def __init__(self, folder: Path, yes: Callable[[str], float], says: str = "Ann's is turquoise.") -> None:
-        self.model = ScriptedModel(readings=[says], yes=yes)
+    Args:
+        told: how surely messages tell it, by the model.
+        of_bea: nats by which a word of the question is likelier of Bea than of Ann.
+    """
+
+    def __init__(self, folder: Path, told: float, of_bea: float = 0.0, says: str = "Ann's is turquoise.") -> None:
+        self.model = ScriptedModel(
+            readings=[says], yes=told, surprise=lambda prompt: 9.0 - (of_bea if OF_BEA in prompt else 0.0)
+        )
         with Database.open(folder) as database, database.agent("a") as agent:
             pager = Pager(agent.recall, agent.archival, lambda text: len(text.split()))
-            self._talk = TalkReader(pager, Reader(self.model))
+            self._talk = TalkReader(pager, Reader(self.model, prompts.EXCERPTOR))
 
     def read(
-        self, named: Sequence[str] = ("Ann",), *, room: int = 200, stop: bool = False
+        self,
+        named: Sequence[str] = ("Ann",),
+        said: Sequence[tuple[str, str]] = SAID,
+        *,
+        room: int = 200,
+        stop: bool = False,
     ) -> tuple[list[Event], Heard]:
-        return drained(self._talk.read(ASKED, messages(), named, room, lambda: stop))
+        return drained(self._talk.read(ASKED, messages(said), named, room, lambda: stop))
 
 
 @pytest.mark.parametrize(
-    ("of_ann", "of_bea", "another"),
+    ("told", "of_bea", "surely"),
     [
-        (0.9, 0.85, ""),
-        (0.8, 0.8, "Bea"),
-        (0.5, 0.4, ""),  # how sure it is of either says little
-        (0.95, 0.97, "Bea"),
+        (0.9, 0.0, True),
+        (0.9, 1.0, True),  # sure enough, whomever the question fits better
+        (0.75, 0.0, False),  # the question fits both
+        (0.75, -1.0, True),  # it fits Ann better
+        (0.6, -1.0, False),  # but that alone is not enough
+        (0.85, 1.0, False),  # it fits Bea better
     ],
 )
-def test_what_is_told_as_surely_of_another_is_told_of_another(
-    tmp_path: Path, of_ann: float, of_bea: float, another: str
+def test_what_is_told_and_whom_it_is_told_of_are_weighed_together(
+    tmp_path: Path, told: float, of_bea: float, surely: bool
 ) -> None:
-    happened, heard = Reads(tmp_path, told(of_ann, of_bea)).read()
-    assert (heard.says, heard.another) == (f"{another or 'Ann'}'s is turquoise", another), "it is said of who told it"
+    happened, heard = Reads(tmp_path, told, of_bea).read()
+    another = "" if surely else "Bea"
+    assert (heard.surely, heard.another) == (surely, another)
+    assert heard.says == f"{another or 'Ann'}'s is turquoise", "it is said of who told it"
     assert [message.id for message in heard.messages] == [2], "the one that says it"
-    assert [one.question for one in happened if isinstance(one, Judged)] == [ASKED, OF_BEA] * 2
+    assert [one.question for one in happened if isinstance(one, Judged)] == [ASKED]
 
 
-def test_all_lines_and_then_the_nearest_are_said_of_whom_they_tell(tmp_path: Path) -> None:
-    """What the two say is added up: here all lines tell it of Bea, and the nearest of Ann, more surely or less."""
-    for nearest, another in ((0.9, ""), (0.82, "Bea")):
-        reads = Reads(tmp_path, partial(_yes, of_nearest=nearest))
-        assert reads.read()[1].another == another
+def test_only_who_says_it_is_said_to_tell_it(tmp_path: Path) -> None:
+    said = [("Bea", "My room needs paint."), ("Ann", "I took turquoise paint."), ("Bea", "It was a bargain!")]
+    heard = Reads(tmp_path, 0.6).read(said=said)[1]
+    assert not heard.surely and not heard.another and heard.says == "Ann's is turquoise"
 
 
-def _yes(prompt: str, *, of_nearest: float) -> float:
-    if OF_BEA in prompt:
-        return 0.81
-    return 0.8 if "bargain" in prompt else of_nearest
+def test_the_likeliest_stands_next_to_the_question(tmp_path: Path) -> None:
+    reads = Reads(tmp_path, 0.9)
+    reads.read()
+    text = reads.model.text(reads.model.prompts[0][0])
+    assert text.index("bargain") < text.index("turquoise") < text.index("My room needs") < text.index(ASKED)
 
 
 @pytest.mark.parametrize("named", [(), ("Ann", "Bea")])
-def test_where_not_one_is_named_nobody_is_asked_about(tmp_path: Path, named: Sequence[str]) -> None:
-    happened, heard = Reads(tmp_path, told(0.5, 0.9)).read(named)
-    assert heard.says == "Ann's is turquoise" and not heard.another
-    assert not [one for one in happened if isinstance(one, Judged)]
+def test_where_not_one_is_named_it_is_enough_that_it_is_told(tmp_path: Path, named: Sequence[str]) -> None:
+    for told, surely in ((0.72, True), (0.65, False)):
+        heard = Reads(tmp_path / f"{told}", told, of_bea=9.0).read(named)[1]
+        assert heard.says == "Ann's is turquoise" and heard.surely is surely and not heard.another
 
 
 def test_only_what_fits_is_read(tmp_path: Path) -> None:
-    reads = Reads(tmp_path, told(0.9, 0.5))
+    reads = Reads(tmp_path, 0.9)
     _, heard = reads.read(room=10)
     assert [message.id for message in heard.messages] == [1]
     assert "turquoise" not in reads.model.text(reads.model.prompts[0][0])
 
 
 def test_where_talk_says_nothing_all_of_it_is_heard(tmp_path: Path) -> None:
-    _, heard = Reads(tmp_path, told(0.5, 0.5), says="").read()
+    _, heard = Reads(tmp_path, 0.5, says="").read()
     assert heard == Heard("", tuple(messages()))
 
 
 def test_what_is_cancelled_hears_nothing(tmp_path: Path) -> None:
-    assert Reads(tmp_path, told(0.5, 0.5)).read(stop=True)[1] == Heard("", ())
+    assert Reads(tmp_path, 0.5).read(stop=True)[1] == Heard("", ())
 
 
 def test_the_other_is_who_says_most_of_what_was_found() -> None:

@@ -311,7 +311,7 @@ PAINTED = [
 def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
     bench.open(
-        model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6, told={"Ann": 0.9, "Bea": 0.6})},
+        model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.6, told=0.9)},
         window=2048,
         note_facts=False,
     )
@@ -329,7 +329,7 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
 
 def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
-    model = {"readings": ["Ann's brush."], **probed(ask=0.9, answer=0.6, told={"Ann": 0.6, "Bea": 0.7})}
+    model = {"readings": ["Ann's brush."], **probed(ask=0.9, answer=0.6, told=0.7)}
     bench.open(model=model, window=2048, note_facts=False)
     happened = bench.say(ROOM)
     view = bench.view().partition("[memory of earlier talks]")[2]
@@ -337,6 +337,22 @@ def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench
     assert f'Tell the person: "{instead}"' in view and "I bought a brush" in view
     assert ROOM not in view, "where the question stands last, it is answered"
     assert of(happened, events.Speech)[0].text.startswith(instead)
+
+
+def test_what_is_not_surely_told_is_said_to_be_unmentioned(bench: Bench, of: Any) -> None:
+    _told(bench, [(Kind.USER, "For my room I took turquoise paint.", "Ann"), *PAINTED[2:]])
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, told=0.6)}, window=2048, note_facts=False)
+    happened = bench.say(ROOM)
+    instead = "I find no mention of it. The closest is: Turquoise."
+    assert f'Tell the person: "{instead}"' in bench.view() and "I took turquoise paint" in bench.view()
+    assert of(happened, events.Speech)[0].text.startswith(instead)
+
+
+def test_of_somebody_who_speaks_no_message_is_asked_about_alone(bench: Bench, of: Any) -> None:
+    """What is told of them is read in any case."""
+    _told(bench, PAINTED)
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, answer=0.9)}, window=2048, note_facts=False)
+    assert not [one for one in of(bench.say(ROOM), events.Probed) if one.question == "answer"]
 
 
 def test_where_talk_says_nothing_the_answer_begins_as_the_model_likes(bench: Bench, of: Any) -> None:
