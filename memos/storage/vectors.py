@@ -6,6 +6,7 @@ holds no text and does not know SQL, the outbox, or how vectors are made.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from memos.errors import StorageError
 from memos.storage.sql import meaning, private_folder
@@ -26,13 +30,19 @@ FLAT_UP_TO = 16_384
 INDEXED = ("vector", "id", "agent_id", "kind", "created_at")
 # Of so many times the rows that are wanted, the exact distances decide.
 REFINED = 2
-# Each write adds a file and a version; so many, and they are rewritten as one.
-WRITES_BETWEEN_COMPACTIONS = 64
+# Each write adds a file and a version, and a search takes longer by some 0.1 ms for each file; rewriting them as one
+# rewrites the whole table, for LanceDB takes any file below a million rows for a small one. So files of few rows are
+# gathered when there are so many, and large ones, which a long ingest writes by the hundred, only when it is done.
+SMALL_WRITE = 128  # rows
+WRITES_BETWEEN_COMPACTIONS, LARGE_WRITES_KEPT = 64, 16
 # How long a search of another process may still be reading the version before.
 KEEP_VERSIONS = timedelta(minutes=10)
 # Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a
 # gibibyte by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
 INDEX_CACHE, METADATA_CACHE = 128 << 20, 16 << 20
+# LanceDB takes these from the environment alone, once in a process. By itself it decodes 8,192 rows at a time, several
+# times over, and reads 2 GiB ahead: a table that is rewritten or indexed would be in memory as a whole.
+BOUNDS = {"LANCE_DEFAULT_BATCH_SIZE": "512", "LANCE_DEFAULT_IO_BUFFER_SIZE": str(32 << 20)}
 
 
 class IndexDamaged(StorageError):
@@ -47,7 +57,7 @@ class Vector:
     agent_id: int
     kind: str
     created_at: int
-    vector: Sequence[float]
+    vector: Sequence[float] | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,8 @@ class Vectors:
         self.folder = folder
         self._tables: dict[str, Any] = {}
         self._session: Any = None
-        self._writes = 0
+        self._small_writes = self._large_writes = 0
+        self._highest: dict[str, tuple[int, int]] = {}  # by table: the version that was written last, its highest id
 
     @property
     def is_open(self) -> bool:
@@ -92,7 +103,7 @@ class Vectors:
         Returns:
             Why they cannot be used, as the beginning of a sentence; empty if they are open.
         """
-        self._tables = {}
+        self.close()
         if not self.folder.exists():
             return "The search index is missing"
         tables = {}
@@ -135,11 +146,11 @@ class Vectors:
 
     def close(self) -> None:
         """Let go of the tables; the next `open` looks at the folder afresh."""
-        self._tables = {}
+        self._tables, self._highest = {}, {}
 
     def clear(self) -> None:
         """Remove the index."""
-        self._tables = {}
+        self.close()
         try:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
@@ -155,16 +166,31 @@ class Vectors:
             import pyarrow as pa
 
             table = self._table(name)
-            data = pa.Table.from_pydict(
-                {field: [getattr(row, field) for row in rows] for field in Vector.__slots__},
-                schema=table.schema,
-            )
-            if not table.count_rows(f"id >= {min(row.id for row in rows)}"):
+            columns: dict[str, Any] = {
+                field: [getattr(row, field) for row in rows] for field in Vector.__slots__ if field != "vector"
+            }
+            flat = np.array([row.vector for row in rows], np.float32).ravel()
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, table.schema.field("vector").type.list_size)
+            data = pa.table(columns, schema=table.schema)
+            if self._is_new(name, min(columns["id"])):
                 table.add(data)
+                self._highest[name] = (table.version, max(columns["id"]))
             else:
                 merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
                 merge.execute(data)
-        self._wrote()
+        self._wrote(len(rows))
+
+    def _is_new(self, name: str, lowest: int) -> bool:
+        """Whether all ids of the table are below this one.
+
+        Looking them up takes longer the more files there are, so what was written last is remembered, with its version:
+        a delete, or another process, makes another.
+        """
+        table = self._table(name)
+        version, highest = self._highest.get(name, (-1, 0))
+        if version == table.version:
+            return lowest > highest
+        return not table.count_rows(f"id >= {lowest}")
 
     def delete(self, name: str, ids: Sequence[int]) -> None:
         """Remove rows by id; those that are not there do not matter."""
@@ -206,17 +232,24 @@ class Vectors:
             }
 
     def maintain(self, *, build: bool = True) -> None:
-        """Rewrite many small files as one, and, where `build`, index a table that outgrew flat search."""
+        """Rewrite many files as one, and, where `build`, index a table that outgrew flat search.
+
+        Args:
+            build: nothing more is written for now.
+        """
+        if build:
+            self._highest = {}  # others may write from now on
         wanted = {name: self._without_index(name) for name in TABLES} if build else {}
-        if self._writes < WRITES_BETWEEN_COMPACTIONS and not any(wanted.values()):
+        many = self._small_writes >= WRITES_BETWEEN_COMPACTIONS or (build and self._large_writes > LARGE_WRITES_KEPT)
+        if not many and not any(wanted.values()):
             return
         with self._translated():
             for name in TABLES:
                 table = self._table(name)
-                for column in wanted.get(name, ()):
-                    table.create_index(column, config=_index_of(column))
                 table.optimize(cleanup_older_than=KEEP_VERSIONS)
-        self._writes = 0
+                for column in wanted.get(name, ()):  # after it: there is less to rewrite
+                    table.create_index(column, config=_index_of(column))
+        self._small_writes = self._large_writes = 0
         self._restrict()
 
     def _without_index(self, name: str) -> list[str]:
@@ -230,8 +263,11 @@ class Vectors:
             packs = table.schema.field("vector").type.list_size % 8 == 0
             return [one for one in INDEXED if one not in indexed and (packs or one != "vector")]
 
-    def _wrote(self) -> None:
-        self._writes += 1
+    def _wrote(self, rows: int = 0) -> None:
+        if rows < SMALL_WRITE:
+            self._small_writes += 1
+        else:
+            self._large_writes += 1
         self._restrict()
 
     def _restrict(self) -> None:
@@ -247,6 +283,8 @@ class Vectors:
                 raise meaning(error, f"The search index {self.folder}") from error
 
     def _connect(self) -> Any:
+        for variable, bound in BOUNDS.items():
+            os.environ.setdefault(variable, bound)
         import lancedb
 
         if self._session is None:

@@ -19,7 +19,7 @@ from memos.errors import ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
 from memos.storage import Archival, Database, documents
 from memos.storage.text import text_terms
-from memos.storage.vectors import INDEXED
+from memos.storage.vectors import INDEXED, Scope, Vector, Vectors
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -329,6 +329,56 @@ def test_vectors_that_cannot_be_packed_are_compared_one_by_one(home: Path, monke
         }
         assert library.search("tea number 299", limit=1).items[0].text.startswith("tea number 299")
         assert database.take_notices() == []
+
+
+def rows(ids: Sequence[int]) -> list[Vector]:
+    return [Vector(one, 0, "passage", one, [float(one), 1.0] * 4) for one in ids]
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Vectors:
+    made = Vectors(tmp_path / "index")
+    made.create("test", 8)
+    return made
+
+
+def files(vectors: Vectors) -> int:
+    return int(vectors._table("passages").stats()["fragment_stats"]["num_fragments"])
+
+
+def test_large_writes_are_gathered_at_the_end_and_small_ones_when_there_are_many(
+    vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gathering rewrites the whole table: after every 64 writes of a long ingest, memory grew with the corpus."""
+    for name, value in (("SMALL_WRITE", 8), ("WRITES_BETWEEN_COMPACTIONS", 4), ("LARGE_WRITES_KEPT", 2)):
+        monkeypatch.setattr(f"memos.storage.vectors.{name}", value)
+    for start in range(1, 60, 10):
+        vectors.upsert("passages", rows(range(start, start + 10)))
+        vectors.maintain(build=False)
+    assert files(vectors) == 6
+    vectors.maintain()
+    assert files(vectors) == 1
+    for one in range(101, 105):
+        assert files(vectors) == one - 100
+        vectors.upsert("passages", rows([one]))
+        vectors.maintain(build=False)
+    assert (files(vectors), vectors.count("passages")) == (1, 64)
+
+
+def test_what_another_process_wrote_is_replaced_and_not_doubled(vectors: Vectors) -> None:
+    """It was killed before it could say in SQL what it had done."""
+    vectors.upsert("passages", rows([1, 2, 3]))
+    other = Vectors(vectors.folder)
+    assert other.open("test", 8) == ""
+    other.upsert("passages", rows([7, 8]))
+    vectors.upsert("passages", rows([8, 9]))
+    vectors.upsert("passages", rows([7]))
+    vectors.upsert("passages", rows([5, 9]))
+    vectors.delete("passages", [9])
+    vectors.upsert("passages", rows([10]))
+    vectors.upsert("passages", rows([9]))
+    found = vectors.nearest("passages", [1.0] * 8, Scope((0,)), 100)
+    assert (sorted(found), vectors.count("passages")) == ([1, 2, 3, 5, 7, 8, 9, 10], 8)
 
 
 # ------------------------------------------------------------------------------------- any order
