@@ -311,6 +311,11 @@ _HINT = re.compile(
 )
 
 
+def hints_at_time(word: str) -> bool:
+    """Whether a word, in lower case, can be one of an expression of time: a text without such a word has no period."""
+    return bool(_HINT.search(word))
+
+
 def _read(text: str) -> Iterator[tuple[re.Match[str], Reading]]:
     """What any rule matches in a text in lower case, the rules in their order.
 

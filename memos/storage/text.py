@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from memos.dates import Period, periods
+from memos.dates import Period, hints_at_time, periods
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hangul, kana, Han and its extensions.
 UNSPACED = (
@@ -104,19 +105,21 @@ def text_terms(text: str, said_at: datetime) -> bytes:
     """
     words = runs(text)
     tongue = language(words)
-    stems = [term for word in words for term in _indexed(word, tongue)]
+    stems = [term for word in words for term in _word_terms(word, tongue)]
     marks = [f"\0{tongue}"]
     if _ENDS_ASKING.search(text):
         marks.append(QUESTION)
     if _NUMBER.search(text.lower()):
         marks.append(NUMBERED)
-    spoken_of = periods(text, said_at)
+    # Most texts name no time, and their words, met before, say so faster than a look at each letter.
+    may = not text.isascii() or any(map(_may_name_a_time, words))
+    spoken_of = periods(text, said_at) if may else []
     if spoken_of:
         marks.append(TIMED)
         marks += sorted({mark for period in spoken_of for mark in time_marks(period)})
-    terms = [*map(term_hash, stems), *map(term_hash, marks)]
     telling = sum(word not in STOP_WORDS for word in words)
-    return b"".join(number.to_bytes(4, "little") for number in (len(stems), telling, *terms))
+    terms = (len(stems), telling, *stems, *map(term_hash, marks))
+    return struct.pack(f"<{len(terms)}I", *terms)
 
 
 def time_marks(period: Period) -> list[str]:
@@ -161,13 +164,19 @@ def languages_of(has_mark: Any) -> list[str]:
     return [DEFAULT_LANGUAGE, *others]
 
 
-def _indexed(word: str, tongue: str) -> list[str]:
+# One look for a word that was met before, instead of one for its script, its stem and its hash each.
+@lru_cache(maxsize=50_000)
+def _word_terms(word: str, tongue: str) -> tuple[int, ...]:
+    """The hashes under which a word is indexed: its stem, or the characters and pairs of an unspaced script."""
     if not _UNSPACED.match(word):
-        return [stem(word, tongue)]
-    return [*word, *(word[at : at + 2] for at in range(len(word) - 1))]
+        return (term_hash(stem(word, tongue)),)
+    return tuple(map(term_hash, (*word, *(word[at : at + 2] for at in range(len(word) - 1)))))
 
 
-@lru_cache(maxsize=100_000)
+_may_name_a_time = lru_cache(maxsize=50_000)(hints_at_time)
+
+
+@lru_cache(maxsize=10_000)
 def stem(word: str, tongue: str) -> str:
     """A word's stem (Snowball) without accents."""
     plain = _BASE.get(word, word) if tongue == DEFAULT_LANGUAGE else word
@@ -177,7 +186,7 @@ def stem(word: str, tongue: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKD", base) if not unicodedata.combining(letter))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def term_hash(term: str) -> int:
     """A term as 32 bits: among 100,000 different words about one pair is mistaken for each other."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=4).digest(), "little")

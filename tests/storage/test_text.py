@@ -6,10 +6,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
-from memos.storage.text import stem
+from memos.dates import hints_at_time, periods
+from memos.storage.text import runs, stem, term_hash, text_terms
 
 WORDS = [
     f"{root}{end}" for root in ("convers", "nation", "runn", "hope", "relat") for end in ("ing", "ally", "ful", "s")
@@ -38,3 +40,31 @@ def test_threads_that_stem_at_once_do_not_mix_words() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert [wrong for wrong in pool.map(stems, range(4)) if wrong] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    (
+        "on 2023-05-07",
+        "7th of May, 2023",
+        "in_may it was",
+        "LAST Tuesday",
+        "two weekends ago",
+        "the day before yesterday",
+        "next fri.",
+        "a few months back",
+        "this morning",
+        "the summer of 2021",
+        "in 1999",
+        "2023年5月7日",
+        "１９９９",
+    ),
+)
+def test_a_text_that_names_a_time_is_marked_with_it(said: str) -> None:
+    """Only texts with a word that can be of a time are read for one; no rule may match where there is none."""
+    now = datetime(2024, 6, 12, tzinfo=UTC)
+    text = f"The lamp was bought {said} and it is blue"
+    marked = term_hash("\0time").to_bytes(4, "little") in text_terms(text, now)
+    assert marked == bool(periods(text, now))
+    assert not text.isascii() or any(map(hints_at_time, runs(text))) >= marked
+    assert term_hash("\0time").to_bytes(4, "little") not in text_terms("The lamp is blue and it is mine", now)
