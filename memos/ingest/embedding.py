@@ -14,7 +14,7 @@ from types import TracebackType
 from memos.ingest.events import Embedded
 from memos.protocols import Indexer
 
-POLL_SECONDS = 0.2  # between two looks whether enough was stored
+POLL_SECONDS = 0.2  # the longest between two looks whether enough was stored
 
 
 class _Stopped(Exception):
@@ -36,6 +36,7 @@ class Embedding:
         self._reports: SimpleQueue[Embedded | None] = SimpleQueue()
         self._stop = threading.Event()
         self._complete = threading.Event()
+        self._news = threading.Event()
         self._looked_last = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="memos-index")
 
@@ -49,8 +50,12 @@ class Embedding:
     ) -> None:
         if kind is not None or not self._complete.is_set():
             self._stop.set()
-        self._complete.set()
+        self._all_is_stored()
         self._pool.shutdown()
+
+    def stored(self) -> None:
+        """Something was stored: whoever waits for more may look."""
+        self._news.set()
 
     def latest(self) -> Iterator[Embedded]:
         """The newest progress, if there is any since the last time.
@@ -71,7 +76,7 @@ class Embedding:
 
     def finish(self) -> Iterator[Embedded]:
         """Everything is stored: progress until everything is embedded."""
-        self._complete.set()
+        self._all_is_stored()
         while not self._work.done():
             report = self._reports.get()
             if report is None:
@@ -83,6 +88,10 @@ class Embedding:
     def embedded(self) -> int:
         """How many passages were embedded, once it is finished."""
         return self._work.result()
+
+    def _all_is_stored(self) -> None:
+        self._complete.set()
+        self._news.set()
 
     def _progress(self, done: int, total: int) -> None:
         if self._stop.is_set():
@@ -96,5 +105,6 @@ class Embedding:
             # Yes, once: what was stored last may have come after the indexer looked.
             last_look, self._looked_last = not self._looked_last, True
             return last_look
-        self._complete.wait(POLL_SECONDS)
+        self._news.wait(POLL_SECONDS)
+        self._news.clear()
         return True

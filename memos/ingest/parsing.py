@@ -174,15 +174,16 @@ class _Child:
     """One process of `memos.ingest.worker`."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
-        # A session of its own: Ctrl-C is the parent's to handle. The parent's import path, and not (-P) whatever
-        # lies in the working directory.
+        # A process group of its own: Ctrl-C is the parent's to handle. Not a session: Linux shares the processor out
+        # by session first, so the child's being nice would mean nothing. The parent's import path, and not (-P)
+        # whatever lies in the working directory.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", WORKER],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             ready = self._exchange(json.dumps(setup).encode() + b"\n", b"", START_SECONDS)

@@ -143,6 +143,7 @@ class _Run:
                 counts[type(event)] += 1
                 if isinstance(event, FileRead):
                     passages += event.passages
+                    embedding.stored()
                 yield event
                 yield from embedding.latest()
             for gone in self._gone(roots):

@@ -22,6 +22,9 @@ from memos.ingest.readers import read_document
 from memos.ingest.splitter import PassageSplitter, Splitter
 
 GRACE = 5  # seconds that the parent has to end this process before it ends itself
+# The parent embeds with every processor meanwhile, and all of its threads wait for the one that was kept from its own.
+# Where it waits for passages instead, the processor is free, and being nice costs nothing.
+NICE = 10
 
 
 def main() -> None:
@@ -37,6 +40,8 @@ def main() -> None:
         _answer(answers, {"error": str(error)})
         return
     _answer(answers, {"ready": True})
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["size"])

@@ -32,7 +32,8 @@ UPSERT, DELETE = "upsert", "delete"
 # Changes worked off with one write to the index, and with texts of like length embedded together: texts are padded to
 # the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most.
 STRIDE = 1024
-ENOUGH = 256  # changes that are worth a write while more may come
+# Changes that are worth a write while more may come; at first fewer, since until then nothing is embedded.
+ENOUGH, ENOUGH_AT_FIRST = 256, 64
 SLICE = 32  # texts embedded between two reports of progress, at each of which the work can be stopped
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
@@ -184,7 +185,8 @@ class SearchIndex:
             room = STRIDE if limit is None else min(STRIDE, limit - done)
             with self._sql.read() as session:
                 batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(room)).all()
-            if len(batch) < min(room, ENOUGH) and follow is not None and follow():
+            enough = min(room, ENOUGH if done else ENOUGH_AT_FIRST)
+            if len(batch) < enough and follow is not None and follow():
                 continue
             if not batch:
                 break
@@ -228,7 +230,9 @@ class SearchIndex:
                     texts.append(Embedded(message.content, _said_before(session, message)))
                     rows.append((message.id, message.agent_id, message.kind, micros(message.created_at)))
             else:
-                for passage in session.scalars(select(PassageRow).where(PassageRow.id.in_(ids))):
+                # Columns: the rows' terms are as long as the text, and nobody needs them here.
+                columns = (PassageRow.id, PassageRow.agent_id, PassageRow.content, PassageRow.created_at)
+                for passage in session.execute(select(*columns).where(PassageRow.id.in_(ids))):
                     texts.append(Embedded(passage.content))
                     rows.append((passage.id, passage.agent_id or 0, PASSAGE, micros(passage.created_at)))
         return texts, rows

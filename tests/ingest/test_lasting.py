@@ -31,6 +31,7 @@ from memos.ingest import (
     Selection,
     ingest,
     parsing,
+    worker,
 )
 from memos.ingest.decoding import NothingToRead
 from memos.storage import Archival, Database
@@ -121,6 +122,19 @@ def test_a_file_that_takes_a_child_with_it_is_reported_and_the_next_is_read(toke
                 parser.parse(data, "bad.txt")
             assert parser.parse(b"the lamp", "good.txt").passages == [("the lamp", "")]
         assert parser.parse(b"print me", "p.txt").passages == [("print me", "")]  # what is printed is no answer
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="processes are not nice here")
+def test_a_child_gives_way_to_the_embedding_and_is_spared_ctrl_c(tokenizer_folder: Path) -> None:
+    """Linux weighs processes within a session: nice in a session of its own, it would take half of the machine."""
+    with ParserProcesses(tokenizer_folder, workers=1) as parser:
+        parser.parse(b"the lamp", "a.txt")
+        child = parser._idle.queue[0]
+        assert child is not None
+        process = child._process.pid
+        assert os.getsid(process) == os.getsid(0)
+        assert os.getpgid(process) != os.getpgid(0)
+        assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + worker.NICE)
 
 
 def test_a_child_without_a_tokenizer_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from memos.ingest import (
     PassageSplitter,
     ingest,
 )
+from memos.ingest.embedding import Embedding
 
 
 def files(events: Sequence[IngestEvent]) -> dict[str, IngestEvent]:
@@ -146,6 +148,23 @@ def test_closing_the_iterator_stops_the_embedding(tmp_path: Path, indexer: Any, 
     events.close()
     assert indexer.pending > 400
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("memos-index")]
+
+
+def test_embedding_goes_on_as_soon_as_something_is_stored(indexer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memos.ingest.embedding.POLL_SECONDS", 60)
+    looks: SimpleQueue[None] = SimpleQueue()
+
+    def look(progress: object, *, follow: Callable[[], bool]) -> int:
+        while follow():
+            looks.put(None)
+        return 0
+
+    indexer.index_pending = look
+    with Embedding(indexer) as embedding:
+        for _ in range(3):
+            embedding.stored()
+            looks.get(timeout=20)
+        assert list(embedding.finish()) == []
 
 
 def test_an_indexer_that_fails_is_no_bad_file(
