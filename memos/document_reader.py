@@ -70,7 +70,8 @@ class DocumentReader:
         found = self._archival.search(question, limit=SEARCHED).items
         passages = about(question, [passage for passage in found if passage.source])
         for shown, texts, ask in self._views(question, passages, room):
-            if (yield from self._reader.told(question, texts, cancelled)) < TOLD:
+            ids = dict.fromkeys(f"archival:{one.id}" for one in shown)
+            if (yield from self._reader.told(question, texts, cancelled, ids)) < TOLD:
                 continue
             says = yield from self._reader.read(question, texts, cancelled, ask=ask)
             # The last of those that say it: in what stands in order it is the one that counts.

@@ -306,11 +306,19 @@ class PagesShown(Event):
 
 @dataclass(frozen=True, slots=True)
 class Judged(Event):
-    """The model was asked whether the pages in view tell the answer. `probability`: of yes."""
+    """The model was asked whether what it has read tells the answer.
+
+    Args:
+        question: what is asked.
+        probability: of yes.
+        evaluated: tokens of the prompt.
+        sources: what was read apart, by ids.
+    """
 
     question: str
     probability: float
     evaluated: int
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

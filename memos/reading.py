@@ -82,7 +82,9 @@ class Reader:
                     return " ".join(item.text.split()).rstrip(".")
         return ""
 
-    def told(self, question: str, lines: Sequence[str], cancelled: Callable[[], bool]) -> Generator[Event, None, float]:
+    def told(
+        self, question: str, lines: Sequence[str], cancelled: Callable[[], bool], sources: Iterable[str] = ()
+    ) -> Generator[Event, None, float]:
         """Whether lines tell the answer to a question. Before `read` of the same lines it costs little more than the
         question, since what was read of the lines is kept.
 
@@ -90,6 +92,7 @@ class Reader:
             question: what is asked.
             lines: of memory.
             cancelled: asked before.
+            sources: ids of what the lines are of, for whoever observes.
 
         Yields:
             What the model thinks of them as `Judged`.
@@ -102,7 +105,7 @@ class Reader:
         prompt = self._asked(lines, prompts.contained(question))
         beside = self._keeps and len(prompt) <= self._model.probe_room
         probability = self._model.choose(prompt, prompts.YES_NO, fork=not beside)[0]
-        yield Judged(question, round(probability, 3), len(prompt))
+        yield Judged(question, round(probability, 3), len(prompt), tuple(sources))
         return probability
 
     def likelier(self, line: str, one: str, other: str, cancelled: Callable[[], bool]) -> Generator[Event, None, float]:

@@ -79,7 +79,8 @@ class TalkReader:
         other = likeliest_other(messages, named)
         messages = messages[: len(lines)]
         nearest_last = lines[::-1]  # next to the question; the middle is overlooked (Liu et al. 2023, arXiv 2307.03172)
-        told = log_odds((yield from self._reader.told(question, nearest_last, cancelled)))
+        ids = [f"recall:{message.id}" for message in messages]
+        told = log_odds((yield from self._reader.told(question, nearest_last, cancelled, ids)))
         says = yield from self._reader.read(question, nearest_last, cancelled)
         told_by = (bearing(lines, says, question) if says else []) or list(range(len(lines)))
         favours = MOST

@@ -20,7 +20,7 @@ from memos.errors import MemosError
 from memos.eval.embeddings import EmbeddingCache
 from memos.eval.metrics import contains
 from memos.eval.tasks import Task, World
-from memos.events import CallFinished, Event, PagedIn
+from memos.events import CallFinished, Event, Judged, PagedIn
 from memos.messages import Eviction
 from memos.protocols import Generated, LanguageModel, Sampling, TextGrammar
 from memos.settings import Settings
@@ -48,7 +48,8 @@ class Answer:
         arm: the arm.
         category: the task's.
         metrics: by name.
-        lost: where a wrong answer was lost: `not stored`, `not retrieved`, `not shown`, `not used`; empty if right.
+        lost: where a wrong answer was lost: `not stored`, `not retrieved`, `not shown`, `not used`; `evidence unknown`
+            where the data does not say what tells it; empty if right.
         pages: how many pages the kernel brought into view by itself.
         false_pages: of these, how many showed no evidence.
         seconds: wall time.
@@ -202,7 +203,7 @@ class Arms:
 
     def _lost(self, task: Task, wanted: set[tuple[str, int]], shown: set[tuple[str, int]]) -> str:
         if not wanted:
-            return "not stored"
+            return "not stored" if task.evidence else "evidence unknown"
         if wanted & shown and wanted <= shown:
             return "not used"
         embedder = self._embedder
@@ -218,10 +219,10 @@ class Arms:
 
 
 def _shown(events: Iterable[Event]) -> set[tuple[str, int]]:
-    """The ids of everything that a turn brought into view."""
+    """The ids of everything that a turn brought before the model, in view or read apart."""
     shown: set[tuple[str, int]] = set()
     for event in events:
-        if isinstance(event, PagedIn):
+        if isinstance(event, PagedIn | Judged):
             shown |= _pointers(event.sources)
         elif isinstance(event, CallFinished):
             shown |= _pointers([event.result])

@@ -57,7 +57,8 @@ def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: 
     assert view.count("quoted from /book/10.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
     assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
     assert len(of(happened, events.PagedIn)) == 1
-    assert [(one.question, one.probability) for one in of(happened, events.Judged)] == [(WHERE, 0.7)]
+    (judged,) = of(happened, events.Judged)
+    assert (judged.question, judged.probability, judged.sources) == (WHERE, 0.7, ("archival:2", "archival:1"))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def test_what_is_told_and_whom_it_is_told_of_are_weighed_together(
     assert (heard.surely, heard.another) == (surely, another)
     assert heard.says == f"{another or 'Ann'}'s is turquoise", "it is said of who told it"
     assert [message.id for message in heard.messages] == [2], "the one that says it"
-    assert [one.question for one in happened if isinstance(one, Judged)] == [ASKED]
+    (judged,) = [one for one in happened if isinstance(one, Judged)]
+    assert judged.question == ASKED and judged.sources == ("recall:1", "recall:2", "recall:3")
 
 
 def test_only_who_says_it_is_said_to_tell_it(tmp_path: Path) -> None:
