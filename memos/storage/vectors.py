@@ -6,7 +6,6 @@ holds no text and does not know SQL, the outbox, or how vectors are made.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.errors import StorageError
+from memos.storage.memory import bound_lance, give_back
 from memos.storage.sql import meaning, private_folder
 
 # How vectors are made of texts (`SearchIndex`). One that was made in another way is made anew.
@@ -34,15 +34,12 @@ REFINED = 2
 # rewrites the whole table, for LanceDB takes any file below a million rows for a small one. So files of few rows are
 # gathered when there are so many, and large ones, which a long ingest writes by the hundred, only when it is done.
 SMALL_WRITE = 128  # rows
-WRITES_BETWEEN_COMPACTIONS, LARGE_WRITES_KEPT = 64, 16
+WRITES_BETWEEN_COMPACTIONS, LARGE_WRITES_KEPT = 64, 32
 # How long a search of another process may still be reading the version before.
 KEEP_VERSIONS = timedelta(minutes=10)
 # Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a
 # gibibyte by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
-INDEX_CACHE, METADATA_CACHE = 128 << 20, 16 << 20
-# LanceDB takes these from the environment alone, once in a process. By itself it decodes 8,192 rows at a time, several
-# times over, and reads 2 GiB ahead: a table that is rewritten or indexed would be in memory as a whole.
-BOUNDS = {"LANCE_DEFAULT_BATCH_SIZE": "512", "LANCE_DEFAULT_IO_BUFFER_SIZE": str(32 << 20)}
+INDEX_CACHE, METADATA_CACHE = 128 << 20, 4 << 20
 
 
 class IndexDamaged(StorageError):
@@ -247,8 +244,10 @@ class Vectors:
             for name in TABLES:
                 table = self._table(name)
                 table.optimize(cleanup_older_than=KEEP_VERSIONS)
+                give_back()
                 for column in wanted.get(name, ()):  # after it: there is less to rewrite
                     table.create_index(column, config=_index_of(column))
+        give_back()
         self._small_writes = self._large_writes = 0
         self._restrict()
 
@@ -283,8 +282,7 @@ class Vectors:
                 raise meaning(error, f"The search index {self.folder}") from error
 
     def _connect(self) -> Any:
-        for variable, bound in BOUNDS.items():
-            os.environ.setdefault(variable, bound)
+        bound_lance()
         import lancedb
 
         if self._session is None:
