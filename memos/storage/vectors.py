@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from memos.errors import StorageError
 from memos.storage.memory import bound_lance, give_back
 from memos.storage.sql import meaning, private_folder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # How vectors are made of texts (`SearchIndex`). One that was made in another way is made anew.
 LAYOUT = "with what was said before"
@@ -160,6 +161,7 @@ class Vectors:
         Ids only grow, so rows are nearly always new; then they are appended, and nothing is looked up.
         """
         with self._translated():
+            import numpy as np
             import pyarrow as pa
 
             table = self._table(name)

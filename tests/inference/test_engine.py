@@ -253,7 +253,7 @@ def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     kinds = [ask(model, f"{kind} " + "one two three four " * 20) for kind in ("Apples", "Rivers", "Trains")]
     for prompt in kinds * 2:
         model.choose(prompt, ("Yes", "No"))
-    assert {model.resident(side) for side in range(1, model.sequences)} == set(kinds)
+    assert {model.resident(side) for side in range(1, model.sequences)} - {()} == set(kinds)
     model.choose(kinds[0] + (5, 6), ("Yes", "No"))
     assert kinds[1] in {model.resident(side) for side in range(1, model.sequences)}, "a longer one replaces its own"
     model.close()
