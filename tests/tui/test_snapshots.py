@@ -21,6 +21,7 @@ from memos.tui import blocks, memory, panel, status, transcript
 from memos.tui.app import Shell
 
 LONG = "word " * 120
+STILL = 4  # looks at the same picture, 0.05 s apart, on a machine that may be busy
 Steps = Callable[[Pilot[None]], Awaitable[None]]
 
 
@@ -79,12 +80,13 @@ def talk(*said: str, then: Steps | None = None) -> Steps:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Until two pictures are the same: scrollbars follow what they show a moment later."""
-    before, now = "", pilot.app.export_screenshot()
-    while before != now:
+    """Until the picture has stayed the same for a while: scrollbars follow what they show, and code is coloured late."""
+    same, before = 0, ""
+    while same < STILL:
         pilot.app.screen.refresh(layout=True)
-        await pilot.pause()
-        before, now = now, pilot.app.export_screenshot()
+        await pilot.pause(0.05)
+        now = pilot.app.export_screenshot()
+        same, before = (same + 1 if now == before else 0), now
 
 
 def press(*keys: str) -> Steps:
