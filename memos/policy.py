@@ -23,7 +23,8 @@ class KernelSettings:
         block: the limit of each of the two default blocks.
         page: the most that the kernel pages in with one message.
         result: the longest result of a function.
-        reading: of the past's messages that are read at once to find what they tell; see docs/prompts.md.
+        reading: tokens of earlier messages that are read together to find an answer, at most a result's; see
+            docs/prompts.md.
         warning: pressure at which the model is told that the queue is filling up.
         eviction: `exact` (what stays is read again behind the summary) or `shift` (its keys are moved, which is
             approximate); see docs/decisions/0009-eviction.md.

@@ -87,11 +87,11 @@ EXCERPTS = (
     (
         (
             "[3 March 2021] Vera: My sister's wedding in Graz was lovely, I wore my green coat because it snowed!",
-            "[14 May 2021] Vera: Before the cello I only played the recorder.",
-            "[9 May 2021] Vera: I'm learning the cello now, it's harder than I thought.",
+            "[14 May 2021] Vera: Before the tomatoes I only ever had herbs on the balcony.",
+            "[9 May 2021] Vera: I'm growing tomatoes on the balcony now, it's harder than I thought.",
         ),
-        "Which instruments does Vera play?",
-        "Cello, recorder",
+        "What has Vera grown on her balcony?",
+        "Tomatoes, herbs",
     ),
     (
         (
@@ -123,7 +123,7 @@ EXCERPTS = (
             "[30 August 2018] Rolf: It's so quiet out here, the garden and the bees keep me busy. I don't miss town.",
         ),
         "Would Rolf like to live in a big city?",
-        "Likely no, he enjoys the quiet of the farm",
+        "Probably not, he enjoys the quiet of the farm",
     ),
     (
         (

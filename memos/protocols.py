@@ -365,7 +365,7 @@ class LanguageModel(Protocol):
             prompt: a whole prompt of its own, at most `probe_room` tokens.
             options: texts that begin with different tokens.
             fork: read it where `generate` reads a fork, which does not read again what the two share, nor what either
-                shares with what is resident; it may have the whole window.
+                shares with what is resident or was asked before; it may have the whole window.
         """
 
     def park(self, start: int, stop: int) -> Parked | None:

@@ -29,7 +29,6 @@ from memos.pager import (
     Form,
     Pager,
     matching,
-    message_line,
     passage_line,
 )
 from memos.policy import KernelSettings
@@ -58,7 +57,7 @@ class Remembered:
     """What memory brought into view for a turn, and what that means for its calls.
 
     Args:
-        told: whether something in view tells what was asked.
+        told: whether something in view tells what was asked, or that memory does not tell it.
         opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it.
         withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
     """
@@ -66,6 +65,21 @@ class Remembered:
     told: bool = False
     opening: str = ""
     withheld: Withheld = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What candidates tell of what is asked.
+
+    Args:
+        by: those that tell it, with their log-odds.
+        by_talk: how surely any message tells it.
+        nearly: whether any stands out, if not far enough.
+    """
+
+    by: Sequence[tuple[float, Candidate]]
+    by_talk: float
+    nearly: bool
 
 
 class Remembering:
@@ -191,38 +205,46 @@ class Remembering:
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
         # A question about somebody who speaks in memory is about what is in memory.
         sure = sure or bool(spoken.speakers)
+        told = yield from self._told(asked, [*in_view, *found], cancelled, sure=sure)
+        if cancelled():
+            return Remembered()
+        of_talk = all(candidate.message_id for _, candidate in told.by)
+        if sure and (spoken.speakers or told.by_talk > MAY_TELL) and of_talk:
+            return (yield from self._show_talk(asked, message, spoken, [one for _, one in told.by], cancelled))
+        if not told.by:
+            # What the user told, and is in view as a rule, goes before what others wrote.
+            return Remembered() if told.nearly else (yield from self._show_documents(asked, message, cancelled))
+        wanted = sorted(told.by, key=lambda one: RANK * one[1].rank - one[0])
+        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
+        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
+        return Remembered(shown or len(lines) < len(told.by))  # what has no line is in view already
+
+    def _told(
+        self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool], *, sure: bool
+    ) -> Generator[Event, None, _Told]:
+        """Which candidates stand out as telling what is asked."""
         margin = self._policy.answer_margin
         asked_of: list[Answer] = []
-        told: list[tuple[float, Candidate]] = []
-        talk = 0.0  # how surely any message tells it
-        nearly = False  # whether a note or message stands out, if not far enough
+        by: list[tuple[float, Candidate]] = []
+        by_talk, nearly = 0.0, False
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
-            candidates = [one for one in (*in_view, *found) if one.first_hand is first_hand]
-            new = yield from self._answers(asked, candidates, cancelled)
-            if cancelled():
-                return Remembered()
+            new = yield from self._answers(
+                asked, [one for one in candidates if one.first_hand is first_hand], cancelled
+            )
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
-            talk = max([talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
+            by_talk = max([by_talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
             for candidate, answer in new:
                 out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
                 tells, nearly = out >= margin + (0 if sure else UNSURE), nearly or out >= margin
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
-                    told.append((log_odds(answer.probability), candidate))
-            if told:
+                    by.append((log_odds(answer.probability), candidate))
+            if by or cancelled():
                 break
-        if sure and (spoken.speakers or talk > MAY_TELL) and all(candidate.message_id for _, candidate in told):
-            return (yield from self._show_talk(asked, message, spoken, [one for _, one in told], cancelled))
-        if not told:
-            # What the user told, and is in view as a rule, goes before what others wrote.
-            return Remembered() if nearly else (yield from self._show_documents(asked, message, cancelled))
-        wanted = sorted(told, key=lambda one: RANK * one[1].rank - one[0])
-        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
-        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
-        return Remembered(shown or len(lines) < len(told))  # what has no line is in view already
+        return _Told(by, by_talk, nearly)
 
     def _answers(
         self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool]
@@ -246,21 +268,29 @@ class Remembering:
         told: Sequence[Candidate],
         cancelled: Callable[[], bool],
     ) -> Generator[Event, None, Remembered]:
-        """Read the likeliest messages, whole, and put what they say into view with those that say it; where they say
-        nothing, all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as
-        often as in what a probe takes for it."""
+        """Read the likeliest messages and put what they say into view with those that say it; where they say nothing,
+        all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as often as in
+        what a probe takes for it. What talk does not surely tell, documents may."""
         own = any(not one.first_hand for one in told)
-        talk = self._pager.talk(spoken.items, {one.message_id for one in told}, own=own)
-        heard = yield from self._talk.read(asked, talk, spoken.speakers, self._policy.reading, cancelled)
+        first = {one.message_id for one in told}
+        talk = self._pager.talk(spoken.items, first, own=own) or self._pager.talk(spoken.items, first, own=True)
+        room = min(self._policy.reading, self._policy.result)
+        heard = yield from self._talk.read(asked, talk, spoken.speakers, room, cancelled)
         form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
-        if not heard.surely:
-            opening = prompts.unmentioned(heard.says)
-            if heard.another:
-                opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
+        if heard.another:
+            opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
             form = partial(prompts.declined, instead=opening)
+        elif not (heard.says and heard.surely):
+            documents = yield from self._show_documents(asked, message, cancelled)
+            if documents.told:
+                return documents
+            if heard.says:
+                opening = prompts.unmentioned(heard.says)
+                form = partial(prompts.declined, instead=opening)
         shown = heard.messages[:BEARING] if heard.says else heard.messages
         question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
-        lines = [(-float(rank), self._pager.cut(message_line(one), LONGEST)) for rank, one in enumerate(shown)]
+        about = f"{heard.says} {asked}"
+        lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, message.turn)
         told_now = yield from self._show(wanted, question, message.turn, self._policy.result, form)
         return Remembered(told_now, opening if told_now else "")

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     prefetch: bool = Field(True, description="page in what a message asks about the past")
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
     memory_threshold: float = Field(0.7, ge=0, le=1, description="the same that admits memory functions; 0: always")
-    reading: int = Field(180, ge=32, description="tokens of earlier messages that are read for an answer at once")
+    reading: int = Field(180, ge=32, description="tokens of earlier messages that are read together to find an answer")
     answer_margin: float = Field(0.6, ge=0, description="how far an answer stands out among notes, in log-odds")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")

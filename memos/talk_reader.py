@@ -33,7 +33,8 @@ class Heard:
 
     Args:
         says: in a few words; empty if it says nothing.
-        messages: those that say it, the likeliest first; where nothing is said, all that were read.
+        messages: those that say it, the likeliest first; where none has a word of it, or nothing is said, all that
+            were read.
         surely: whether it is surely told of whom it was asked.
         another: who told it of themselves, where it is not, and it was asked of somebody else; what is said is of them.
     """
@@ -76,24 +77,28 @@ class TalkReader:
             What they say, and of whom; nothing was read if it was cancelled.
         """
         lines = self._pager.transcript(messages, question, room)
-        other = likeliest_other(messages, named)
+        if not lines:
+            return Heard("", ())
+        said_most = likeliest_other(messages, named)
         messages = messages[: len(lines)]
         nearest_last = lines[::-1]  # next to the question; the middle is overlooked (Liu et al. 2023, arXiv 2307.03172)
         ids = [f"recall:{message.id}" for message in messages]
         told = log_odds((yield from self._reader.told(question, nearest_last, cancelled, ids)))
         says = yield from self._reader.read(question, nearest_last, cancelled)
-        told_by = (bearing(lines, says, question) if says else []) or list(range(len(lines)))
+        told_by = bearing(lines, says, question) if says else []
+        teller = messages[told_by[0]].speaker if told_by else ""
+        other = teller if said_most and teller not in ("", *named) else said_most
         favours = MOST
         if says and other:
+            line = lines[told_by[0] if told_by else 0]
             of_other = said_of(other, question, named[0])
-            favours = yield from self._reader.likelier(lines[told_by[0]], question, of_other, cancelled)
+            favours = yield from self._reader.likelier(line, question, of_other, cancelled)
         if cancelled():
             return Heard("", ())
-        heard = Heard(says, tuple(messages[index] for index in told_by))
+        heard = Heard(says, tuple(messages[index] for index in told_by) or tuple(messages))
         if not says or told + ODDS_A_NAT * max(-MOST, min(MOST, favours)) >= TOLD:
             return heard
-        speaker = heard.messages[0].speaker
-        if not other or speaker != other:
+        if not other or teller != other:
             return replace(heard, surely=False)
         return replace(heard, says=said_of(other, says, named[0]), surely=False, another=other)
 

@@ -89,7 +89,7 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
         case events.Probed(question=question, probability=probability, led_to=where) if where:
             return f"? {question} {probability:.2f} → {where}", 0
         case events.Judged(probability=probability, sources=sources):
-            return f"? told {probability:.2f} by {', '.join(sources) or 'what was read'}", _first(sources)
+            return f"? {', '.join(sources) or 'what was read'} tell it: {probability:.2f}", _first(sources)
         case events.PressureWarning(pressure=pressure):
             return f"! the window is {pressure:.0%} full", 0
         case events.Resumed(tokens=tokens, sequence=0):

@@ -207,7 +207,9 @@ class Cache:
         reads them; and examples that a side keeps need not be read for a reply either.
         """
         self._prepared = False
-        shared = {one: shared_prefix(self._sequences[one].tokens, prompt) for one in (FORK, MAIN, *SIDES)}
+        # A side whose tokens are grouped later would move cells that the fork has, too (Self-Extend).
+        others = SIDES if self._positions.group == 1 else ()
+        shared = {one: shared_prefix(self._sequences[one].tokens, prompt) for one in (FORK, MAIN, *others)}
         best = max(shared, key=shared.__getitem__)
         if best != FORK:
             self._share(best, FORK, shared[best])

@@ -23,14 +23,16 @@ _ARENA_MAX = -8  # of mallopt
 
 
 @lru_cache
-def bound_lance() -> None:
-    """Bound it in this process; before it is imported. What the user has set stays."""
+def bound_memory() -> None:
+    """Bound it in this process, before LanceDB is imported; arenas are the whole process's. What the user has set in
+    the environment stays."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # Each thread that allocates gets an arena, eight a processor, and each keeps what was freed. LanceDB has dozens of
     # threads, of which no more than there are processors run at once.
     library = _c_library()
-    if library is not None and "MALLOC_ARENA_MAX" not in os.environ:
+    theirs = "MALLOC_ARENA_MAX" in os.environ or "arena_max" in os.environ.get("GLIBC_TUNABLES", "")
+    if library is not None and not theirs:
         library.mallopt(_ARENA_MAX, max(2, os.cpu_count() or 1))
 
 

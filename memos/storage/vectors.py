@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos.errors import StorageError
-from memos.storage.memory import bound_lance, give_back
+from memos.storage.memory import bound_memory, give_back
 from memos.storage.sql import meaning, private_folder
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ class Vectors:
                 raise meaning(error, f"The search index {self.folder}") from error
 
     def _connect(self) -> Any:
-        bound_lance()
+        bound_memory()
         import lancedb
 
         if self._session is None:

@@ -31,6 +31,7 @@ from memos.protocols import (
     Sampling,
     Snapshot,
     TextGrammar,
+    shared_prefix,
 )
 from memos.speech import SpeechReader
 from memos.tools import SYSTEM_CALLS
@@ -256,6 +257,22 @@ def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     assert {model.resident(side) for side in range(1, model.sequences)} - {()} == set(kinds)
     model.choose(kinds[0] + (5, 6), ("Yes", "No"))
     assert kinds[1] in {model.resident(side) for side in range(1, model.sequences)}, "a longer one replaces its own"
+    model.close()
+
+
+def test_a_fork_begins_with_what_a_side_keeps(smollm: Path) -> None:
+    model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    head = "Colours of things. Grass is green, snow is white, coal is black, blood is red. " * 3
+    asked = ask(model, head + "What colour is snow?")
+    cold = run(model, asked, TextGrammar(), limit=12, fork=True)[0]
+    model.close()
+    model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    beside = ask(model, head + "Is grass green?")
+    model.choose(beside, ("Yes", "No"))
+    warm = run(model, asked, TextGrammar(), limit=12, fork=True)[0]
+    assert warm.text == cold.text
+    assert warm.evaluated == len(asked) - shared_prefix(beside, asked) < len(asked) // 2
+    assert beside in {model.resident(side) for side in range(1, model.sequences)}, "which keeps it"
     model.close()
 
 

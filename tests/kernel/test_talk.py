@@ -119,6 +119,25 @@ def test_where_talk_says_nothing_all_of_it_is_heard(tmp_path: Path) -> None:
     assert heard == Heard("", tuple(messages()))
 
 
+def test_where_there_is_nothing_to_read_the_model_is_not_asked(tmp_path: Path) -> None:
+    reads = Reads(tmp_path, 0.1)
+    assert reads.read(said=[]) == ([], Heard("", ()))
+    assert reads.read(room=1) == ([], Heard("", ()))
+    assert not reads.model.prompts
+
+
+def test_of_three_the_other_is_who_says_it(tmp_path: Path) -> None:
+    said = [("Cid", "I took turquoise paint."), ("Bea", "It was a bargain!"), ("Bea", "I like it.")]
+    heard = Reads(tmp_path, 0.6).read(said=said)[1]
+    assert (heard.surely, heard.another, heard.says) == (False, "Cid", "Cid's is turquoise")
+
+
+def test_nobody_is_said_to_tell_what_no_message_has_a_word_of(tmp_path: Path) -> None:
+    said = [("Bea", "My room needs work."), ("Bea", "It was a bargain!")]
+    heard = Reads(tmp_path, 0.2, says="Twelve").read(said=said)[1]
+    assert (heard.surely, heard.another, len(heard.messages)) == (False, "", 2)
+
+
 def test_what_is_cancelled_hears_nothing(tmp_path: Path) -> None:
     assert Reads(tmp_path, 0.5).read(stop=True)[1] == Heard("", ())
 

@@ -348,6 +348,49 @@ def test_what_is_not_surely_told_is_said_to_be_unmentioned(bench: Bench, of: Any
     assert of(happened, events.Speech)[0].text.startswith(instead)
 
 
+@pytest.mark.parametrize("told", [0.6, 0.4])
+def test_what_talk_does_not_surely_tell_is_looked_for_in_documents(bench: Bench, of: Any, told: float) -> None:
+    _told(bench, [(Kind.USER, "For my room I took turquoise paint.", "Ann"), *PAINTED[2:]])
+    bench.stored.archival.store_document("/rooms.txt", "hash", [("Ann painted her room in crimson.", "")])
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        tells = told if prompts.QUOTER in prompt else 0.6 if prompts.EXCERPTOR in prompt else 0.1
+        return (0.9, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (tells, 1 - tells)
+
+    bench.open(model={"readings": ["Turquoise.", "In crimson."], "yes": yes}, window=2048, note_facts=False)
+    (said,) = of(bench.say(ROOM), events.Speech)
+    of_documents = told > 0.5
+    assert said.text.startswith("In crimson." if of_documents else "I find no mention of it.")
+    assert ("quoted from /rooms.txt" in bench.view()) is of_documents
+
+
+def test_of_a_long_message_what_was_read_is_shown(bench: Bench, of: Any) -> None:
+    long = "It rained and the bus was late. " * 20 + "For my room I took turquoise paint."
+    _told(bench, [(Kind.USER, long, "Ann"), *PAINTED[2:]])
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9)}, window=2048, note_facts=False)
+    bench.say(ROOM)
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert "I took turquoise paint" in view and "the bus was late. It rained" not in view
+
+
+def test_talk_that_is_wholly_in_view_is_not_read_apart(bench: Bench, of: Any) -> None:
+    when = datetime(2022, 6, 24, tzinfo=UTC)
+    bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in PAINTED])
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, told=0.1)}, window=2048, note_facts=False)
+    happened = bench.say(ROOM)
+    assert "I took turquoise paint" in bench.view() and not of(happened, events.Judged)
+    assert of(happened, events.Speech)[0].text == "All right."
+
+
+def test_of_somebody_else_the_assistants_own_words_are_read_where_there_are_no_others(bench: Bench, of: Any) -> None:
+    _told(bench, PAINTED[2:])
+    bench.open([say("Ann wanted turquoise for her room.")], prefetch=False, note_facts=False)
+    bench.say("What do you think?")
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9)}, window=2048, note_facts=False)
+    assert of(bench.say(ROOM), events.Speech)[0].text.startswith("Turquoise.")
+
+
 def test_of_somebody_who_speaks_no_message_is_asked_about_alone(bench: Bench, of: Any) -> None:
     """What is told of them is read in any case."""
     _told(bench, PAINTED)

@@ -75,6 +75,10 @@ def test_a_paging_line_names_segment_and_reason() -> None:
         "→ in archival:3, recall:7, 40 tokens",
         7,
     )
+    assert paging_line(events.Judged("Who?", 0.2, 40, ("recall:7", "recall:9"))) == (
+        "? recall:7, recall:9 tell it: 0.20",
+        7,
+    )
     assert paging_line(events.SpeechDelta(1, "x")) is None
 
 

@@ -80,7 +80,7 @@ def talk(*said: str, then: Steps | None = None) -> Steps:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Until the picture has stayed the same for a while: scrollbars follow what they show, and code is coloured late."""
+    """Until the picture has stayed the same for a while: scrollbars follow, and code is coloured late."""
     same, before = 0, ""
     while same < STILL:
         pilot.app.screen.refresh(layout=True)
