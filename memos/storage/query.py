@@ -22,6 +22,11 @@ _TIME = re.compile(
 )
 _NUMBER = re.compile(r"\bhow (?:many|much|old|often|far|tall|big)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\b(?:i|my|me|mine|myself|i['’](?:m|ve|d|ll))\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"[?？]|^\W*(?:what|when|where|whom?|whose|which|why|how|is|are|was|were|does|do|did|has|have|had|would|will|could|can|"
+    r"should)\b",
+    re.IGNORECASE,
+)
 _SECOND = re.compile(
     r"\b(?:you|assistant)\b.{0,24}\b(?:said?|told|tell|recommend\w*|suggest\w*|advis\w*|mention\w*|explain\w*)",
     re.IGNORECASE,
@@ -45,6 +50,7 @@ class Query:
         role: whose words it wants where speakers have no names: `user`, `speech`, or empty.
         periods: times that it speaks of.
         event: `(before or after, what)` where it speaks of a time by what happened then; else None.
+        states: it says something of its speaker, and asks nothing: what is wanted says the same.
         wants_time: it asks when, or how long.
         wants_number: it asks how many, or how much.
         literal: for each identifier in it (a UUID, a phone number), the terms that are all its parts.
@@ -56,6 +62,7 @@ class Query:
     role: str = ""
     periods: tuple[Period, ...] = ()
     event: tuple[str, str] | None = None
+    states: bool = False
     wants_time: bool = False
     wants_number: bool = False
     literal: tuple[tuple[int, ...], ...] = ()
@@ -86,6 +93,7 @@ def read_query(text: str, now: datetime, speakers: Iterable[str], languages: Seq
         role=ASSISTANT if _SECOND.search(text) else USER if _FIRST.search(text) else "",
         periods=tuple(spoken_of),
         event=(event["bound"].lower(), event["event"]) if event and query_words(plain) else None,
+        states=bool(_FIRST.search(text)) and not _ASKS.search(text),
         wants_time=bool(_TIME.search(text)),
         wants_number=bool(_NUMBER.search(text)),
         literal=tuple(_parts(found[0]) for found in _IDENTIFIER.finditer(plain)),

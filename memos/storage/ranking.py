@@ -29,7 +29,7 @@ SPREAD_DAYS = 7.0  # how fast being outside of a period that was asked for loses
 FEW = 12  # candidates; of fewer, one cannot say what is usual
 USUAL_LENGTH = 2.0  # log(1 + telling words)
 
-# Z-scored parts, then parts in their own units.
+# Z-scored parts, then parts in their own units, for what is asked.
 SCALED = {"words": 0.2, "near": 0.4, "around": 0.5, "answers": 0.2, "meaning": 1.15, "session": 0.2}
 PLAIN = {
     "speaker": 5.0,
@@ -42,6 +42,9 @@ PLAIN = {
     "date": 3.5,
     "time told": 3.5,
 }
+# For what is stated. It is looked for in the message itself: the words of a statement are those of the message, where a
+# question's are around its answer; and a message need not be long to say the same, as it does to tell an answer.
+STATED = {"words": 0.35, "near": 0.35, "around": 0.25, "session": 0.0, "question": -0.65, "length": 0.2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class _Candidates:
         self._scratch = np.zeros(scope.size + 1)
 
     def parts(self, query: Query, meaning: Mapping[int, float]) -> dict[str, Floats]:
-        """The parts of the score of each candidate; see `SCALED` and `PLAIN`."""
+        """The parts of the score of each candidate; see `SCALED`, `PLAIN` and `STATED`."""
         ids = self.scope.corpus.ids[self.rows].tolist()
         farthest = min(meaning.values(), default=0.0)
         scaled = self._by_words(query)
@@ -180,8 +183,9 @@ class _Candidates:
             "length": talk * (np.log1p(self.scope.corpus.telling[self.rows]) - USUAL_LENGTH),
             **self._by_time(query),
         }
-        parts = {name: weight * z_scores(scaled[name]) for name, weight in SCALED.items()}
-        return parts | {name: weight * plain[name] for name, weight in PLAIN.items()}
+        instead = STATED if query.states else {}
+        parts = {name: instead.get(name, weight) * z_scores(scaled[name]) for name, weight in SCALED.items()}
+        return parts | {name: instead.get(name, weight) * plain[name] for name, weight in PLAIN.items()}
 
     def _by_words(self, query: Query) -> dict[str, Floats]:
         """BM25 of a row, of windows around it, of its session, and of the question that it may answer."""

@@ -64,6 +64,27 @@ def test_an_answer_is_found_by_the_words_of_its_question(agent: AgentStorage) ->
     assert found[:2] in ([said[1], said[0]], [said[0], said[1]])
 
 
+def test_a_statement_is_looked_for_in_the_message_itself(agent: AgentStorage) -> None:
+    """What stands around a message matters for an answer; what says the same stands for itself, however short."""
+    day = timedelta(days=1)
+    told(agent, *[("", f"The weather in the north, number {n}, was as wet as ever and cold") for n in range(12)])
+    short = told(agent, ("", "Hello there"), ("", "I keep bees."), ("", "Good."), begin=BEGIN + day)[1]
+    around = told(
+        agent,
+        ("", "Who keeps bees?"),
+        ("", "They keep well with patience, thick gloves, sugar, smoke, wooden boxes and a sunny garden"),
+        ("", "Bees keep to the flowers."),
+        begin=BEGIN + 2 * day,
+    )[1]
+
+    def ahead(query: str) -> float:
+        page = agent.recall.search(query)
+        scores = {message.id: score for message, score in zip(page.items, page.scores, strict=True)}
+        return scores[short] - scores[around]
+
+    assert ahead("I keep bees.") > 0 and ahead("I keep bees.") > ahead("Do I keep bees?") + 0.5
+
+
 def test_an_identifier_is_meant_to_the_letter(indexed: Database) -> None:
     with indexed.agent("sam") as agent:
         keys = [f"1f{n}d68ea-2fe7-4d32-aa{n}0-9fc08fe4a42b" for n in range(6)]
