@@ -1,7 +1,8 @@
 """How long a search takes among 100,000 messages, without embedding the query.
 
-The messages are made of words by Zipf's law, of 20 to a session, with vectors around a few hundred topics; the
-storage is the real one, the index included. `python -m bench.search` writes bench/results/search.json.
+The messages are made of words by Zipf's law, in sentences of ten words and sessions of 20 messages, with vectors around
+a few hundred topics; the storage is the real one, the index included.
+`python -m bench.search` writes bench/results/search.json.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from memos.storage import AgentStorage, Database
 
 DIMENSION, TOPICS = 384, 300
 VOCABULARY, WORDS = 30_000, (4, 40)  # different words; fewest and most of a message
+SENTENCE = 10  # words
 QUERY_WORDS = (3, 9)
 STOP_WORDS = 100  # so many of the commonest are no words of a query, as in a natural language
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,13 +59,18 @@ def text(rng: np.random.Generator, fewest: int, most: int, commonest: int = 1) -
     return " ".join(f"w{rank}x" for rank in chosen)
 
 
+def told(rng: np.random.Generator) -> str:
+    """A message, in sentences."""
+    words = text(rng, *WORDS).split()
+    return " ".join(" ".join(words[at : at + SENTENCE]) + "." for at in range(0, len(words), SENTENCE))
+
+
 def past(size: int, seed: int) -> list[Told]:
     """A past of messages, 20 a day."""
     rng = np.random.default_rng(seed)
     kinds = (Kind.USER, Kind.SPEECH)
     return [
-        Told(kinds[at % 2], text(rng, *WORDS), BEGIN + timedelta(days=at // 20, seconds=30 * (at % 20)))
-        for at in range(size)
+        Told(kinds[at % 2], told(rng), BEGIN + timedelta(days=at // 20, seconds=30 * (at % 20))) for at in range(size)
     ]
 
 

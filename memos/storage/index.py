@@ -23,8 +23,9 @@ from memos.errors import MemosError, StorageError
 from memos.messages import SPOKEN, State
 from memos.protocols import Embedder
 from memos.storage.schema import SESSION_PAUSE, MessageRow, OutboxRow, PassageRow, as_utc
+from memos.storage.sentences import packed, sentences
 from memos.storage.sql import Sql, private_folder
-from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Scope, Vector, Vectors
+from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Likeness, Scope, Vector, Vectors
 
 MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
 UPSERT, DELETE = "upsert", "delete"
@@ -40,16 +41,18 @@ MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
 
 Progress = Callable[[int, int], None]
+Made = tuple[list[float], bytes]  # the vector of a text, and those of its sentences
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
 _INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A text to embed, and what was said before it; empty where that is nothing."""
+    """A text to embed, what was said before it (empty where that is nothing), and which of its sentences besides."""
 
     alone: str
     before: str = ""
+    sentences: tuple[str, ...] = ()
 
 
 def enqueue(session: Session, kind: str, ids: Sequence[int], operation: str = UPSERT) -> None:
@@ -142,19 +145,27 @@ class SearchIndex:
             self._checked = True
             return self._drain(progress, None)
 
-    def nearest(self, table: str, query: str, scope: Scope, limit: int) -> dict[int, float]:
-        """Ids nearest in meaning to a query, with cosine similarities; none where that cannot be had.
+    def nearest(self, table: str, query: str, told: str, scope: Scope, limit: int) -> dict[int, Likeness]:
+        """Ids nearest in meaning to a query, with how near; none where that cannot be had.
 
         Whatever is wrong with the index or the embedder becomes a notice: a search by words still works.
+
+        Args:
+            table: of messages or passages.
+            query: what rows as a whole are compared with.
+            told: what the sentences of messages are compared with.
+            scope: which rows.
+            limit: how many.
         """
         if self._make_embedder is None:
             return {}
         try:
             self.index_pending(limit=MOST_ON_SEARCH, wait=False)
-            vector = self._embed([query])[0]
+            # Passages have no sentences of their own, so nothing is embedded for them.
+            vectors = self._embed([query] if table != MESSAGES or told == query else [query, told])
             for _ in range(2):  # a second look: another process may have made the index anew
                 try:
-                    return self._read(table, vector, scope, limit)
+                    return self._read(table, vectors, scope, limit)
                 except IndexDamaged:
                     self._forget()
             with self._alone(wait=False) as mine:
@@ -162,7 +173,7 @@ class SearchIndex:
                     return {}
                 self._remake()
                 self._drain(None, MOST_ON_SEARCH)
-                return self._read(table, vector, scope, limit)
+                return self._read(table, vectors, scope, limit)
         except MemosError as error:
             self._notice(f"Searching by words only. {error}")
             return {}
@@ -212,7 +223,7 @@ class SearchIndex:
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
                 vectors = self._embed_by_length(texts, lambda count: report(embedded + count))  # noqa: B023 - at once
-                self._vectors.upsert(table, [Vector(*row, vector) for row, vector in zip(rows, vectors, strict=True)])
+                self._vectors.upsert(table, [Vector(*row, *made) for row, made in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
             embedded += len(rows)
@@ -227,7 +238,8 @@ class SearchIndex:
             if kind == MESSAGE:
                 found = select(MessageRow).where(MessageRow.id.in_(ids), *_INDEXED_MESSAGES)
                 for message in session.scalars(found):
-                    texts.append(Embedded(message.content, _said_before(session, message)))
+                    cut = tuple(sentences(message.content))
+                    texts.append(Embedded(message.content, _said_before(session, message), cut))
                     rows.append((message.id, message.agent_id, message.kind, micros(message.created_at)))
             else:
                 # Columns: the rows' terms are as long as the text, and nobody needs them here.
@@ -298,13 +310,13 @@ class SearchIndex:
         self._checked = True
         self._notice("The search index is damaged; it is made anew from the database.")
 
-    def _read(self, table: str, vector: Sequence[float], scope: Scope, limit: int) -> dict[int, float]:
+    def _read(self, table: str, vectors: Sequence[Sequence[float]], scope: Scope, limit: int) -> dict[int, Likeness]:
         if not self._vectors.is_open:
             # Another process is writing it, so it was not opened above; to read it needs no permission.
             embedder = self._embedder_now()
             if self._vectors.open(embedder.name, embedder.dimension):
                 return {}
-        return self._vectors.nearest(table, vector, scope, limit)
+        return self._vectors.nearest(table, vectors[0], scope, limit, vectors[-1])
 
     def _forget(self) -> None:
         self._checked = False
@@ -350,27 +362,34 @@ class SearchIndex:
         with self._embedding:  # nobody promised that an embedder can do two things at once
             return embedder.embed(texts)
 
-    def _embed_by_length(self, texts: Sequence[Embedded], report: Callable[[int], None]) -> list[list[float]]:
+    def _embed_by_length(self, texts: Sequence[Embedded], report: Callable[[int], None]) -> list[Made]:
         """Vectors in the order of the texts, made a slice of like length at a time; `report` is told how many."""
         longest_first = sorted(range(len(texts)), key=lambda at: -len(texts[at].alone))
-        vectors: list[list[float]] = [[]] * len(texts)
+        vectors: list[Made] = [([], b"")] * len(texts)
         for start in range(0, len(texts), SLICE):
             chosen = longest_first[start : start + SLICE]
-            for at, vector in zip(chosen, self._embed_in_context([texts[at] for at in chosen]), strict=True):
+            for at, vector in zip(chosen, self._embed_slice([texts[at] for at in chosen]), strict=True):
                 vectors[at] = vector
             if start + SLICE < len(texts):
                 report(start + len(chosen))
         return vectors
 
-    def _embed_in_context(self, texts: Sequence[Embedded]) -> list[list[float]]:
-        """Vectors that stand halfway between a text alone and the same behind what was said before it."""
+    def _embed_slice(self, texts: Sequence[Embedded]) -> list[Made]:
+        """For each text a vector that stands halfway between it alone and the same behind what was said before it, and
+        those of its sentences."""
+        alone = self._embed([text.alone for text in texts])
         behind = [at for at, text in enumerate(texts) if text.before]
-        vectors = self._embed([text.alone for text in texts])
+        whole = list(alone)
         if behind:
             contexts = self._embed([f"{texts[at].before}\n{texts[at].alone}" for at in behind])
             for at, context in zip(behind, contexts, strict=True):
-                vectors[at] = _between(vectors[at], context)
-        return vectors
+                whole[at] = _between(whole[at], context)
+        # Many messages are one sentence.
+        known = dict(zip((text.alone for text in texts), alone, strict=True))
+        new = list(dict.fromkeys(one for text in texts for one in text.sentences if one not in known))
+        known |= dict(zip(new, self._embed(new), strict=True)) if new else {}
+        parts = (packed([known[one] for one in text.sentences]) if text.sentences else b"" for text in texts)
+        return list(zip(whole, parts, strict=True))
 
     def _notice(self, sentence: str) -> None:
         if sentence not in self._notices:

@@ -31,6 +31,22 @@ _SECOND = re.compile(
     r"\b(?:you|assistant)\b.{0,24}\b(?:said?|told|tell|recommend\w*|suggest\w*|advis\w*|mention\w*|explain\w*)",
     re.IGNORECASE,
 )
+_AUXILIARY = r"(?:is|are|was|were|does|do|did|has|have|had|would|will|could|can|might|should)"
+_ASKING = re.compile(
+    r"^\W*(?:(?:in|on|at|for|from|by|with|to|during)\s+)?(?:what|when|where|whom?|whose|which|why|how)\b"
+    r"(?:\s+(?:many|much|long|often|old|(?:kind|type|sort)s?\s+of))?",
+    re.IGNORECASE,
+)
+# From what is asked of somebody to what they say of themselves; in this order.
+_TOLD = (
+    (re.compile(r"\b(?:he|she)\b", re.IGNORECASE), "I"),
+    (re.compile(r"\b(?:his|hers?)\b", re.IGNORECASE), "my"),
+    (re.compile(r"\b(?:him|her)self\b", re.IGNORECASE), "myself"),
+    (re.compile(r"\bhim\b", re.IGNORECASE), "me"),
+    (_ASKING, ""),
+    (re.compile(r"\bis\s+I\b", re.IGNORECASE), "I am"),
+    (re.compile(rf"^\s*{_AUXILIARY}\b|\b{_AUXILIARY}\s+(?=(?:I|my)\b)", re.IGNORECASE), ""),
+)
 # Not a word of any language: it is meant to the letter, and nothing else means the same.
 _IDENTIFIER = re.compile(r"(?<!\S)(?=\S*\d)[\w+-]*\w-?\w[\w-]{6,}(?![^\s?.,!;:)\"'])")
 _EVENT = re.compile(
@@ -45,6 +61,7 @@ class Query:
 
     Args:
         text: what to compare meanings with: the query without the names of speakers.
+        told: the same as one of them might tell it, to compare with single sentences.
         words: for each telling word, the terms under which it may be indexed.
         speakers: those that it names, in its order.
         role: whose words it wants where speakers have no names: `user`, `speech`, or empty.
@@ -58,6 +75,7 @@ class Query:
 
     text: str
     words: tuple[tuple[int, ...], ...]
+    told: str = ""
     speakers: tuple[str, ...] = ()
     role: str = ""
     periods: tuple[Period, ...] = ()
@@ -88,6 +106,7 @@ def read_query(text: str, now: datetime, speakers: Iterable[str], languages: Seq
     words = [word for word in query_words(plain) if word not in tokens] or query_words(text)
     return Query(
         text=_without(text, tokens) or text,
+        told=_as_told(text, tokens, named),
         words=tuple(tuple(query_terms(word, languages)) for word in words),
         speakers=named,
         role=ASSISTANT if _SECOND.search(text) else USER if _FIRST.search(text) else "",
@@ -127,3 +146,20 @@ def _without(text: str, tokens: Iterable[str]) -> str:
     for token in tokens:
         text = re.sub(rf"\b{re.escape(token)}\b(?:['’]s\b)?", " ", text, flags=re.IGNORECASE)
     return " ".join(text.split())
+
+
+def _as_told(text: str, tokens: Iterable[str], named: Sequence[str]) -> str:
+    """A question as the answer might be told: "What does Ann like to eat?" as "I like to eat".
+
+    It is asked of a speaker in the third person, and told in the first. English; other languages stay as they are.
+    """
+    if len(named) == 1:
+        for token in tokens:
+            text = re.sub(rf"\b{re.escape(token)}['’]s?(?!\w)", "my", text, flags=re.IGNORECASE)
+            text = re.sub(rf"\b{re.escape(token)}\b", "I", text, flags=re.IGNORECASE)
+    else:
+        text = _without(text, tokens) or text
+    told = text
+    for pattern, instead in _TOLD:
+        told = pattern.sub(instead, told)
+    return " ".join(told.strip(" ?.!？").split()) or text

@@ -3,9 +3,9 @@
 Owns the parts of a score and their weights. Deterministic; a row's parts add up to its score, so that a search can be
 explained. It does not know SQL, where vectors come from, or what is done with what was found.
 
-Weights were chosen on LoCoMo and MSC by coordinate ascent over half of the conversations and checked on the other half
-(docs/evaluation.md), then rounded. How far ahead a row is, is worth knowing, so scores are z-scored over the candidates
-and added; fusion by rank alone was lower.
+Weights were chosen on LoCoMo and MSC, on some conversations and checked on the others (docs/evaluation.md), then
+rounded. How far ahead a row is, is worth knowing, so scores are z-scored over the candidates and added; fusion by
+rank alone was lower.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from memos.dates import FOREVER, Period
 from memos.storage.corpus import UNGROUPED, Corpus, Floats, Ints, Mask
 from memos.storage.query import ASSISTANT, USER, Query
 from memos.storage.text import NUMBERED, QUESTION, TIMED, term_hash, time_marks
+from memos.storage.vectors import Likeness
 
 POOL = 200  # candidates by words, and as many by meaning; pages end here
 K1, B = 1.2, 0.75  # BM25's saturation and length normalisation (Robertson & Zaragoza 2009)
@@ -30,21 +31,32 @@ FEW = 12  # candidates; of fewer, one cannot say what is usual
 USUAL_LENGTH = 2.0  # log(1 + telling words)
 
 # Z-scored parts, then parts in their own units, for what is asked.
-SCALED = {"words": 0.2, "near": 0.4, "around": 0.5, "answers": 0.2, "meaning": 1.15, "session": 0.2}
+SCALED = {
+    "words": 0.0,
+    "near": 0.0,
+    "around": 0.9,
+    "answers": 0.2,
+    "meaning": 0.7,
+    "sentence": 0.65,
+    "session": 0.3,
+}
 PLAIN = {
     "speaker": 5.0,
-    "first named": 1.0,
+    "first named": 1.5,
     "role": 0.7,
     "question": -0.8,
-    "time": 3.0,
-    "number": 0.5,
+    "time": 3.5,
+    "number": 1.0,
     "length": 0.7,
-    "date": 3.5,
+    "date": 6.0,
     "time told": 3.5,
 }
 # For what is stated. It is looked for in the message itself: the words of a statement are those of the message, where a
 # question's are around its answer; and a message need not be long to say the same, as it does to tell an answer.
-STATED = {"words": 0.35, "near": 0.35, "around": 0.25, "session": 0.0, "question": -0.65, "length": 0.2}
+STATED = {
+    **{"words": 0.35, "near": 0.35, "around": 0.25, "meaning": 1.15, "sentence": 0.0, "session": 0.0},
+    **{"question": -0.65, "length": 0.2},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +79,14 @@ class Ranked:
         return dict(sorted(parts.items(), key=lambda part: -abs(part[1])))
 
 
-def rank(corpus: Corpus, query: Query, admitted: Mask, meaning: Mapping[int, float]) -> Ranked:
+def rank(corpus: Corpus, query: Query, admitted: Mask, meaning: Mapping[int, Likeness]) -> Ranked:
     """Rank the rows of a corpus.
 
     Args:
         corpus: what is searched.
         query: what for.
         admitted: which of its rows may be found; what is rare is counted among these.
-        meaning: cosine similarities by id; one that is missing is farther away than all of these.
+        meaning: how near rows are, by id; one that is missing is farther away than all of these.
 
     Returns:
         The `POOL` best by words and those that `meaning` has.
@@ -168,12 +180,12 @@ class _Candidates:
         self.beside = np.where(inside, beside, scope.size)
         self._scratch = np.zeros(scope.size + 1)
 
-    def parts(self, query: Query, meaning: Mapping[int, float]) -> dict[str, Floats]:
+    def parts(self, query: Query, meaning: Mapping[int, Likeness]) -> dict[str, Floats]:
         """The parts of the score of each candidate; see `SCALED`, `PLAIN` and `STATED`."""
         ids = self.scope.corpus.ids[self.rows].tolist()
-        farthest = min(meaning.values(), default=0.0)
-        scaled = self._by_words(query)
-        scaled["meaning"] = np.array([meaning.get(item, farthest) for item in ids])
+        farthest = Likeness(*np.min(list(meaning.values()), axis=0)) if meaning else Likeness(0.0, 0.0)
+        likeness = np.array([meaning.get(item, farthest) for item in ids])
+        scaled = {**self._by_words(query), "meaning": likeness[:, 0], "sentence": likeness[:, 1]}
         talk = self.scope.corpus.groups[self.rows] == UNGROUPED  # "Wow!" tells little; a note is there to tell
         plain = {
             **self._by_speaker(query),
@@ -195,7 +207,8 @@ class _Candidates:
             "near": (steps <= 1) * NEAR**steps,
             "around": AROUND**steps,
         }
-        lengths = self._gathered(np.arange(self.scope.size), self.scope.lengths)
+        lengths = np.append(self.scope.lengths, 0.0)[self.beside]
+        of_sessions: Floats = np.bincount(self.scope.sessions, self.scope.lengths).astype(np.float64)
         usual = {name: self._usual(window) for name, window in windows.items()}
         parts = {name: self._none() for name in (*windows, "session", "answers")}
         asked = self._gathered(*self.scope.having([term_hash(QUESTION)]))[REACH - 1] > 0
@@ -210,13 +223,12 @@ class _Candidates:
                 parts[name] += rarity * saturated(amount, length, usual[name])
             before = saturated(around[REACH - 1], lengths[REACH - 1], self.scope.usual)
             parts["answers"] += asked * rarity * before
-            parts["session"] += self._by_session(places, counts)
+            parts["session"] += self._by_session(places, counts, of_sessions)
         return parts
 
-    def _by_session(self, places: Ints, counts: Floats) -> Floats:
+    def _by_session(self, places: Ints, counts: Floats, lengths: Floats) -> Floats:
         """BM25 of the sessions, as if each were one text."""
         sessions = self.scope.sessions
-        lengths: Floats = np.bincount(sessions, self.scope.lengths).astype(np.float64)
         amounts: Floats = np.bincount(sessions[places], counts, len(lengths)).astype(np.float64)
         rarity = self.scope.rarity(int((amounts > 0).sum()), len(lengths))
         scores = rarity * saturated(amounts, lengths, float(lengths.mean()), b=0.5)

@@ -128,7 +128,7 @@ class Searcher:
     def _ranked(self, corpus: Corpus, query: Query, admitted: Mask, scope: Scope | None) -> Ranked:
         from memos.storage.ranking import POOL, rank
 
-        nearest = self._index.nearest(self._table, query.text, scope, POOL) if scope is not None else {}
+        nearest = self._index.nearest(self._table, query.text, query.told, scope, POOL) if scope is not None else {}
         return rank(corpus, query, admitted, nearest)
 
     def _synced(self) -> Corpus:

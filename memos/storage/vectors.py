@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memos.errors import StorageError
 from memos.storage.memory import bound_memory, give_back
+from memos.storage.sentences import nearest_of_each
 from memos.storage.sql import meaning, private_folder
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # How vectors are made of texts (`SearchIndex`). One that was made in another way is made anew.
-LAYOUT = "with what was said before"
+LAYOUT = "with what was said before, and by sentence"
 MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 # Below this, comparing with every vector is as fast as an index, exact, and costs nothing to keep.
 FLAT_UP_TO = 16_384
@@ -49,13 +50,22 @@ class IndexDamaged(StorageError):
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """One row: `agent_id` 0 is everybody's, `created_at` is in microseconds since 1970."""
+    """One row: `agent_id` 0 is everybody's, `created_at` is in microseconds since 1970, `parts` are vectors of its
+    sentences as bytes, or empty."""
 
     id: int
     agent_id: int
     kind: str
     created_at: int
     vector: Sequence[float] | NDArray[np.float32]
+    parts: bytes = b""
+
+
+class Likeness(NamedTuple):
+    """How near a row is to a query, as cosine similarities: the whole of it, and the nearest of its sentences."""
+
+    whole: float
+    sentence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,7 @@ class Vectors:
                     pa.field("kind", pa.string(), nullable=False),
                     pa.field("created_at", pa.int64(), nullable=False),
                     pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+                    pa.field("parts", pa.binary(), nullable=False),
                 ],
                 metadata={"memos.embedder": embedder, "memos.dimension": str(dimension), "memos.layout": LAYOUT},
             )
@@ -212,8 +223,18 @@ class Vectors:
         with self._translated():
             return int(self._table(name).count_rows())
 
-    def nearest(self, name: str, vector: Sequence[float], scope: Scope, limit: int) -> dict[int, float]:
-        """Ids of the rows whose vectors are nearest, with their cosine similarities, best first."""
+    def nearest(
+        self, name: str, vector: Sequence[float], scope: Scope, limit: int, told: Sequence[float] | None = None
+    ) -> dict[int, Likeness]:
+        """Ids of the rows whose vectors are nearest, best first.
+
+        Args:
+            name: of the table.
+            vector: the query's.
+            scope: which rows.
+            limit: how many.
+            told: what their sentences are compared with; None: the query's vector. Rows without sentences count as one.
+        """
         with self._translated():
             search = (
                 self._table(name)
@@ -221,14 +242,17 @@ class Vectors:
                 .distance_type("cosine")
                 .where(_condition(scope), prefilter=True)
                 .refine_factor(REFINED)  # exact distances where there is an approximate index; else ignored
-                .select(["id", "_distance"])
+                .select(["id", "_distance", "parts"])
                 .limit(limit)
             )
             found = search.to_arrow()
-            return {
-                item: 1.0 - distance
-                for item, distance in zip(found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True)
-            }
+            ids, packs = found["id"].to_pylist(), found["parts"].to_pylist()
+            wholes = [1.0 - distance for distance in found["_distance"].to_pylist()]
+        parts = nearest_of_each(packs, vector if told is None else told)
+        return {
+            item: Likeness(whole, part if pack else whole)
+            for item, whole, part, pack in zip(ids, wholes, parts, packs, strict=True)
+        }
 
     def maintain(self, *, build: bool = True) -> None:
         """Rewrite many files as one, and, where `build`, index a table that outgrew flat search.

@@ -381,6 +381,37 @@ def test_what_another_process_wrote_is_replaced_and_not_doubled(vectors: Vectors
     assert (sorted(found), vectors.count("passages")) == ([1, 2, 3, 5, 7, 8, 9, 10], 8)
 
 
+def test_an_index_of_an_earlier_version_is_made_anew_and_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("memos.storage.vectors.LAYOUT", "by letter")
+        with open_database(home, WordHashEmbedder()) as database, database.agent("sam") as agent:
+            agent.recall.append(Kind.USER, "Good to hear from you all. We keep bees.", turn=1)
+            agent.archival.insert("The boat is blue")
+            assert agent.archival.index_pending() == 2
+    with open_database(home, WordHashEmbedder()) as database, database.agent("sam") as agent:
+        assert [one.content for one in agent.recall.search("bees?").items] == [
+            "Good to hear from you all. We keep bees."
+        ]
+        assert texts(agent.archival, "boats") == ["The boat is blue"]
+        [notice] = database.index.take_notices()
+        assert notice == "The search index is of an earlier memos; it is made anew from the database (2 texts)."
+        assert (database.index._vectors.count("messages"), database.index.pending()) == (1, 0)
+
+
+def test_only_messages_are_embedded_by_sentence(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database, database.agent("sam") as agent:
+        agent.archival.insert("The boat is blue. The house is white.")
+        agent.archival.index_pending()
+        assert embedder.embedded == 1
+        agent.recall.append(Kind.USER, "We keep bees.", turn=1)
+        agent.archival.index_pending()
+        assert embedder.embedded == 2, "a message of one sentence is embedded once"
+        agent.recall.append(Kind.USER, "The boat is blue. The house is white.", turn=2)
+        agent.archival.index_pending()
+        assert embedder.embedded == 6, "alone, behind what was said before, and by sentence"
+
+
 # ------------------------------------------------------------------------------------- any order
 
 WORDS = ("tea", "boat", "上海", "rice")

@@ -85,6 +85,16 @@ def test_a_statement_is_looked_for_in_the_message_itself(agent: AgentStorage) ->
     assert ahead("I keep bees.") > 0 and ahead("I keep bees.") > ahead("Do I keep bees?") + 0.5
 
 
+def test_what_is_told_in_passing_is_found_by_its_sentence(indexed: Database) -> None:
+    greeting = "So good to hear from you after those long and busy weeks. Hope the garden, roof and kitchen are fine."
+    with indexed.agent("sam") as agent:
+        said = told(agent, ("Ann", f"{greeting} I play cello."), ("Bea", f"{greeting} I play chess."))
+        told(agent, *[("Ann", f"{greeting} Number {n}") for n in range(12)], begin=BEGIN + timedelta(days=3))
+        found = agent.recall.search("Which cello does Ann play?")
+        assert found.items[0].id == said[0]
+        assert found.parts[0]["sentence"] > found.parts[1].get("sentence", 0.0)
+
+
 def test_an_identifier_is_meant_to_the_letter(indexed: Database) -> None:
     with indexed.agent("sam") as agent:
         keys = [f"1f{n}d68ea-2fe7-4d32-aa{n}0-9fc08fe4a42b" for n in range(6)]
@@ -101,7 +111,9 @@ def test_the_parts_of_a_score_add_up(indexed: Database) -> None:
         assert len(found.parts) == len(found.items) > 1
         for score, parts in zip(found.scores, found.parts, strict=True):
             assert sum(parts.values()) == pytest.approx(score)
-        assert {"words", "meaning", "speaker", "number", "date"} <= {name for parts in found.parts for name in parts}
+        assert {"around", "meaning", "sentence", "speaker", "number", "date"} <= {
+            name for parts in found.parts for name in parts
+        }
 
 
 def test_the_same_search_finds_the_same_in_another_process(home: Path) -> None:
