@@ -159,10 +159,10 @@ class Pager:
         ordered = [line for _, line in sorted(fitting, key=lambda one: -one[0])]
         return form([*ordered[:1], *ordered[2:], *ordered[1:2]], question) if ordered else ""
 
-    def memory_in_order(self, lines: Sequence[str], question: str, room: int) -> tuple[str, bool]:
+    def memory_in_order(self, lines: Sequence[str], question: str, room: int, form: Form) -> tuple[str, bool]:
         """The same for lines that lead from one to the next; whether all of them fit is told, too."""
-        shown = self.fit(lines, room - self._frame(lines, question, prompts.memory))
-        return (prompts.memory(shown, question) if shown else ""), shown == list(lines)
+        shown = self.fit(lines, room - self._frame(lines, question, form))
+        return (form(shown, question) if shown else ""), shown == list(lines)
 
     def _frame(self, lines: Iterable[str], question: str, form: Form) -> int:
         """Tokens of a page beside its lines."""

@@ -321,9 +321,19 @@ def sentence(says: str) -> str:
     return says if not says or says[-1] in ".!?。！？…" else f"{says}."
 
 
-def way(names: Sequence[str]) -> str:
-    """Where one thing leads to the next; told what stands at the end, a small model need not go the way itself."""
-    return f"[system] They lead from {names[0]} to {', then '.join(names[1:-1])}, and the last is {names[-1]}."
+def way(lines: Iterable[str], question: str, names: Sequence[str]) -> str:
+    """Pages that lead from one thing to the next. Told what stands at the end, and that last, a small model need not go
+    the way itself.
+
+    Args:
+        lines: what they show, in the order of the way.
+        question: what they are to answer.
+        names: what is met on the way, from the first to the last.
+    """
+    if len(names) <= 2:
+        return memory(lines, question)
+    over = f"They lead from {names[0]} to {', then '.join(names[1:-1])}, and the last is {names[-1]}."
+    return f"{memory(lines, question)}\n[system] {over}"
 
 
 def above(pointer: str) -> str:

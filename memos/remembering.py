@@ -176,8 +176,8 @@ class Remembering:
         question = self._pager.cut(message.content, policy.page // 2)
         room = min(longest, context.free - policy.step_room)
         lines = self._unrepeated([(0.0, passage_line(one)) for one in way.passages], message.turn)
-        wanted = [*(line for _, line in lines), *([prompts.way(way.names)] if len(way.names) > 2 else [])]
-        page, complete = self._pager.memory_in_order(wanted, question, room)
+        form = partial(prompts.way, names=way.names)
+        page, complete = self._pager.memory_in_order([line for _, line in lines], question, room, form)
         if page:
             yield from self._put(page, message.turn)
         return complete

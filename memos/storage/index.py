@@ -8,6 +8,7 @@ what a search is for, nor how vectors are stored.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
 
 Progress = Callable[[int, int], None]
-Made = tuple[list[float], bytes]  # the vector of a text, and those of its sentences
+Made = tuple[Sequence[float], bytes]  # the vector of a text, and those of its sentences
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
 _INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
 
@@ -389,7 +390,8 @@ class SearchIndex:
         new = list(dict.fromkeys(one for text in texts for one in text.sentences if one not in known))
         known |= dict(zip(new, self._embed(new), strict=True)) if new else {}
         parts = (packed([known[one] for one in text.sentences]) if text.sentences else b"" for text in texts)
-        return list(zip(whole, parts, strict=True))
+        # Four bytes a number: as a list, a stride's vectors take twelve megabytes.
+        return list(zip((array("f", vector) for vector in whole), parts, strict=True))
 
     def _notice(self, sentence: str) -> None:
         if sentence not in self._notices:

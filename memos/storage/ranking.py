@@ -30,7 +30,14 @@ SPREAD_DAYS = 7.0  # how fast being outside of a period that was asked for loses
 FEW = 12  # candidates; of fewer, one cannot say what is usual
 USUAL_LENGTH = 2.0  # log(1 + telling words)
 
-# Z-scored parts, then parts in their own units, for what is asked.
+# What the words of a row count in a window, by how many steps away it is, up to `REACH`.
+WINDOWS = {
+    "words": (1.0, 0.0, 0.0, 0.0),
+    "near": (1.0, NEAR, 0.0, 0.0),
+    "around": (1.0, AROUND, AROUND**2, AROUND**3),
+}
+
+# Z-scored parts, then parts in their own units, for what is asked. What counts nothing is not looked for.
 SCALED = {
     "words": 0.0,
     "near": 0.0,
@@ -185,7 +192,9 @@ class _Candidates:
         ids = self.scope.corpus.ids[self.rows].tolist()
         farthest = Likeness(*np.min(list(meaning.values()), axis=0)) if meaning else Likeness(0.0, 0.0)
         likeness = np.array([meaning.get(item, farthest) for item in ids])
-        scaled = {**self._by_words(query), "meaning": likeness[:, 0], "sentence": likeness[:, 1]}
+        weights = {**SCALED, **PLAIN, **(STATED if query.states else {})}
+        windows = [name for name in WINDOWS if weights[name]]
+        scaled = {**self._by_words(query, windows), "meaning": likeness[:, 0], "sentence": likeness[:, 1]}
         talk = self.scope.corpus.groups[self.rows] == UNGROUPED  # "Wow!" tells little; a note is there to tell
         plain = {
             **self._by_speaker(query),
@@ -195,18 +204,13 @@ class _Candidates:
             "length": talk * (np.log1p(self.scope.corpus.telling[self.rows]) - USUAL_LENGTH),
             **self._by_time(query),
         }
-        instead = STATED if query.states else {}
-        parts = {name: instead.get(name, weight) * z_scores(scaled[name]) for name, weight in SCALED.items()}
-        return parts | {name: instead.get(name, weight) * plain[name] for name, weight in PLAIN.items()}
+        parts = {name: weights[name] * z_scores(values) for name, values in scaled.items()}
+        return parts | {name: weights[name] * values for name, values in plain.items()}
 
-    def _by_words(self, query: Query) -> dict[str, Floats]:
-        """BM25 of a row, of windows around it, of its session, and of the question that it may answer."""
+    def _by_words(self, query: Query, wanted: Sequence[str]) -> dict[str, Floats]:
+        """BM25 of windows around a row, of its session, and of the question that it may answer."""
         steps = np.abs(np.arange(-REACH, REACH + 1))[:, None]
-        windows = {
-            "words": (steps == 0) * 1.0,
-            "near": (steps <= 1) * NEAR**steps,
-            "around": AROUND**steps,
-        }
+        windows: dict[str, Floats] = {name: np.take(WINDOWS[name], steps) for name in wanted}
         lengths = np.append(self.scope.lengths, 0.0)[self.beside]
         of_sessions: Floats = np.bincount(self.scope.sessions, self.scope.lengths).astype(np.float64)
         usual = {name: self._usual(window) for name, window in windows.items()}
