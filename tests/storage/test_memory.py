@@ -23,7 +23,7 @@ print(*(os.environ[name] for name in sys.argv[2:]))
 
 
 def test_an_index_that_is_made_or_opened_is_bounded_and_the_users_bounds_stay(tmp_path: Path) -> None:
-    theirs = {"LANCE_IO_THREADS": "3"}
+    theirs = {"LANCE_DEFAULT_BATCH_SIZE": "64"}
     clean = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
     command = [sys.executable, "-c", OPENS, str(tmp_path / "index"), *ENVIRONMENT]
     done = subprocess.run(command, env=clean | theirs, stdout=subprocess.PIPE, text=True, check=True)
