@@ -146,7 +146,7 @@ class SearchIndex:
             self._checked = True
             return self._drain(progress, None)
 
-    def nearest(self, table: str, query: str, told: str, scope: Scope, limit: int) -> dict[int, Likeness]:
+    def nearest(self, table: str, query: str, told: str | None, scope: Scope, limit: int) -> dict[int, Likeness]:
         """Ids nearest in meaning to a query, with how near; none where that cannot be had.
 
         Whatever is wrong with the index or the embedder becomes a notice: a search by words still works.
@@ -154,7 +154,7 @@ class SearchIndex:
         Args:
             table: of messages or passages.
             query: what rows as a whole are compared with.
-            told: what the sentences of messages are compared with.
+            told: what the sentences of messages are compared with; None: they are not looked at.
             scope: which rows.
             limit: how many.
         """
@@ -162,8 +162,10 @@ class SearchIndex:
             return {}
         try:
             self.index_pending(limit=MOST_ON_SEARCH, wait=False)
-            # Passages have no sentences of their own, so nothing is embedded for them.
-            vectors = self._embed([query] if table != MESSAGES or told == query else [query, told])
+            wanted = (query,) if told is None or table != MESSAGES else (query, told)  # passages have no sentences
+            texts = list(dict.fromkeys(wanted))
+            known = dict(zip(texts, self._embed(texts), strict=True))
+            vectors = [known[text] for text in wanted]
             for _ in range(2):  # a second look: another process may have made the index anew
                 try:
                     return self._read(table, vectors, scope, limit)
@@ -317,7 +319,7 @@ class SearchIndex:
             embedder = self._embedder_now()
             if self._vectors.open(embedder.name, embedder.dimension):
                 return {}
-        return self._vectors.nearest(table, vectors[0], scope, limit, vectors[-1])
+        return self._vectors.nearest(table, vectors[0], scope, limit, *vectors[1:])
 
     def _forget(self) -> None:
         self._checked = False

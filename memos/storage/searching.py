@@ -128,7 +128,8 @@ class Searcher:
     def _ranked(self, corpus: Corpus, query: Query, admitted: Mask, scope: Scope | None) -> Ranked:
         from memos.storage.ranking import POOL, rank
 
-        nearest = self._index.nearest(self._table, query.text, query.told, scope, POOL) if scope is not None else {}
+        told = None if query.states else query.told  # a statement is compared with whole messages
+        nearest = self._index.nearest(self._table, query.text, told, scope, POOL) if scope is not None else {}
         return rank(corpus, query, admitted, nearest)
 
     def _synced(self) -> Corpus:

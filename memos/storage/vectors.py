@@ -233,8 +233,9 @@ class Vectors:
             vector: the query's.
             scope: which rows.
             limit: how many.
-            told: what their sentences are compared with; None: the query's vector. Rows without sentences count as one.
+            told: what their sentences are compared with; None: they are not looked at. A row without counts as one.
         """
+        columns = ["id", "_distance", *(["parts"] if told is not None else [])]
         with self._translated():
             search = (
                 self._table(name)
@@ -242,17 +243,18 @@ class Vectors:
                 .distance_type("cosine")
                 .where(_condition(scope), prefilter=True)
                 .refine_factor(REFINED)  # exact distances where there is an approximate index; else ignored
-                .select(["id", "_distance", "parts"])
+                .select(columns)
                 .limit(limit)
             )
             found = search.to_arrow()
-            ids, packs = found["id"].to_pylist(), found["parts"].to_pylist()
+            ids = found["id"].to_pylist()
             wholes = [1.0 - distance for distance in found["_distance"].to_pylist()]
-        parts = nearest_of_each(packs, vector if told is None else told)
-        return {
-            item: Likeness(whole, part if pack else whole)
-            for item, whole, part, pack in zip(ids, wholes, parts, packs, strict=True)
-        }
+            packs = [] if told is None else found["parts"].to_pylist()
+        parts = wholes
+        if told is not None:
+            nearest = nearest_of_each(packs, told)
+            parts = [part if pack else whole for part, pack, whole in zip(nearest, packs, wholes, strict=True)]
+        return {item: Likeness(*both) for item, *both in zip(ids, wholes, parts, strict=True)}
 
     def maintain(self, *, build: bool = True) -> None:
         """Rewrite many files as one, and, where `build`, index a table that outgrew flat search.
