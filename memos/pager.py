@@ -234,17 +234,17 @@ class Pager:
 
     def transcript(self, messages: Iterable[Message], query: str, room: int) -> list[str]:
         """Messages as they are read apart, as many as fit into `room` tokens; of a long one what a query is about."""
-        return self.fit((self._about(message, query, _said) for message in messages), room)
+        return self.fit((self._about(message, query, prompts.said) for message in messages), room)
 
     def shown(self, message: Message, query: str) -> str:
         """A message as a page shows it; of a long one what a query is about."""
-        return self._about(message, query, message_line)
+        return self._about(message, query, prompts.line)
 
-    def _about(self, message: Message, query: str, line_of: Callable[[Message], str]) -> str:
-        line = line_of(message)
+    def _about(self, message: Message, query: str, form: Callable[[Message], str]) -> str:
+        line = form(_dated(message))
         if self._count(line) <= LONGEST:
             return line
-        return self.cut(line_of(replace(message, content=excerpt(message.content, query))), LONGEST)
+        return self.cut(form(_dated(replace(message, content=excerpt(message.content, query)))), LONGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +317,12 @@ def _stems(text: str) -> set[str]:
 
 def message_line(message: Message) -> str:
     """A message as search results and pages show it, with the days that its "yesterday" and "last May" were."""
-    return prompts.line(replace(message, content=dated(message.content, message.created_at)))
+    return prompts.line(_dated(message))
 
 
-def _said(message: Message) -> str:
-    """A message as it is read apart."""
-    return prompts.said(replace(message, content=dated(message.content, message.created_at)))
+def _dated(message: Message) -> Message:
+    """A message whose "yesterday" says which day that was."""
+    return replace(message, content=dated(message.content, message.created_at))
 
 
 def passage_line(passage: Passage) -> str:

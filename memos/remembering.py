@@ -22,15 +22,7 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
 from memos.messages import Call, Found, Kind, Message
-from memos.pager import (
-    LONGEST,
-    POINTER,
-    Candidate,
-    Form,
-    Pager,
-    matching,
-    passage_line,
-)
+from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober, log_odds
 from memos.protocols import ArchivalStorage

@@ -22,18 +22,16 @@ _TIME = re.compile(
 )
 _NUMBER = re.compile(r"\bhow (?:many|much|old|often|far|tall|big)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\b(?:i|my|me|mine|myself|i['’](?:m|ve|d|ll))\b", re.IGNORECASE)
-_ASKS = re.compile(
-    r"[?？]|^\W*(?:what|when|where|whom?|whose|which|why|how|is|are|was|were|does|do|did|has|have|had|would|will|could|can|"
-    r"should)\b",
-    re.IGNORECASE,
-)
+_WHAT = r"(?:what|when|where|whom?|whose|which|why|how)"
+_AUXILIARY = r"(?:is|are|was|were|does|do|did|has|have|had|would|will|could|can|should)"
+_ASKS = re.compile(rf"[?？]|^\W*(?:{_WHAT}|{_AUXILIARY})\b", re.IGNORECASE)
 _SECOND = re.compile(
     r"\b(?:you|assistant)\b.{0,24}\b(?:said?|told|tell|recommend\w*|suggest\w*|advis\w*|mention\w*|explain\w*)",
     re.IGNORECASE,
 )
-_AUXILIARY = r"(?:is|are|was|were|does|do|did|has|have|had|would|will|could|can|might|should)"
+_HELPS = rf"(?:{_AUXILIARY}|might)"
 _ASKING = re.compile(
-    r"^\W*(?:(?:in|on|at|for|from|by|with|to|during)\s+)?(?:what|when|where|whom?|whose|which|why|how)\b"
+    rf"^\W*(?:(?:in|on|at|for|from|by|with|to|during)\s+)?{_WHAT}\b"
     r"(?:\s+(?:many|much|long|often|old|(?:kind|type|sort)s?\s+of))?",
     re.IGNORECASE,
 )
@@ -45,7 +43,7 @@ _TOLD = (
     (re.compile(r"\bhim\b", re.IGNORECASE), "me"),
     (_ASKING, ""),
     (re.compile(r"\bis\s+I\b", re.IGNORECASE), "I am"),
-    (re.compile(rf"^\s*{_AUXILIARY}\b|\b{_AUXILIARY}\s+(?=(?:I|my)\b)", re.IGNORECASE), ""),
+    (re.compile(rf"^\s*{_HELPS}\b|\b{_HELPS}\s+(?=(?:I|my)\b)", re.IGNORECASE), ""),
 )
 # Not a word of any language: it is meant to the letter, and nothing else means the same.
 _IDENTIFIER = re.compile(r"(?<!\S)(?=\S*\d)[\w+-]*\w-?\w[\w-]{6,}(?![^\s?.,!;:)\"'])")
