@@ -496,7 +496,8 @@ def test_what_a_message_names_is_followed_from_note_to_note(bench: Bench, of: An
     assert 0 < places[0] < places[1] < places[2] and places[3:] == [-1, -1], "in the order of the way, nothing else"
     page = of(happened, events.PagedIn)[0]
     assert page.sources == ("archival:5", "archival:4", "archival:3")
-    assert "They lead from ZX-204417 to 88-20931-B, and the last is ines@harbour.example." in view
+    end = "\n[system] They lead from ZX-204417 to 88-20931-B, and the last is ines@harbour.example."
+    assert f"Where is the box of order ZX-204417?{end}" in view, "behind the question"
 
 
 def test_a_way_that_forks_is_shown_without_saying_where_it_ends(bench: Bench) -> None:
