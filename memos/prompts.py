@@ -277,6 +277,16 @@ def memory(lines: Iterable[str], question: str) -> str:
     return f'{_remembered(lines)}\n[system] Answer the person from this memory, addressing them as "you": {question}'
 
 
+def reply(question: str) -> str:
+    """Behind a message that is nothing but talk, and of several sentences.
+
+    Args:
+        question: what it asks; empty if nothing.
+    """
+    asked = f": {question}" if question else "."
+    return f'[system] Answer the person in one or two sentences, addressing them as "you"{asked}'
+
+
 def talk(lines: Iterable[str], question: str, says: str = "") -> str:
     """Messages that the kernel put into the queue because they may tell what is asked.
 

@@ -1,9 +1,9 @@
 """Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
 
 Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, says which memory functions the turn may use, and keeps the facts
-that the user tells in passing. Owns these decisions; their thresholds are policy. It does not know how a turn goes
-on, how search works, or how a sentence is asked about.
+(`memos.probes`), pages in what answers a message, or says again what mere talk asks, says which memory functions the
+turn may use, and keeps the facts that the user tells in passing. Owns these decisions; their thresholds are policy. It
+does not know how a turn goes on, how search works, or how a sentence is asked about.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from memos.following import follow
 from memos.messages import Call, Found, Kind, Message
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
-from memos.probes import Answer, Prober, log_odds
+from memos.probes import MOST_SENTENCES, QUESTION, Answer, Prober, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
 from memos.talk_reader import TalkReader
@@ -32,7 +32,7 @@ from memos.working_context import WorkingContext
 
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
-MAY_TELL = 0.5  # where no message is surer than this, nor its speaker named, talk is not read
+MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
@@ -65,12 +65,12 @@ class _Told:
 
     Args:
         by: those that tell it, with their log-odds.
-        by_talk: how surely any message tells it.
+        talk_may: whether a message may tell it.
         nearly: whether any stands out, if not far enough.
     """
 
     by: Sequence[tuple[float, Candidate]]
-    by_talk: float
+    talk_may: bool
     nearly: bool
 
 
@@ -140,8 +140,11 @@ class Remembering:
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
+        saving = keep >= policy.memory_threshold
+        if not (found.told or saving or sure or cancelled()):  # nothing but talk
+            yield from self._ask_again(message)
         yield events.Progress("remembering", 1, 1)
-        withheld = self._withheld(saving=keep >= policy.memory_threshold, searching=sure, told=found.told)
+        withheld = self._withheld(saving=saving, searching=sure, told=found.told)
         return replace(found, withheld=withheld)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
@@ -152,6 +155,19 @@ class Remembering:
             return withheld
         # Documents may be searched and read for any question.
         return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
+
+    def _ask_again(self, message: Message) -> Generator[Event, None, None]:
+        """Say again what talk of several sentences asks, as pages do: a small model retells it, and leaves the question
+        in its middle unanswered."""
+        parts = sentences(message.content)
+        if not 1 < len(parts) <= MOST_SENTENCES:
+            return
+        asked = " ".join(part for part in parts if part.endswith(QUESTION))
+        line = prompts.reply(asked and self._pager.cut(asked, self._policy.page // 3))
+        needed = self._queue.cost(Kind.ALERT, line) + self._policy.step_room
+        yield from self._queue.make_room(needed, keep_turn=message.turn)
+        if needed <= self._queue.context.free:
+            self._queue.append(Kind.ALERT, line, turn=message.turn)
 
     def _follow(self, message: Message) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
@@ -201,7 +217,7 @@ class Remembering:
         if cancelled():
             return Remembered()
         of_talk = all(candidate.message_id for _, candidate in told.by)
-        if sure and (spoken.speakers or told.by_talk > MAY_TELL) and of_talk:
+        if sure and (spoken.speakers or told.talk_may) and of_talk:
             return (yield from self._show_talk(asked, message, spoken, [one for _, one in told.by], cancelled))
         if not told.by:
             # What the user told, and is in view as a rule, goes before what others wrote.
@@ -218,7 +234,7 @@ class Remembering:
         margin = self._policy.answer_margin
         asked_of: list[Answer] = []
         by: list[tuple[float, Candidate]] = []
-        by_talk, nearly = 0.0, False
+        talk_may = nearly = False
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if sure else (True,):
@@ -227,16 +243,16 @@ class Remembering:
             )
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
-            by_talk = max([by_talk, *(answer.probability for candidate, answer in new if candidate.message_id)])
             for candidate, answer in new:
                 out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
                 tells, nearly = out >= margin + (0 if sure else UNSURE), nearly or out >= margin
+                talk_may = talk_may or bool(candidate.message_id and answer.probability > MAY_TELL and out > 0)
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
                     by.append((log_odds(answer.probability), candidate))
             if by or cancelled():
                 break
-        return _Told(by, by_talk, nearly)
+        return _Told(by, talk_may, nearly)
 
     def _answers(
         self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool]

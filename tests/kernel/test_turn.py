@@ -85,6 +85,31 @@ def test_memory_functions_are_admitted_only_where_the_message_wants_them(
     assert bool(of(bench.say("What is my dog called?"), events.CallStarted)) is admitted
 
 
+@pytest.mark.parametrize(
+    ("text", "model", "behind"),
+    [
+        ("I came home. Why is the sky blue? It is late.", probed(), prompts.reply("Why is the sky blue?")),
+        ("Is it late? I came home. 天为什么是蓝的？", probed(), prompts.reply("Is it late? 天为什么是蓝的？")),
+        ("I baked bread today. It came out flat.", probed(), prompts.reply("")),
+        ("I baked bread today and it came out flat.", probed(), ""),
+        ("Why is the sky blue?", probed(), ""),
+        ("I baked bread today. " * 13, probed(), ""),  # a text rather than talk
+        ("I forgot it. What is my dog called?", probed(ask=1.0), ""),  # it is to search
+        ("I have a dog. Please note that it is called Rex.", probed(keep=1.0), ""),  # it is to save
+    ],
+)
+def test_what_talk_of_several_sentences_asks_is_said_again(
+    bench: Bench, text: str, model: dict[str, Any], behind: str
+) -> None:
+    bench.open(model=model, note_facts=False)
+    bench.say(text)
+    *_, message, last, _ = [None, *bench.stored.recall.since(0)]
+    assert last is not None
+    if behind:
+        assert message is not None and message.kind is Kind.USER and last.kind is Kind.ALERT
+    assert last.content == (behind or text)
+
+
 def test_all_functions_are_admitted_when_the_model_is_left_to_itself(bench: Bench, of: Any) -> None:
     bench.open([SEARCH], prefetch=False, note_facts=False)
     assert of(bench.say("Why is the sky blue?"), events.CallStarted)
@@ -429,6 +454,24 @@ def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
     probed_notes = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
     assert [event.led_to for event in probed_notes] == ["answer", ""]
     assert "user: I like green tea." in bench.view() and "smell" not in bench.view()
+
+
+@pytest.mark.parametrize(("note", "read"), [(0.7, False), (0.1, True)])
+def test_talk_is_read_where_a_message_is_surer_than_the_rest(bench: Bench, of: Any, note: float, read: bool) -> None:
+    """Of some questions every line seems to tell the answer, and none does."""
+    for kind in ("hot", "wet", "old", "far", "new"):
+        bench.stored.archival.insert(f"Tea is {kind}.", location="recall:1")
+    _told(bench, [(Kind.USER, "I had tea, and I like it.", ""), (Kind.SPEECH, "See you soon!", "")])
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.ANSWER_PROBE not in prompt:
+            return (1.0, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.9, 0.1)
+        return (0.6, 0.4) if "I had tea" in prompt.rpartition("Note: ")[2] else (note, 1 - note)
+
+    bench.open(model={"yes": yes, "readings": ["Green."]}, window=2048, answer_margin=3.0, note_facts=False)
+    happened = bench.say(ASKED)
+    assert bool(of(happened, events.PagedIn)) is read
+    assert of(happened, events.Speech)[0].text.startswith("Green.") is read
 
 
 def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Bench, of: Any) -> None:
