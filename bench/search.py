@@ -1,4 +1,4 @@
-"""How long a search takes among 100,000 messages, without embedding the query.
+"""How long a search takes among 100,000 messages, without embedding the query, and which of the nearest it finds.
 
 The messages are made of words by Zipf's law, in sentences of ten words and sessions of 20 messages, with vectors around
 a few hundred topics; the storage is the real one, the index included.
@@ -24,6 +24,8 @@ import numpy as np
 from bench.machine import describe, write
 from memos.messages import Kind, Told
 from memos.storage import AgentStorage, Database
+from memos.storage.ranking import POOL
+from memos.storage.vectors import MESSAGES, Scope
 
 DIMENSION, TOPICS = 384, 300
 VOCABULARY, WORDS = 30_000, (4, 40)  # different words; fewest and most of a message
@@ -31,6 +33,8 @@ SENTENCE = 10  # words
 QUERY_WORDS = (3, 9)
 STOP_WORDS = 100  # so many of the commonest are no words of a query, as in a natural language
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+NEAREST = (20, POOL)  # how many of the nearest by meaning are looked for in what the index finds
+COMPARED = 100  # queries of which that is asked
 
 
 class TopicEmbedder:
@@ -79,24 +83,48 @@ def measure(size: int, queries: int, *, vectors: bool) -> dict[str, Any]:
     embedder = TopicEmbedder()
     result: dict[str, Any] = {"messages": size, "queries": queries}
     with ExitStack() as held:
-        alone = _agent(held, None)
+        _, alone = _opened(held, _folder(held), None)
         alone.recall.import_past(past(size, 0))
         result["words_only"] = _timed(alone.recall, queries)
         if not vectors:
             return result
-        agent = _agent(held, embedder)
+        home = _folder(held)
+        database, agent = _opened(held, home, embedder)
         agent.recall.import_past(past(size, 0))
         started = time.perf_counter()
         agent.archival.index_pending()
         result["index_seconds"] = round(time.perf_counter() - started, 1)
         result["with_vectors"] = _timed(agent.recall, queries)
+        result["nearest_found"] = _found(home, database, embedder)
     return result
 
 
-def _agent(held: ExitStack, embedder: TopicEmbedder | None) -> AgentStorage:
-    folder = held.enter_context(tempfile.TemporaryDirectory())
-    database = held.enter_context(Database.open(Path(folder), embedder=(lambda: embedder) if embedder else None))
-    return held.enter_context(database.agent("ada"))
+def _folder(held: ExitStack) -> Path:
+    return Path(held.enter_context(tempfile.TemporaryDirectory()))
+
+
+def _opened(held: ExitStack, home: Path, embedder: TopicEmbedder | None) -> tuple[Database, AgentStorage]:
+    database = held.enter_context(Database.open(home, embedder=(lambda: embedder) if embedder else None))
+    return database, held.enter_context(database.agent("ada"))
+
+
+def _found(home: Path, database: Database, embedder: TopicEmbedder) -> dict[str, float]:
+    """Which share of the nearest messages, by comparing with every vector, is among the `POOL` that a search looks up,
+    by how many nearest."""
+    import lancedb
+
+    rows = lancedb.connect(str(home / "index")).open_table(MESSAGES).to_arrow()
+    ids, vectors = rows["id"].to_numpy(), np.stack(rows["vector"].to_numpy())
+    scope = Scope((rows["agent_id"][0].as_py(),))
+    rng = np.random.default_rng(11)
+    shares: dict[int, list[float]] = {many: [] for many in NEAREST}
+    for _ in range(COMPARED):
+        query = text(rng, *QUERY_WORDS, STOP_WORDS) or "w300x"
+        found = database.index.nearest(MESSAGES, query, None, scope, POOL)
+        order = ids[np.argsort(-(vectors @ np.array(embedder.embed([query])[0])), kind="stable")]
+        for many in NEAREST:
+            shares[many].append(sum(item in found for item in order[:many].tolist()) / many)
+    return {f"of_{many}": round(float(np.mean(values)), 3) for many, values in shares.items()}
 
 
 def _timed(recall: Any, queries: int) -> dict[str, float]:

@@ -30,8 +30,9 @@ MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 FLAT_UP_TO = 16_384
 # What is indexed then: the vectors, and what filters them.
 INDEXED = ("vector", "id", "agent_id", "kind", "created_at")
-# Of so many times the rows that are wanted, the exact distances decide.
-REFINED = 2
+# Of vectors of unit length its square is 2 - 2 cos. Asked for the cosine, LanceDB 0.40 gives twice the distance where
+# there is an index of bytes, and once where there is none.
+DISTANCE = "l2"
 # Each write adds a file and a version, and a search takes longer by some 0.1 ms for each file; rewriting them as one
 # rewrites the whole table, for LanceDB takes any file below a million rows for a small one. So files of few rows are
 # gathered when there are so many, and large ones, which a long ingest writes by the hundred, only when it is done.
@@ -50,8 +51,8 @@ class IndexDamaged(StorageError):
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """One row: `agent_id` 0 is everybody's, `created_at` is in microseconds since 1970, `parts` are vectors of its
-    sentences as bytes, or empty."""
+    """One row: `agent_id` 0 is everybody's, `created_at` is in microseconds since 1970, `vector` is of unit length, and
+    `parts` are vectors of its sentences as bytes, or empty."""
 
     id: int
     agent_id: int
@@ -230,7 +231,7 @@ class Vectors:
 
         Args:
             name: of the table.
-            vector: the query's.
+            vector: the query's, of unit length.
             scope: which rows.
             limit: how many.
             told: what their sentences are compared with; None: they are not looked at. A row without counts as one.
@@ -240,15 +241,14 @@ class Vectors:
             search = (
                 self._table(name)
                 .search(list(vector), vector_column_name="vector", query_type="vector")
-                .distance_type("cosine")
+                .distance_type(DISTANCE)
                 .where(_condition(scope), prefilter=True)
-                .refine_factor(REFINED)  # exact distances where there is an approximate index; else ignored
                 .select(columns)
                 .limit(limit)
             )
             found = search.to_arrow()
             ids = found["id"].to_pylist()
-            wholes = [1.0 - distance for distance in found["_distance"].to_pylist()]
+            wholes = [1.0 - distance / 2 for distance in found["_distance"].to_pylist()]
             packs = [] if told is None else found["parts"].to_pylist()
         parts = wholes
         if told is not None:
@@ -286,9 +286,7 @@ class Vectors:
             if table.count_rows() < FLAT_UP_TO:
                 return []
             indexed = {column for index in table.list_indices() for column in index.columns}
-            # RaBitQ packs bits to bytes; vectors of another length are compared one by one.
-            packs = table.schema.field("vector").type.list_size % 8 == 0
-            return [one for one in INDEXED if one not in indexed and (packs or one != "vector")]
+            return [one for one in INDEXED if one not in indexed]
 
     def _wrote(self, rows: int = 0) -> None:
         if rows < SMALL_WRITE:
@@ -338,12 +336,13 @@ class Vectors:
 
 
 def _index_of(column: str) -> Any:
-    from lancedb.index import Bitmap, BTree, IvfRq
+    from lancedb.index import Bitmap, BTree, IvfSq
 
     if column == "vector":
-        # RaBitQ (Gao & Long 2024, arXiv 2405.12497): a bit a dimension, without a codebook to train. 100,000 vectors
-        # are indexed in a second where product quantisation takes minutes, and memory stays flat.
-        return IvfRq(distance_type="cosine")
+        # A byte a dimension: no codebook to train, and so near the exact distances that these need not be looked up.
+        # Of the 200 nearest it finds 99 in a hundred where a bit a dimension (RaBitQ), with the exact distances of 400,
+        # finds 89 and takes half as long again (docs/decisions/0011-retrieval.md).
+        return IvfSq(distance_type=DISTANCE)
     return Bitmap() if column in ("agent_id", "kind") else BTree()
 
 

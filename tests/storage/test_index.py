@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -318,17 +319,29 @@ def test_an_outgrown_table_gets_an_index_and_small_files_are_gathered(
     assert texts(library, "thing apart")[0] == "a thing apart"
 
 
-def test_vectors_that_cannot_be_packed_are_compared_one_by_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dimension", [60, 384])
+def test_with_an_index_the_nearest_are_those_that_comparing_with_all_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dimension: int
+) -> None:
     monkeypatch.setattr("memos.storage.vectors.FLAT_UP_TO", 256)
-    with open_database(home, WordHashEmbedder(dimension=60)) as database:
-        library = database.library()
-        library.store_document("/x", "1" * 64, [(f"tea number {number} {number * 7}", "") for number in range(300)])
-        assert library.index_pending() == 300
-        assert "vector" not in {
-            one for index in database.index._vectors._table("passages").list_indices() for one in index.columns
-        }
-        assert library.search("tea number 299", limit=1).items[0].text.startswith("tea number 299")
-        assert database.take_notices() == []
+    random = np.random.default_rng(0)
+    topics = random.normal(size=(20, dimension))
+    all_vectors = (topics[np.arange(2000) % 20] + random.normal(size=(2000, dimension))).astype(np.float32)
+    all_vectors /= np.linalg.norm(all_vectors, axis=1, keepdims=True)
+    made = Vectors(tmp_path / "index")
+    made.create("test", dimension)
+    made.upsert("passages", [Vector(at, 0, "passage", at, vector) for at, vector in enumerate(all_vectors)])
+    made.maintain()
+    assert "vector" in {one for index in made._table("passages").list_indices() for one in index.columns}
+    shares, errors = [], []
+    for query in all_vectors[:20]:
+        exact = all_vectors @ query
+        nearest = np.argsort(-exact)[:20]
+        found = made.nearest("passages", query.tolist(), Scope((0,)), 50)
+        shares.append(np.isin(nearest, list(found)).mean())
+        errors += [abs(found[item].whole - exact[item]) for item in found]
+    assert np.mean(shares) > 0.95, "a bit a dimension finds fewer"
+    assert max(errors) < 0.03
 
 
 def rows(ids: Sequence[int]) -> list[Vector]:
