@@ -121,7 +121,7 @@ def _found(home: Path, database: Database, embedder: TopicEmbedder) -> dict[str,
     for _ in range(COMPARED):
         query = text(rng, *QUERY_WORDS, STOP_WORDS) or "w300x"
         found = database.index.nearest(MESSAGES, query, None, scope, POOL)
-        order = ids[np.argsort(-(vectors @ np.array(embedder.embed([query])[0])), kind="stable")]
+        order = ids[np.argsort(-(vectors @ np.array(embedder.embed([query])[0], np.float32)), kind="stable")]
         for many in NEAREST:
             shares[many].append(sum(item in found for item in order[:many].tolist()) / many)
     return {f"of_{many}": round(float(np.mean(values)), 3) for many, values in shares.items()}

@@ -16,7 +16,7 @@ from memos.dates import dated
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage
 from memos.naming import stems
-from memos.probes import QUESTION, sentences
+from memos.probes import asks, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
 
 PAGE_SIZE = 5
@@ -67,7 +67,7 @@ class Pager:
         lines = []
         for message in found:
             before = self._recall.around(message.id, before=1, after=0)[:-1]
-            if before and before[0].id not in shown and before[0].content.rstrip().endswith(QUESTION):
+            if before and before[0].id not in shown and asks(before[0].content.rstrip()):
                 shown.add(before[0].id)
                 lines.append(f"(before recall:{message.id}) {message_line(before[0])}")
         return lines
@@ -195,7 +195,7 @@ class Pager:
 
     def names_speaker(self, text: str) -> bool:
         """Whether a text asks, and names somebody who speaks in memory: it is about what is there, then."""
-        return text.endswith(QUESTION) and bool(self._recall.search(text, limit=1).speakers)
+        return asks(text) and bool(self._recall.search(text, limit=1).speakers)
 
     def candidates(self, text: str, spoken: Sequence[Message]) -> list[Candidate]:
         """What may tell what a message asks, best first by search: notes, and messages out of view.
@@ -212,7 +212,7 @@ class Pager:
         for rank, message in enumerate(spoken[:MESSAGES]):
             shown = replace(message, content=excerpt(message.content, text))
             # A question tells nothing, and a sentence that is a note already is not asked about twice.
-            if not shown.content.endswith(QUESTION) and not any(one.text in shown.content for one in found):
+            if not asks(shown.content) and not any(one.text in shown.content for one in found):
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 
@@ -229,7 +229,7 @@ class Pager:
         return [
             replace(one, content=" ".join(one.content.split()))
             for one in ranked
-            if (own or not _own(one)) and (not one.content.endswith(QUESTION) or len(sentences(one.content)) > 1)
+            if (own or not _own(one)) and (not asks(one.content) or len(sentences(one.content)) > 1)
         ]
 
     def transcript(self, messages: Iterable[Message], query: str, room: int) -> list[str]:

@@ -18,7 +18,8 @@ from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
-QUESTION = ("?", "？")  # ends of a sentence that asks
+_QUESTION = ("?", "？")
+_CLOSING = "\"'”’)»」!"  # may stand behind it
 _ONE_WORD = re.compile(r"\w+\W*")
 
 
@@ -58,7 +59,7 @@ class Prober:
     def facts(self, text: str) -> Iterator[Answer]:
         """For every sentence that is no question and no single word ("True."): does it tell a lasting fact about who
         says it?"""
-        statements = [part for part in sentences(text) if not part.endswith(QUESTION) and not _one_word(part)]
+        statements = [part for part in sentences(text) if not asks(part) and not _one_word(part)]
         for sentence in statements[:MOST_SENTENCES]:
             if asked := self._ask(self._fact, _quoted(sentence), prompts.FACT_OPTIONS):
                 yield Answer("fact", sentence, asked.likelihood[0], asked.evaluated)
@@ -66,7 +67,7 @@ class Prober:
     def requests(self, text: str) -> Iterator[Answer]:
         """For every question, and the last sentence: does it ask for what was told before, or to keep something?"""
         parts = sentences(text)
-        asking = [part for part in parts[:-1] if part.endswith(QUESTION)] + parts[-1:]
+        asking = [part for part in parts[:-1] if asks(part)] + parts[-1:]
         for sentence in asking[:MOST_SENTENCES]:
             if asked := self._ask(self._request, _quoted(sentence), prompts.REQUEST_OPTIONS):
                 yield Answer("ask", sentence, asked.likelihood[0], asked.evaluated)
@@ -111,6 +112,11 @@ def _one_word(sentence: str) -> bool:
 
 def _quoted(sentence: str) -> str:
     return f'"{sentence}"'
+
+
+def asks(sentence: str) -> bool:
+    """Whether a sentence ends as a question does."""
+    return sentence.rstrip(_CLOSING).endswith(_QUESTION)
 
 
 def sentences(text: str, *, least: int = 4) -> list[str]:

@@ -278,7 +278,7 @@ def memory(lines: Iterable[str], question: str) -> str:
 
 
 def reply(question: str) -> str:
-    """Behind a message that is nothing but talk, and of several sentences.
+    """Behind a message of several sentences that no page answers.
 
     Args:
         question: what it asks; empty if nothing.

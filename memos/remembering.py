@@ -24,7 +24,7 @@ from memos.following import follow
 from memos.messages import Call, Found, Kind, Message
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
-from memos.probes import MOST_SENTENCES, QUESTION, Answer, Prober, log_odds, sentences
+from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
 from memos.talk_reader import TalkReader
@@ -141,8 +141,8 @@ class Remembering:
         if asked and not followed:
             found = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
         saving = keep >= policy.memory_threshold
-        if not (found.told or saving or sure or cancelled()):  # nothing but talk
-            yield from self._ask_again(message)
+        if not (found.told or saving or sure or self._queue.pages(message.turn)):
+            yield from self._ask_again(message, cancelled)
         yield events.Progress("remembering", 1, 1)
         withheld = self._withheld(saving=saving, searching=sure, told=found.told)
         return replace(found, withheld=withheld)
@@ -156,18 +156,27 @@ class Remembering:
         # Documents may be searched and read for any question.
         return withheld | (SEARCHES - ({ARCHIVAL_SEARCH} if self._archival.document_count() else set()))
 
-    def _ask_again(self, message: Message) -> Generator[Event, None, None]:
-        """Say again what talk of several sentences asks, as pages do: a small model retells it, and leaves the question
-        in its middle unanswered."""
+    def _ask_again(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
+        """Say again what a message of several sentences asks, where no page does: a small model retells it, and leaves
+        the question in its middle unanswered."""
         parts = sentences(message.content)
         if not 1 < len(parts) <= MOST_SENTENCES:
             return
-        asked = " ".join(part for part in parts if part.endswith(QUESTION))
-        line = prompts.reply(asked and self._pager.cut(asked, self._policy.page // 3))
+        line = prompts.reply(self._newest([part for part in parts if asks(part)], self._policy.page // 3))
         needed = self._queue.cost(Kind.ALERT, line) + self._policy.step_room
-        yield from self._queue.make_room(needed, keep_turn=message.turn)
-        if needed <= self._queue.context.free:
+        yield from self._queue.make_room(needed, keep_turn=message.turn, cancelled=cancelled)
+        if needed <= self._queue.context.free and not cancelled():
             self._queue.append(Kind.ALERT, line, turn=message.turn)
+
+    def _newest(self, parts: Sequence[str], most: int) -> str:
+        """As many of the last parts as fit into some tokens; of the very last as much as fits."""
+        kept = ""
+        for part in reversed(parts):
+            longer = f"{part} {kept}" if kept else self._pager.cut(part, most)
+            if self._count(longer) > most:
+                break
+            kept = longer
+        return kept
 
     def _follow(self, message: Message) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.

@@ -104,7 +104,8 @@ class History:
     # ------------------------------------------------------------------------------------------ forget
 
     def forget_message(self, message_id: int) -> list[int]:
-        """Destroy the words of a message, the notes that quote it, and the pages and results that show any of these.
+        """Destroy the words of a message, the notes that quote it, the pages and results that show any of these, and
+        what the kernel said with it, which may repeat its question.
 
         Returns:
             Ids of the messages whose words are gone.
@@ -114,7 +115,7 @@ class History:
             notes = list(session.scalars(select(PassageRow.id).where(*quoting)))
             _remove_notes(session, notes)
             pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
-            gone = _without_words(session, self._agent_id, [message_id], pointers)
+            gone = _without_words(session, self._agent_id, [message_id, *_said_with(session, message_id)], pointers)
         self._changed()
         return gone
 
@@ -135,6 +136,13 @@ class History:
 def _remove_notes(session: Session, notes: Sequence[int]) -> None:
     enqueue(session, PASSAGE, notes, DELETE)
     session.execute(delete(PassageRow).where(PassageRow.id.in_(notes)))
+
+
+def _said_with(session: Session, message_id: int) -> list[int]:
+    """Ids of the alerts and pages of a message's turn."""
+    turn = select(MessageRow.agent_id, MessageRow.turn).where(MessageRow.id == message_id).subquery()
+    same = (MessageRow.agent_id == turn.c.agent_id, MessageRow.turn == turn.c.turn)
+    return list(session.scalars(select(MessageRow.id).where(*same, MessageRow.kind.in_(["alert", "page"]))))
 
 
 def _without_words(session: Session, agent_id: int, ids: Sequence[int], pointers: Sequence[str]) -> list[int]:

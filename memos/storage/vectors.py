@@ -30,8 +30,8 @@ MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 FLAT_UP_TO = 16_384
 # What is indexed then: the vectors, and what filters them.
 INDEXED = ("vector", "id", "agent_id", "kind", "created_at")
-# Of vectors of unit length its square is 2 - 2 cos. Asked for the cosine, LanceDB 0.40 gives twice the distance where
-# there is an index of bytes, and once where there is none.
+# Squared, as LanceDB gives it: of vectors of unit length 2 - 2 cos. Asked for the cosine, LanceDB 0.40 gives twice the
+# distance where there is an index of bytes, and once where there is none.
 DISTANCE = "l2"
 # Each write adds a file and a version, and a search takes longer by some 0.1 ms for each file; rewriting them as one
 # rewrites the whole table, for LanceDB takes any file below a million rows for a small one. So files of few rows are
@@ -285,7 +285,9 @@ class Vectors:
             table = self._table(name)
             if table.count_rows() < FLAT_UP_TO:
                 return []
-            indexed = {column for index in table.list_indices() for column in index.columns}
+            # One of bits, as an earlier memos made, is replaced.
+            kept = [index for index in table.list_indices() if index.index_type != "IvfRq"]
+            indexed = {column for index in kept for column in index.columns}
             return [one for one in INDEXED if one not in indexed]
 
     def _wrote(self, rows: int = 0) -> None:

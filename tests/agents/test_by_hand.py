@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from memos import Agent, BlockError, InputError, events
+from memos import Agent, BlockError, InputError, events, prompts
 from memos.agents import Sessions
 from memos.cli.agents import command as agents_command
 from memos.messages import Call, Kind, Message, State
@@ -167,6 +167,17 @@ class TestMemory:
             stored = [m.content for m in agent.recall.since(0) if m.kind in (Kind.USER, Kind.PAGE)]
             assert stored == ["(forgotten)", "(forgotten)"]
             assert secret not in model.text(view).split("edited block")[0]
+
+    def test_what_the_kernel_said_with_it_is_forgotten_with_it(self) -> None:
+        with opened([say("What a name.")]) as agent:
+            agent.ask("I got a dog. Is Rex a good name?")
+            *_, again = [m.content for m in agent.recall.since(0) if m.kind is Kind.ALERT]
+            assert again == prompts.reply("Is Rex a good name?")
+            agent.memory.forget(f"recall:{asked(agent)[0].id}")
+            model = agent.kernel.controller._model
+            assert isinstance(model, ScriptedModel)
+            assert "Rex" not in model.text(agent.kernel.queue.context.tokens)
+            assert not [m for m in agent.recall.since(0) if "Rex" in m.content]
 
     def test_undo_goes_back_change_by_change(self) -> None:
         with opened() as agent:

@@ -90,6 +90,8 @@ def test_memory_functions_are_admitted_only_where_the_message_wants_them(
     [
         ("I came home. Why is the sky blue? It is late.", probed(), prompts.reply("Why is the sky blue?")),
         ("Is it late? I came home. 天为什么是蓝的？", probed(), prompts.reply("Is it late? 天为什么是蓝的？")),
+        ('I came home. "Is it late?" It is.', probed(), prompts.reply('"Is it late?"')),
+        (f"Is it? It is late. {'Why ' * 40}? Is it?", probed(), prompts.reply("Is it?")),  # the newest that fit
         ("I baked bread today. It came out flat.", probed(), prompts.reply("")),
         ("I baked bread today and it came out flat.", probed(), ""),
         ("Why is the sky blue?", probed(), ""),
