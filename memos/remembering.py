@@ -1,9 +1,9 @@
 """Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
 
 Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, or says again what mere talk asks, says which memory functions the
-turn may use, and keeps the facts that the user tells in passing. Owns these decisions; their thresholds are policy. It
-does not know how a turn goes on, how search works, or how a sentence is asked about.
+(`memos.probes`), pages in what answers a message, or else says again what it asks, says which memory functions the turn
+may use, and keeps the facts that the user tells in passing. Owns these decisions; their thresholds are policy. It does
+not know how a turn goes on, how search works, or how a sentence is asked about.
 """
 
 from __future__ import annotations
@@ -162,21 +162,12 @@ class Remembering:
         parts = sentences(message.content)
         if not 1 < len(parts) <= MOST_SENTENCES:
             return
-        line = prompts.reply(self._newest([part for part in parts if asks(part)], self._policy.page // 3))
+        newest = self._pager.fit((part for part in reversed(parts) if asks(part)), self._policy.page // 3)
+        line = prompts.reply(" ".join(reversed(newest)))
         needed = self._queue.cost(Kind.ALERT, line) + self._policy.step_room
         yield from self._queue.make_room(needed, keep_turn=message.turn, cancelled=cancelled)
         if needed <= self._queue.context.free and not cancelled():
             self._queue.append(Kind.ALERT, line, turn=message.turn)
-
-    def _newest(self, parts: Sequence[str], most: int) -> str:
-        """As many of the last parts as fit into some tokens; of the very last as much as fits."""
-        kept = ""
-        for part in reversed(parts):
-            longer = f"{part} {kept}" if kept else self._pager.cut(part, most)
-            if self._count(longer) > most:
-                break
-            kept = longer
-        return kept
 
     def _follow(self, message: Message) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.

@@ -115,7 +115,8 @@ class History:
             notes = list(session.scalars(select(PassageRow.id).where(*quoting)))
             _remove_notes(session, notes)
             pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
-            gone = _without_words(session, self._agent_id, [message_id, *_said_with(session, message_id)], pointers)
+            said = [message_id, *_said_with(session, self._agent_id, message_id)]
+            gone = _without_words(session, self._agent_id, said, pointers)
         self._changed()
         return gone
 
@@ -138,11 +139,12 @@ def _remove_notes(session: Session, notes: Sequence[int]) -> None:
     session.execute(delete(PassageRow).where(PassageRow.id.in_(notes)))
 
 
-def _said_with(session: Session, message_id: int) -> list[int]:
+def _said_with(session: Session, agent_id: int, message_id: int) -> list[int]:
     """Ids of the alerts and pages of a message's turn."""
-    turn = select(MessageRow.agent_id, MessageRow.turn).where(MessageRow.id == message_id).subquery()
-    same = (MessageRow.agent_id == turn.c.agent_id, MessageRow.turn == turn.c.turn)
-    return list(session.scalars(select(MessageRow.id).where(*same, MessageRow.kind.in_(["alert", "page"]))))
+    mine = MessageRow.agent_id == agent_id
+    turn = select(MessageRow.turn).where(mine, MessageRow.id == message_id).scalar_subquery()
+    of_turn = (mine, MessageRow.turn == turn, MessageRow.kind.in_(["alert", "page"]))
+    return list(session.scalars(select(MessageRow.id).where(*of_turn)))
 
 
 def _without_words(session: Session, agent_id: int, ids: Sequence[int], pointers: Sequence[str]) -> list[int]:

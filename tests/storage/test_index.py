@@ -344,6 +344,20 @@ def test_with_an_index_the_nearest_are_those_that_comparing_with_all_finds(
     assert max(errors) < 0.03
 
 
+def test_an_index_of_bits_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lancedb.index import IvfRq
+
+    monkeypatch.setattr("memos.storage.vectors.FLAT_UP_TO", 256)
+    made = Vectors(tmp_path / "index")
+    made.create("test", 32)
+    random = np.random.default_rng(0).normal(size=(400, 32)).astype(np.float32)
+    made.upsert("passages", [Vector(at, 0, "passage", at, vector) for at, vector in enumerate(random)])
+    made._table("passages").create_index("vector", config=IvfRq(distance_type="cosine"))
+    made.maintain()
+    kinds = {index.index_type for index in made._table("passages").list_indices() if index.columns == ["vector"]}
+    assert kinds == {"IvfSq"}
+
+
 def rows(ids: Sequence[int]) -> list[Vector]:
     return [Vector(one, 0, "passage", one, [float(one), 1.0] * 4) for one in ids]
 
