@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memos.errors import StorageError
-from memos.storage.memory import bound_memory, give_back
+from memos.storage.memory import bound_memory, frugal, give_back
 from memos.storage.sentences import nearest_of_each
 from memos.storage.sql import meaning, private_folder
 
@@ -30,6 +30,8 @@ MESSAGES, PASSAGES = TABLES = ("messages", "passages")
 FLAT_UP_TO = 16_384
 # What is indexed then: the vectors, and what filters them.
 INDEXED = ("vector", "id", "agent_id", "kind", "created_at")
+# Vectors for each of the 256 values of a byte from which their range is learnt; by itself LanceDB takes 256, 100 MB.
+SAMPLE = 32
 # Squared, as LanceDB gives it: of vectors of unit length 2 - 2 cos. Asked for the cosine, LanceDB 0.40 gives twice the
 # distance where there is an index of bytes, and once where there is none.
 DISTANCE = "l2"
@@ -268,14 +270,13 @@ class Vectors:
         many = self._small_writes >= WRITES_BETWEEN_COMPACTIONS or (build and self._large_writes > LARGE_WRITES_KEPT)
         if not many and not any(wanted.values()):
             return
-        with self._translated():
+        with self._translated(), frugal():
             for name in TABLES:
                 table = self._table(name)
                 table.optimize(cleanup_older_than=KEEP_VERSIONS)
-                give_back()
                 for column in wanted.get(name, ()):  # after it: there is less to rewrite
+                    give_back()
                     table.create_index(column, config=_index_of(column))
-        give_back()
         self._small_writes = self._large_writes = 0
         self._restrict()
 
@@ -344,7 +345,7 @@ def _index_of(column: str) -> Any:
         # A byte a dimension: no codebook to train, and so near the exact distances that these need not be looked up.
         # Of the 200 nearest it finds 99 in a hundred where a bit a dimension (RaBitQ), with the exact distances of 400,
         # finds 89 and takes half as long again (docs/decisions/0011-retrieval.md).
-        return IvfSq(distance_type=DISTANCE)
+        return IvfSq(distance_type=DISTANCE, sample_rate=SAMPLE)
     return Bitmap() if column in ("agent_id", "kind") else BTree()
 
 
