@@ -21,7 +21,7 @@ from textual.widgets import Footer, Static
 
 from memos import events
 from memos.errors import InputError, MemosError
-from memos.tui import doing, messages
+from memos.tui import doing, hangup, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, parse
 from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
@@ -109,6 +109,8 @@ class Shell(App[None]):
         self.query_one(Completions).display = False
         self.query_one(Prompt).focus()
         self.query_one(Status).doing("starting")
+        if not self.is_headless:
+            hangup.watch(lambda: self.call_from_thread(self.exit))
         self.call_after_refresh(self.session.open, self.wanted)
 
     async def action_quit(self) -> None:

@@ -278,8 +278,7 @@ class Transcript(VerticalScroll, can_focus=True):
                 views.append(CallView("paged in by the kernel", message.content, message.id))
             elif message.kind is Kind.RESULT:
                 views.append(CallView("result", message.content, message.id))
-            else:
-                views.append(Note(one_line(message.content)))
+            # An alert is told to the model alone: nobody sees it come either, and the window's map has it.
         return views
 
     # -------------------------------------------------------------------------------------------- live

@@ -214,7 +214,8 @@ class TestConversation:
         async with terminal(hello) as opened:
             await opened.say("Hi.")
         async with terminal() as again:
-            assert again.said[-2:] == ["Hi.", "Hello Ada!"]
+            assert stored(again, Kind.ALERT)  # the model is told the date, and nobody else
+            assert again.said == ["Hi.", "Hello Ada!"]
             await again.pilot.press("up")
             assert again.shell.prompt.text == "Hi."
 
