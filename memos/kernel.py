@@ -128,7 +128,10 @@ def boot(
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
-    remembering = Remembering(prober, talk, documents, pager, queue, working, storage.archival, policy, count)
+    others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
+    remembering = Remembering(
+        prober, talk, documents, pager, queue, working, storage.archival, policy, count, others=others
+    )
     controller = Controller(
         model=model,
         queue=queue,

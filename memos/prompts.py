@@ -146,6 +146,8 @@ QUOTED = "quoted from"  # marks a passage of a document, within its brackets
 DRAWN = "documents were quoted"  # marks a summary that draws on them, within its brackets
 _PASSAGE = re.compile(rf"\[archival:\d+ {QUOTED} ")
 
+UNMENTIONED = "I find no mention of it."  # how an answer begins that memory does not have
+
 SUMMARY_OPENING = "In these messages we talked about"
 
 PERSONA = "I am a friendly, attentive assistant who remembers what the user tells me."
@@ -313,7 +315,12 @@ def declined(lines: Iterable[str], question: str, instead: str) -> str:
         question: what was asked; it stands above.
         instead: what to say.
     """
-    return f'{_remembered(lines)}\n[system] Tell the person: "{instead}"'
+    return f"{_remembered(lines)}\n{tell(instead)}"
+
+
+def tell(instead: str) -> str:
+    """What is said where memory does not tell what was asked."""
+    return f'[system] Tell the person: "{instead}"'
 
 
 def not_mentioned(named: str, speaker: str, says: str) -> str:
@@ -323,7 +330,7 @@ def not_mentioned(named: str, speaker: str, says: str) -> str:
 
 def unmentioned(says: str) -> str:
     """What is said where what was read does not surely tell what was asked."""
-    return f"I find no mention of it. The closest is: {sentence(says)}"
+    return f"{UNMENTIONED} The closest is: {sentence(says)}"
 
 
 def sentence(says: str) -> str:

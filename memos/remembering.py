@@ -30,6 +30,7 @@ from memos.queue_manager import QueueManager
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
+CERTAIN = 0.9  # a message that asks so surely, and that nothing tells, is told so; general questions stay below
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
 MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
@@ -87,6 +88,7 @@ class Remembering:
         archival: where facts are kept.
         policy: thresholds and sizes.
         count: tokens of a text, by the loaded model.
+        others: whether the model has functions that are not of memory, which may tell what memory does not.
     """
 
     def __init__(
@@ -100,11 +102,13 @@ class Remembering:
         archival: ArchivalStorage,
         policy: KernelSettings,
         count: Callable[[str], int],
+        *,
+        others: bool,
     ) -> None:
         self._prober, self._talk, self._documents = prober, talk, documents
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
-        self._count = count
+        self._count, self._others = count, others
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -136,13 +140,15 @@ class Remembering:
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
-        sure = ask >= policy.memory_threshold
+        sure, saving = ask >= policy.memory_threshold, keep >= policy.memory_threshold
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
-        saving = keep >= policy.memory_threshold
-        if not (found.told or saving or sure or self._queue.pages(message.turn)):
-            yield from self._ask_again(message, cancelled)
+        if not (found.told or saving or self._queue.pages(message.turn)):
+            if sure:
+                found = yield from self._near(" ".join(asked), message, cancelled, certain=ask >= CERTAIN)
+            else:
+                yield from self._ask_again(message, cancelled)
         yield events.Progress("remembering", 1, 1)
         withheld = self._withheld(saving=saving, searching=sure, told=found.told)
         return replace(found, withheld=withheld)
@@ -163,11 +169,14 @@ class Remembering:
         if not 1 < len(parts) <= MOST_SENTENCES:
             return
         newest = self._pager.fit((part for part in reversed(parts) if asks(part)), self._policy.page // 3)
-        line = prompts.reply(" ".join(reversed(newest)))
+        yield from self._tell(prompts.reply(" ".join(reversed(newest))), message.turn, cancelled)
+
+    def _tell(self, line: str, turn: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Tell the model something behind the message of a turn, if there is room for it."""
         needed = self._queue.cost(Kind.ALERT, line) + self._policy.step_room
-        yield from self._queue.make_room(needed, keep_turn=message.turn, cancelled=cancelled)
+        yield from self._queue.make_room(needed, keep_turn=turn, cancelled=cancelled)
         if needed <= self._queue.context.free and not cancelled():
-            self._queue.append(Kind.ALERT, line, turn=message.turn)
+            self._queue.append(Kind.ALERT, line, turn=turn)
 
     def _follow(self, message: Message) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
@@ -226,6 +235,25 @@ class Remembering:
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
         shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
         return Remembered(shown or len(lines) < len(told.by))  # what has no line is in view already
+
+    def _near(
+        self, asked: str, message: Message, cancelled: Callable[[], bool], *, certain: bool
+    ) -> Generator[Event, None, Remembered]:
+        """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,
+        and there is nowhere else to look, say so: a small model answers always."""
+        asked = self._pager.cut(asked, self._policy.page // 3)
+        spoken = self._pager.spoken(asked, before_id=message.id)
+        near = [one for one in spoken.items if one.id >= self._queue.first_id]
+        candidates = [one for one in self._pager.candidates(asked, near) if one.message_id]
+        told = yield from self._told(asked, candidates, cancelled, sure=True)
+        if told.by:
+            lines = [(sure, candidate.line) for sure, candidate in sorted(told.by, key=lambda one: -one[0])]
+            return Remembered((yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)))
+        elsewhere = self._others or bool(self._archival.document_count())
+        if told.nearly or elsewhere or not certain or cancelled():
+            return Remembered()
+        yield from self._tell(prompts.tell(prompts.UNMENTIONED), message.turn, cancelled)
+        return Remembered(told=True, opening=prompts.UNMENTIONED)
 
     def _told(
         self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool], *, sure: bool
@@ -368,11 +396,11 @@ class Remembering:
             cancelled: asked between sentences.
         """
         yield events.Progress("noting facts", 0, 1)
-        saved = " ".join(str(value) for call in made for value in call.arguments.values())
+        saved = [str(value) for call in made if call.name in SAVES for value in call.arguments.values()]
         for answer in self._prober.facts(message.content):
             if cancelled():
                 break
-            keep = answer.probability >= self._policy.fact_threshold and answer.sentence not in saved
+            keep = answer.probability >= self._policy.fact_threshold and not _is_saved(answer.sentence, saved)
             yield _probed(answer, self._note(answer.sentence, message) if keep else "")
         yield events.Progress("noting facts", 1, 1)
 
@@ -386,6 +414,14 @@ class Remembering:
         except BlockError:  # full, or the user has taken the block away
             return where
         return f"block user and {where}"
+
+
+def _is_saved(sentence: str, saved: Iterable[str]) -> bool:
+    """Whether a sentence is saved, or all that it asks to remember: of "Please remember that I live in Oslo" what
+    follows."""
+    said = sentence.casefold()
+    kept = [text.casefold().strip(" .!") for text in saved]
+    return any(said.strip(" .!") in text or (" " in text and text in said) for text in kept)
 
 
 def _probed(answer: Answer, led_to: str) -> events.Probed:

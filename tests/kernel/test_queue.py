@@ -180,7 +180,7 @@ def test_a_reply_that_was_cut_off_by_a_crash_is_kept_as_far_as_it_was_shown(benc
 
 
 def test_a_call_without_its_result_is_answered_at_the_next_start(bench: Bench, of: Any) -> None:
-    bench.open([Call("conversation_search", {"query": "dog"})], model=probed(ask=1.0), note_facts=False)
+    bench.open([Call("conversation_search", {"query": "dog"})], model=probed(ask=0.8), note_facts=False)
     bench.say_until("my dog?", lambda event: isinstance(event, events.CallStarted))
     bench.open()
     repairs = [event.what for event in of(bench.started, events.Repaired)]

@@ -18,7 +18,7 @@ from tests.kernel.conftest import Bench, probed
 
 SEARCH = Call("conversation_search", {"query": "dog"})
 SAVE = Call("core_memory_append", {"label": "user", "content": "The dog is called Rex"})
-ASKS = probed(ask=1.0)  # the message asks something of memory, and nothing is found that tells it
+ASKS = probed(ask=0.8)  # the message surely asks something of memory, and nothing is found that tells it
 
 
 def test_only_speaking_ends_a_turn(bench: Bench, of: Any) -> None:
@@ -68,9 +68,9 @@ def test_an_identical_call_is_not_admitted_twice(bench: Bench, of: Any) -> None:
     ("model", "call", "admitted"),
     [
         (probed(), SEARCH, False),
-        (probed(ask=1.0), SEARCH, True),
+        (probed(ask=0.8), SEARCH, True),
         (probed(ask=0.5), SEARCH, False),
-        (probed(ask=1.0), SAVE, False),
+        (probed(ask=0.8), SAVE, False),
         (probed(keep=1.0), SAVE, True),
         (probed(keep=1.0), SEARCH, False),
         (probed(ask=1.0, answer=1.0), SEARCH, False),
@@ -96,7 +96,7 @@ def test_memory_functions_are_admitted_only_where_the_message_wants_them(
         ("I baked bread today and it came out flat.", probed(), ""),
         ("Why is the sky blue?", probed(), ""),
         ("I baked bread today. " * 13, probed(), ""),  # a text rather than talk
-        ("I forgot it. What is my dog called?", probed(ask=1.0), ""),  # it is to search
+        ("I forgot it. What is my dog called?", probed(ask=0.8), ""),  # it is to search
         ("I have a dog. Please note that it is called Rex.", probed(keep=1.0), ""),  # it is to save
     ],
 )
@@ -403,7 +403,7 @@ def test_of_a_long_message_what_was_read_is_shown(bench: Bench, of: Any) -> None
 def test_talk_that_is_wholly_in_view_is_not_read_apart(bench: Bench, of: Any) -> None:
     when = datetime(2022, 6, 24, tzinfo=UTC)
     bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in PAINTED])
-    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.9, told=0.1)}, window=2048, note_facts=False)
+    bench.open(model={"readings": ["Turquoise."], **probed(ask=0.8, told=0.1)}, window=2048, note_facts=False)
     happened = bench.say(ROOM)
     assert "I took turquoise paint" in bench.view() and not of(happened, events.Judged)
     assert of(happened, events.Speech)[0].text == "All right."
@@ -622,6 +622,21 @@ def test_keeping_facts_ends_its_progress_when_it_is_cancelled(bench: Bench, of: 
     assert len([event for event in of(happened, events.Probed) if event.led_to]) == 1
     told = [event for event in of(happened, events.Progress) if event.task == "noting facts"]
     assert (told[-1].done, told[-1].total) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "call", "noted"),
+    [
+        ("Please remember that my dog is called Rex.", SAVE, True),  # other words
+        ("Please remember that the dog is called Rex.", SAVE, False),
+        ("The dog is called Rex!", SAVE, False),
+        ("The dog is called Rex.", say("The dog is called Rex."), True),  # to say it saves nothing
+    ],
+)
+def test_what_the_model_has_saved_is_not_noted_again(bench: Bench, of: Any, said: str, call: Call, noted: bool) -> None:
+    bench.open([call, say("Fine.")], model=probed(keep=1.0, fact=1.0))
+    bench.say(said)
+    assert bool(bench.stored.archival.search("dog").items) is noted
 
 
 def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
