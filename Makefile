@@ -50,6 +50,7 @@ bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.tui
 	$(BIN)/python -m bench.probes
+	$(BIN)/python -m bench.untold
 	$(BIN)/python -m bench.paging
 	$(BIN)/python -m bench.shift
 	$(BIN)/python -m bench.decoding

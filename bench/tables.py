@@ -54,6 +54,12 @@ SHELL = """## The shell
 `{command}` on {cores} cores of {processor}, {at}. From the start of the process to the first paint, beside an empty
 Textual application; a page up and a search (words alone) in an agent of {messages:,} messages, until it is drawn.
 """
+UNTOLD = """## What nobody told
+
+`{command}` on {cores} cores of {processor}, {at}. Twelve facts are told and leave the window; then a person asks for
+what they never told, for the facts, and about the world, each from the same state. An answer declines if it says that
+it finds no mention, or does not know.
+"""
 INGEST = """## Ingest
 
 `{command}` on {cores} cores of {processor}, {at}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to
@@ -116,6 +122,8 @@ def main() -> None:
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
     if shell := _result("tui"):
         parts += [SHELL.format(**{**shell, **_about(shell)}), _shell(shell)]
+    if untold := _result("untold"):
+        parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
     if ingest := _result("ingest"):
         parts += [INGEST.format(**_about(ingest), **ingest["speed"]), *_ingest(ingest)]
     gpu = _result("gpu")
@@ -291,6 +299,12 @@ def _shell(result: dict[str, Any]) -> str:
         "loop_blocked_ms": "the event loop was held up at most, ms",
     }
     return _table(("what", "median"), [[name, result[key]] for key, name in names.items()])
+
+
+def _untold(result: dict[str, Any]) -> str:
+    shown = {"untold": "what was never told", "told": "the facts", "world": "about the world"}
+    rows = [[name, result[key]["questions"], result[key]["declined"]] for key, name in shown.items()]
+    return _table(("asked for", "questions", "declined"), rows) + f"\nOf the facts, {result['told']['right']} right.\n"
 
 
 def _ingest(result: dict[str, Any]) -> Iterable[str]:

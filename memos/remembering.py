@@ -32,7 +32,7 @@ from memos.working_context import WorkingContext
 
 CERTAIN = 0.9  # a message that asks so surely, and that nothing tells, is told so; general questions stay below
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
-LEAST = 0.3  # a note less sure than this does not answer, whatever the others do
+LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
 MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little

@@ -80,3 +80,23 @@ def test_of_what_was_asked_before_nothing_is_told(bench: Bench, of: Any) -> None
     bench.open([GUESS, GUESS], model=CERTAIN, note_facts=False)
     bench.say(ASKED)
     assert of(bench.say(ASKED), events.Speech)[0].text.startswith(prompts.UNMENTIONED)
+
+
+@pytest.mark.parametrize(("probability", "shown"), [(0.5, True), (0.4, False)])
+def test_a_note_that_stands_out_and_is_unlikely_all_the_same_tells_nothing(
+    bench: Bench, of: Any, probability: float, shown: bool
+) -> None:
+    notes = ["I had my shoes mended.", *(f"I have a shoe size for day {number}." for number in range(5))]
+    for note in notes:
+        bench.stored.archival.insert(note)
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.ANSWER_PROBE not in prompt:
+            return 0.95, 0.0, 0.0, 0.0
+        sure = probability if "mended" in prompt.rpartition("Note: ")[2] else 0.02
+        return sure, 1 - sure
+
+    bench.open([GUESS], model={"yes": yes}, note_facts=False)
+    happened = bench.say(ASKED)
+    assert bool(of(happened, events.PagedIn)) is shown
+    assert of(happened, events.Speech)[0].text.startswith(prompts.UNMENTIONED) is not shown
