@@ -1,4 +1,4 @@
-"""Does the assistant know what it was not told? Questions about a person, most of which nothing tells.
+"""Does the assistant know what it was not told? Questions, some of them about what nothing tells.
 
     python -m bench.untold [--model NAME]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -72,13 +73,9 @@ def main() -> None:
     result: dict[str, Any] = {
         **describe(f"python -m bench.untold --model {options.model}"),
         "model": options.model,
-        "untold": {"questions": len(untold), "declined": sum(row["declined"] for row in untold)},
-        "told": {
-            "questions": len(told),
-            "declined": sum(row["declined"] for row in told),
-            "right": sum(judge(row["answer"], row.pop("fact")) for row in told),
-        },
-        "world": {"questions": len(world), "declined": sum(row["declined"] for row in world)},
+        "untold": counted(untold),
+        "told": {**counted(told), "right": sum(judge(row["answer"], row.pop("fact")) for row in told)},
+        "world": counted(world),
         "seconds": round(time.perf_counter() - started, 1),
         "answers": {"untold": untold, "told": told, "world": world},
     }
@@ -98,6 +95,11 @@ def asked(agent: Agent, question: str) -> dict[str, Any]:
     row = {"question": question, "answer": answer, "declined": declined(answer)}
     print(f"{question} -> {answer}", flush=True)
     return row
+
+
+def counted(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many were asked, and how many of them declined."""
+    return {"questions": len(rows), "declined": sum(row["declined"] for row in rows)}
 
 
 if __name__ == "__main__":

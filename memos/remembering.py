@@ -1,9 +1,9 @@
 """Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
 
 Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, or else says again what it asks, says which memory functions the turn
-may use, and keeps the facts that the user tells in passing. Owns these decisions; their thresholds are policy. It does
-not know how a turn goes on, how search works, or how a sentence is asked about.
+(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, says which
+memory functions the turn may use, and keeps the facts that the user tells in passing. Owns these decisions; their
+thresholds are policy. It does not know how a turn goes on, how search works, or how a sentence is asked about.
 """
 
 from __future__ import annotations
