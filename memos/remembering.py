@@ -30,7 +30,7 @@ from memos.queue_manager import QueueManager
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
-CERTAIN = 0.9  # a message that asks so surely, and that nothing tells, is told so; general questions stay below
+CERTAIN = 0.9  # what asks so surely, and nothing surely tells, is said to be unmentioned; general questions stay below
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
 MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
@@ -58,6 +58,25 @@ class Remembered:
     told: bool = False
     opening: str = ""
     withheld: Withheld = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a message asks of memory.
+
+    Args:
+        text: its sentences that ask.
+        message: the message.
+        cancelled: asked between probes.
+        sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
+        certain: whether it so certainly does that it is said where nothing tells it.
+    """
+
+    text: str
+    message: Message
+    cancelled: Callable[[], bool]
+    sure: bool
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +159,19 @@ class Remembering:
             yield _probed(answer, "prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
-        sure, saving = ask >= policy.memory_threshold, keep >= policy.memory_threshold
+        saving = keep >= policy.memory_threshold
+        text = self._pager.cut(" ".join(asked), policy.page // 3)
+        question = _Question(text, message, cancelled, ask >= policy.memory_threshold, ask >= CERTAIN)
         found = Remembered(followed)
         if asked and not followed:
-            found = yield from self._prefetch(" ".join(asked), message, cancelled, sure=sure)
+            found = yield from self._prefetch(question)
         if not (found.told or saving or self._queue.pages(message.turn)):
-            if sure:
-                found = yield from self._near(" ".join(asked), message, cancelled, certain=ask >= CERTAIN)
-            else:
+            if question.sure:
+                found = yield from self._near(question)
+            if not (found.told or question.certain):
                 yield from self._ask_again(message, cancelled)
         yield events.Progress("remembering", 1, 1)
-        withheld = self._withheld(saving=saving, searching=sure, told=found.told)
+        withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
         return replace(found, withheld=withheld)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
@@ -199,153 +220,138 @@ class Remembering:
             yield from self._put(page, message.turn)
         return complete
 
-    def _prefetch(
-        self, asked: str, message: Message, cancelled: Callable[[], bool], *, sure: bool
-    ) -> Generator[Event, None, Remembered]:
+    def _prefetch(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Page in what tells what a message asks.
-
-        Args:
-            asked: its sentences that ask.
-            message: the message.
-            cancelled: asked between probes.
-            sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
 
         Returns:
             Whether something that is in view now tells it, and how to say it.
         """
-        asked = self._pager.cut(asked, self._policy.page // 3)
+        asked = question.text
         spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
         # Of somebody who speaks in memory, talk is read in any case; then its messages are not asked about one by one.
         found = self._pager.candidates(asked, () if spoken.speakers else spoken.items)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
         in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
-        # A question about somebody who speaks in memory is about what is in memory.
-        sure = sure or bool(spoken.speakers)
-        told = yield from self._told(asked, [*in_view, *found], cancelled, sure=sure)
-        if cancelled():
+        if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
+            question = replace(question, sure=True, certain=True)
+        told = yield from self._told(question, [*in_view, *found])
+        if question.cancelled():
             return Remembered()
         of_talk = all(candidate.message_id for _, candidate in told.by)
-        if sure and (spoken.speakers or told.talk_may) and of_talk:
-            return (yield from self._show_talk(asked, message, spoken, [one for _, one in told.by], cancelled))
-        if not told.by:
-            # What the user told, and is in view as a rule, goes before what others wrote.
-            return Remembered() if told.nearly else (yield from self._show_documents(asked, message, cancelled))
-        wanted = sorted(told.by, key=lambda one: RANK * one[1].rank - one[0])
-        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], message.turn)
-        shown = yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)
-        return Remembered(shown or len(lines) < len(told.by))  # what has no line is in view already
+        if question.sure and (spoken.speakers or told.talk_may) and of_talk:
+            return (yield from self._show_talk(question, spoken, [one for _, one in told.by]))
+        if told.by:
+            return (yield from self._show_told(question, told))
+        # What the user told, and is in view as a rule, goes before what others wrote.
+        return Remembered() if told.nearly else (yield from self._show_documents(question))
 
-    def _near(
-        self, asked: str, message: Message, cancelled: Callable[[], bool], *, certain: bool
-    ) -> Generator[Event, None, Remembered]:
+    def _near(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,
         and there is nowhere else to look, say so: a small model answers always."""
-        asked = self._pager.cut(asked, self._policy.page // 3)
-        spoken = self._pager.spoken(asked, before_id=message.id)
+        spoken = self._pager.spoken(question.text, before_id=question.message.id)
         near = [one for one in spoken.items if one.id >= self._queue.first_id]
-        candidates = [one for one in self._pager.candidates(asked, near) if one.message_id]
-        told = yield from self._told(asked, candidates, cancelled, sure=True)
+        candidates = [one for one in self._pager.candidates(question.text, near) if one.message_id]
+        told = yield from self._told(replace(question, sure=True), candidates)
         if told.by:
-            lines = [(sure, candidate.line) for sure, candidate in sorted(told.by, key=lambda one: -one[0])]
-            return Remembered((yield from self._show(lines[:MOST_LINES], asked, message.turn, self._policy.page)))
+            return (yield from self._show_told(question, told))
         elsewhere = self._others or bool(self._archival.document_count())
-        if told.nearly or elsewhere or not certain or cancelled():
+        if told.nearly or elsewhere or not question.certain or question.cancelled():
             return Remembered()
-        yield from self._tell(prompts.tell(prompts.UNMENTIONED), message.turn, cancelled)
+        yield from self._tell(prompts.tell(prompts.UNMENTIONED), question.message.turn, question.cancelled)
         return Remembered(told=True, opening=prompts.UNMENTIONED)
 
-    def _told(
-        self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool], *, sure: bool
-    ) -> Generator[Event, None, _Told]:
+    def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
+        """Put those candidates into view that tell what is asked, by how surely they do, and by what search says."""
+        wanted = sorted(told.by, key=lambda one: RANK * one[1].rank - one[0])
+        turn = question.message.turn
+        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], turn)
+        shown = yield from self._show(lines[:MOST_LINES], question.text, turn, self._policy.page)
+        return Remembered(shown or len(lines) < len(told.by))  # what has no line is in view already
+
+    def _told(self, question: _Question, candidates: Sequence[Candidate]) -> Generator[Event, None, _Told]:
         """Which candidates stand out as telling what is asked."""
-        margin = self._policy.answer_margin
+        margin = self._policy.answer_margin + (0 if question.sure else UNSURE)
         asked_of: list[Answer] = []
         by: list[tuple[float, Candidate]] = []
         talk_may = nearly = False
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
-        for first_hand in (True, False) if sure else (True,):
-            new = yield from self._answers(
-                asked, [one for one in candidates if one.first_hand is first_hand], cancelled
-            )
+        for first_hand in (True, False) if question.sure else (True,):
+            new = yield from self._answers(question, [one for one in candidates if one.first_hand is first_hand])
             asked_of += [answer for _, answer in new]
             middle = middle_of(answer.probability for answer in asked_of)
             for candidate, answer in new:
                 out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
-                tells, nearly = out >= margin + (0 if sure else UNSURE), nearly or out >= margin
+                tells, nearly = out >= margin, nearly or out >= self._policy.answer_margin
                 talk_may = talk_may or bool(candidate.message_id and answer.probability > MAY_TELL and out > 0)
                 yield _probed(answer, "answer" if tells else "")
                 if tells:
                     by.append((log_odds(answer.probability), candidate))
-            if by or cancelled():
+            if by or question.cancelled():
                 break
         return _Told(by, talk_may, nearly)
 
     def _answers(
-        self, asked: str, candidates: Sequence[Candidate], cancelled: Callable[[], bool]
+        self, question: _Question, candidates: Sequence[Candidate]
     ) -> Generator[Event, None, list[tuple[Candidate, Answer]]]:
         """Ask of each candidate whether it tells what is asked; those that are too long to be asked about are left out,
         and once it is cancelled the rest."""
         found: list[tuple[Candidate, Answer]] = []
         for number, candidate in enumerate(candidates):
-            if cancelled():
+            if question.cancelled():
                 break
             yield events.Progress("remembering", number, len(candidates), "notes")
-            if answer := self._prober.answered(asked, candidate.text):
+            if answer := self._prober.answered(question.text, candidate.text):
                 found.append((candidate, answer))
         return found
 
     def _show_talk(
-        self,
-        asked: str,
-        message: Message,
-        spoken: Found[Message],
-        told: Sequence[Candidate],
-        cancelled: Callable[[], bool],
+        self, question: _Question, spoken: Found[Message], told: Sequence[Candidate]
     ) -> Generator[Event, None, Remembered]:
         """Read the likeliest messages and put what they say into view with those that say it; where they say nothing,
         all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as often as in
-        what a probe takes for it. What talk does not surely tell, documents may."""
+        what a probe takes for it. What talk does not surely tell, documents may; and a general question, which only
+        sounds as if it asked for it, is left to the model."""
         own = any(not one.first_hand for one in told)
         first = {one.message_id for one in told}
         talk = self._pager.talk(spoken.items, first, own=own) or self._pager.talk(spoken.items, first, own=True)
         room = min(self._policy.reading, self._policy.result)
-        heard = yield from self._talk.read(asked, talk, spoken.speakers, room, cancelled)
+        heard = yield from self._talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
         form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
         if heard.another:
             opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
             form = partial(prompts.declined, instead=opening)
         elif not (heard.says and heard.surely):
-            documents = yield from self._show_documents(asked, message, cancelled)
-            if documents.told:
+            documents = yield from self._show_documents(question)
+            if documents.told or not question.certain:
                 return documents
             if heard.says:
                 opening = prompts.unmentioned(heard.says)
                 form = partial(prompts.declined, instead=opening)
         shown = heard.messages[:BEARING] if heard.says else heard.messages
-        question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
-        about = f"{heard.says} {asked}"
+        about = f"{heard.says} {question.text}"
         lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
-        wanted = self._unrepeated(lines, message.turn)
-        told_now = yield from self._show(wanted, question, message.turn, self._policy.result, form)
+        wanted = self._unrepeated(lines, question.message.turn)
+        told_now = yield from self._show(wanted, self._said(question), question.message.turn, self._policy.result, form)
         return Remembered(told_now, opening if told_now else "")
 
-    def _show_documents(
-        self, asked: str, message: Message, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, Remembered]:
+    def _show_documents(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
-        told = yield from self._documents.read(asked, max(self._policy.result, PASSAGE), cancelled)
+        told = yield from self._documents.read(question.text, max(self._policy.result, PASSAGE), question.cancelled)
         if told is None:
             return Remembered()
         lines = [
             (-float(rank), self._pager.cut(passage_line(one), LONGEST))
             for rank, one in enumerate(told.passages[:BEARING])
         ]
-        question = self._pager.cut(message.content, self._policy.page // 3)  # it may say how to answer
         form = partial(prompts.talk, says=told.says)
-        shown = yield from self._show(lines, question, message.turn, self._policy.result, form)
+        shown = yield from self._show(lines, self._said(question), question.message.turn, self._policy.result, form)
         return Remembered(shown, prompts.sentence(told.says) if shown else "")
+
+    def _said(self, question: _Question) -> str:
+        """The message that asks, or its beginning: it may say how to answer."""
+        return self._pager.cut(question.message.content, self._policy.page // 3)
 
     def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
         """Lines, those that the turn before brought into view replaced by a word on where they stand.

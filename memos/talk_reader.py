@@ -3,16 +3,17 @@
 In talk the answer stands in a neighbour of what a probe takes for it as often as not, so the likeliest messages are
 read together, a few of them: a small model takes its answer from whatever else is there. It answers always, and a
 question about one person from what another told of themselves. So it is asked whether the messages tell it, and which
-question the message that says it rather answers, the one about this person or the same about the other. Owns how talk
-is read, and these judgements. It does not know how messages are searched, what decides that they are read, nor what
-becomes of what they say.
+question the message that says it rather answers, the one about this person or the same about the other. What the
+likeliest do not surely tell, the next may, so these are read then, too. Owns how talk is read, and these judgements. It
+does not know how messages are searched, what decides that they are read, nor what becomes of what they say.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from memos.events import Event
 from memos.messages import Message
@@ -25,6 +26,7 @@ from memos.reading import Reader
 TOLD = 1.45  # the least log-odds that messages tell it, with what speaks for the one whom it is asked of
 ODDS_A_NAT = 0.1  # what a nat by which a question about that one is likelier adds to them
 MOST = 6.0  # nats that count, either way; where nobody else spoke, all of them count
+LATER = 0.3  # what messages that search finds less likely must be surer by, in log-odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,30 @@ class Heard:
     messages: tuple[Message, ...]
     surely: bool = True
     another: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Some messages, read.
+
+    Args:
+        says: in a few words.
+        read: the messages.
+        by: those that say it, the likeliest first.
+        sure: log-odds that they tell it of whom it was asked.
+        another: who told it of themselves, where another is asked about.
+    """
+
+    says: str = ""
+    read: tuple[Message, ...] = ()
+    by: tuple[Message, ...] = ()
+    sure: float = -math.inf
+    another: str = ""
+
+    @property
+    def unsure(self) -> bool:
+        """Whether what they say may not be told of whom it was asked."""
+        return self.sure < TOLD
 
 
 class TalkReader:
@@ -70,37 +96,58 @@ class TalkReader:
             question: what is asked.
             messages: of the past, the likeliest first.
             named: who speaks in memory and is named in the question.
-            room: tokens that they may take; what does not fit is not read.
+            room: tokens of messages that are read at once; where the likeliest do not surely tell it, as many again.
             cancelled: asked between tokens.
 
         Returns:
             What they say, and of whom; nothing was read if it was cancelled.
         """
-        lines = self._pager.transcript(messages, question, room)
-        if not lines:
-            return Heard("", ())
-        said_most = likeliest_other(messages, named)
-        messages = messages[: len(lines)]
-        nearest_last = lines[::-1]  # next to the question; the middle is overlooked (Liu et al. 2023, arXiv 2307.03172)
-        ids = [f"recall:{message.id}" for message in messages]
-        told = log_odds((yield from self._reader.told(question, nearest_last, cancelled, ids)))
-        says = yield from self._reader.read(question, nearest_last, cancelled)
-        told_by = bearing(lines, says, question) if says else []
-        teller = messages[told_by[0]].speaker if told_by else ""
-        other = teller if said_most and teller not in ("", *named) else said_most
-        favours = MOST
-        if says and other:
-            line = lines[told_by[0] if told_by else 0]
-            of_other = said_of(other, question, named[0])
-            favours = yield from self._reader.likelier(line, question, of_other, cancelled)
+        ask = _Asked(question, tuple(named), likeliest_other(messages, named), cancelled)
+        best = yield from self._reading(ask, messages, room)
+        if best.unsure and not best.another:
+            later = yield from self._reading(ask, messages[len(best.read) :], room)
+            if later.says and later.sure - LATER > best.sure:
+                best = later
         if cancelled():
             return Heard("", ())
-        heard = Heard(says, tuple(messages[index] for index in told_by) or tuple(messages))
-        if not says or told + ODDS_A_NAT * max(-MOST, min(MOST, favours)) >= TOLD:
-            return heard
-        if not other or teller != other:
-            return replace(heard, surely=False)
-        return replace(heard, says=said_of(other, says, named[0]), surely=False, another=other)
+        if not (best.says and best.unsure):
+            return Heard(best.says, best.by or best.read)
+        says = said_of(best.another, best.says, named[0]) if best.another else best.says
+        return Heard(says, best.by or best.read, surely=False, another=best.another)
+
+    def _reading(self, ask: _Asked, messages: Sequence[Message], room: int) -> Generator[Event, None, _Reading]:
+        """Read as many messages as there is room for; those that say nothing are not sure of anything."""
+        lines = self._pager.transcript(messages, ask.question, room)
+        if not lines:
+            return _Reading()
+        read = tuple(messages[: len(lines)])
+        nearest_last = lines[::-1]  # next to the question; the middle is overlooked (Liu et al. 2023, arXiv 2307.03172)
+        ids = [f"recall:{message.id}" for message in read]
+        told = log_odds((yield from self._reader.told(ask.question, nearest_last, ask.cancelled, ids)))
+        says = yield from self._reader.read(ask.question, nearest_last, ask.cancelled)
+        if not says:
+            return _Reading(read=read)
+        told_by = bearing(lines, says, ask.question)
+        by = tuple(read[index] for index in told_by)
+        teller = by[0].speaker if by else ""
+        other = teller if ask.other and teller not in ("", *ask.named) else ask.other
+        favours = MOST
+        if other:
+            line = lines[told_by[0] if told_by else 0]
+            of_other = said_of(other, ask.question, ask.named[0])
+            favours = yield from self._reader.likelier(line, ask.question, of_other, ask.cancelled)
+        sure = told + ODDS_A_NAT * max(-MOST, min(MOST, favours))
+        return _Reading(says, read, by, sure, teller if teller == other and sure < TOLD else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, who is named in it, who else may have told it of themselves, and whether reading is to end."""
+
+    question: str
+    named: tuple[str, ...]
+    other: str
+    cancelled: Callable[[], bool]
 
 
 def likeliest_other(messages: Sequence[Message], named: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,16 +38,25 @@ def drained(work: Generator[Event, None, Heard]) -> tuple[list[Event], Heard]:
 
 
 class Reads:
-    """A reader of talk on the scripted model, which says the same each time.
+    """A reader of talk on the scripted model.
 
     Args:
-        told: how surely messages tell it, by the model.
+        told: how surely messages tell it, by the model; or a function of what it reads.
         of_bea: nats by which a word of the question is likelier of Bea than of Ann.
+        says: what it reads in the likeliest messages, then in the next ones.
     """
 
-    def __init__(self, folder: Path, told: float, of_bea: float = 0.0, says: str = "Ann's is turquoise.") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        told: float | Callable[[str], float],
+        of_bea: float = 0.0,
+        says: str | Sequence[str] = "Ann's is turquoise.",
+    ) -> None:
         self.model = ScriptedModel(
-            readings=[says], yes=told, surprise=lambda prompt: 9.0 - (of_bea if OF_BEA in prompt else 0.0)
+            readings=[says] if isinstance(says, str) else says,
+            yes=told,
+            surprise=lambda prompt: 9.0 - (of_bea if OF_BEA in prompt else 0.0),
         )
         with Database.open(folder) as database, database.agent("a") as agent:
             pager = Pager(agent.recall, agent.archival, lambda text: len(text.split()))
@@ -112,6 +121,36 @@ def test_only_what_fits_is_read(tmp_path: Path) -> None:
     _, heard = reads.read(room=10)
     assert [message.id for message in heard.messages] == [1]
     assert "turquoise" not in reads.model.text(reads.model.prompts[0][0])
+
+
+NEXT = [("Ann", "My room needs paint, a cheap one."), ("Ann", "The turquoise paint was cheap.")]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "says", "surely"),
+    [
+        (0.5, 0.9, "Turquoise", True),
+        (0.5, 0.68, "Turquoise", False),  # surer, if not sure
+        (0.5, 0.55, "Cheap", False),  # not surer by enough, for what search finds less likely
+        (0.9, 0.99, "Cheap", True),  # sure: the next are not read
+    ],
+)
+def test_what_the_likeliest_do_not_surely_tell_the_next_may(
+    tmp_path: Path, first: float, then: float, says: str, surely: bool
+) -> None:
+    reads = Reads(tmp_path, lambda prompt: then if "turquoise" in prompt else first, says=["Cheap.", "Turquoise."])
+    happened, heard = reads.read(said=NEXT, room=14)
+    assert (heard.says, heard.surely) == (says, surely)
+    assert [message.id for message in heard.messages] == ([2] if says == "Turquoise" else [1])
+    judged = [one.sources for one in happened if isinstance(one, Judged)]
+    assert judged == [("recall:1",), ("recall:2",)][: 1 if first == 0.9 else 2]
+
+
+def test_where_another_told_it_of_themselves_the_next_are_not_read(tmp_path: Path) -> None:
+    said = [("Bea", "My room is in turquoise now, all of it."), NEXT[1]]
+    reads = Reads(tmp_path, 0.5, says=["Turquoise.", "Cheap."])
+    happened, heard = reads.read(said=said, room=14)
+    assert heard.another == "Bea" and len([one for one in happened if isinstance(one, Judged)]) == 1
 
 
 def test_where_talk_says_nothing_all_of_it_is_heard(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_memory_functions_are_admitted_only_where_the_message_wants_them(
         ("I baked bread today and it came out flat.", probed(), ""),
         ("Why is the sky blue?", probed(), ""),
         ("I baked bread today. " * 13, probed(), ""),  # a text rather than talk
-        ("I forgot it. What is my dog called?", probed(ask=0.8), ""),  # it is to search
+        ("It is May. What is good in May?", probed(ask=0.8), prompts.reply("What is good in May?")),  # perhaps general
+        ("I forgot it. What is my dog called?", probed(ask=0.95), prompts.tell(prompts.UNMENTIONED)),
         ("I have a dog. Please note that it is called Rex.", probed(keep=1.0), ""),  # it is to save
     ],
 )
@@ -373,6 +374,19 @@ def test_what_is_not_surely_told_is_said_to_be_unmentioned(bench: Bench, of: Any
     instead = "I find no mention of it. The closest is: Turquoise."
     assert f'Tell the person: "{instead}"' in bench.view() and "I took turquoise paint" in bench.view()
     assert of(happened, events.Speech)[0].text.startswith(instead)
+
+
+def test_a_general_question_that_talk_does_not_tell_is_left_to_the_model(bench: Bench, of: Any) -> None:
+    """It sounds as if it asked for what was told, and does not certainly do so."""
+    _told(bench, [(Kind.USER, "My room has a large window.", ""), (Kind.SPEECH, "A bright room, then.", "")])
+    asked = "I have a free day. Which colours suit such a room? I like plain ones."
+    model = {"readings": ["A large window."], **probed(ask=0.8, answer=0.6, told=0.6)}
+    bench.open([say("Warm ones.")], model=model, window=2048, note_facts=False)
+    happened = bench.say(asked)
+    assert of(happened, events.Judged), "the messages were read"
+    assert not of(happened, events.PagedIn)
+    assert of(happened, events.Speech)[0].text == "Warm ones."
+    assert prompts.reply("Which colours suit such a room?") in bench.view()
 
 
 @pytest.mark.parametrize("told", [0.6, 0.4])
