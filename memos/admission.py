@@ -12,7 +12,7 @@ from typing import Any
 
 from memos.functions import Tool
 from memos.messages import Call
-from memos.protocols import CallGrammar, FunctionSpec
+from memos.protocols import CallGrammar, FunctionSpec, Opening
 from memos.speech import FUNCTION as SPEECH
 from memos.working_context import WorkingContext
 
@@ -32,7 +32,7 @@ def admit(
     hidden: Sequence[int] = (),
     only: Sequence[str] = (),
     without: Collection[str] = (),
-    opening: str = "",
+    opening: Opening | None = None,
 ) -> CallGrammar:
     """The grammar of one step.
 
@@ -43,7 +43,7 @@ def admit(
         hidden: ids of messages that can be brought back.
         only: admit these functions alone, as far as the state admits them; empty: all.
         without: do not admit these.
-        opening: how speech begins, word for word; it may end there or go on with another sentence. Empty: as it likes.
+        opening: how speech begins; None: as the model likes.
 
     Returns:
         A grammar that always admits at least speech.
@@ -62,9 +62,9 @@ def admit(
     return CallGrammar(tuple(functions), tuple(made))
 
 
-def _spec(name: str, schema: Mapping[str, Any], opening: str) -> FunctionSpec:
+def _spec(name: str, schema: Mapping[str, Any], opening: Opening | None) -> FunctionSpec:
     speaks = name == SPEECH
-    return FunctionSpec(name, schema, prose=speaks, opening=opening if speaks else "")
+    return FunctionSpec(name, schema, prose=speaks, opening=opening if speaks else None)
 
 
 def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mapping[str, Any] | None:

@@ -24,7 +24,7 @@ from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
+from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Opening, Reading, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
 from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
@@ -45,7 +45,7 @@ class _Turn:
     sampling: Sampling
     made: list[Call] = field(default_factory=list)
     withheld: Collection[str] = ()
-    opening: str = ""
+    opening: Opening | None = None
     steps: int = 0
     text: str = ""
     reason: str = ""

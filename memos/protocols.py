@@ -90,6 +90,19 @@ class Scaffold:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How a text begins.
+
+    Args:
+        text: word for word.
+        whole: whether it ends there; else it ends there or goes on behind a space.
+    """
+
+    text: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """What the model may call in this step, narrowed to the agent's state.
 
@@ -97,13 +110,13 @@ class FunctionSpec:
         name: the function's name.
         parameters: JSON schema (an object) of its arguments.
         prose: whether its arguments are said to a person rather than read by a program.
-        opening: how its first argument, a string, begins, word for word; it ends there or goes on behind a space.
+        opening: how its first argument, a string, begins; None: as the model likes.
     """
 
     name: str
     parameters: Mapping[str, Any]
     prose: bool = False
-    opening: str = ""
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)

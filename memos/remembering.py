@@ -25,7 +25,7 @@ from memos.messages import Call, Found, Kind, Message
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
-from memos.protocols import ArchivalStorage
+from memos.protocols import ArchivalStorage, Opening
 from memos.queue_manager import QueueManager
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
@@ -51,12 +51,13 @@ class Remembered:
 
     Args:
         told: whether something in view tells what was asked, or that memory does not tell it.
-        opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it.
+        opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it,
+            and adds to what nobody told. So it ends there, too, unless the message asks for more.
         withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
     """
 
     told: bool = False
-    opening: str = ""
+    opening: Opening | None = None
     withheld: Withheld = frozenset()
 
 
@@ -172,7 +173,9 @@ class Remembering:
                 yield from self._ask_again(message, cancelled)
         yield events.Progress("remembering", 1, 1)
         withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
-        return replace(found, withheld=withheld)
+        more = any(asks(part) and part not in asked for part in sentences(message.content))
+        opening = found.opening and replace(found.opening, whole=not more)
+        return replace(found, opening=opening, withheld=withheld)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
@@ -259,7 +262,7 @@ class Remembering:
         if told.nearly or elsewhere or not question.certain or question.cancelled():
             return Remembered()
         yield from self._tell(prompts.tell(prompts.UNMENTIONED), question.message.turn, question.cancelled)
-        return Remembered(told=True, opening=prompts.UNMENTIONED)
+        return Remembered(told=True, opening=Opening(prompts.UNMENTIONED))
 
     def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
         """Put those candidates into view that tell what is asked, by how surely they do, and by what search says."""
@@ -334,7 +337,7 @@ class Remembering:
         lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, question.message.turn)
         told_now = yield from self._show(wanted, self._said(question), question.message.turn, self._policy.result, form)
-        return Remembered(told_now, opening if told_now else "")
+        return Remembered(told_now, Opening(opening) if opening and told_now else None)
 
     def _show_documents(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
@@ -347,7 +350,7 @@ class Remembering:
         ]
         form = partial(prompts.talk, says=told.says)
         shown = yield from self._show(lines, self._said(question), question.message.turn, self._policy.result, form)
-        return Remembered(shown, prompts.sentence(told.says) if shown else "")
+        return Remembered(shown, Opening(prompts.sentence(told.says)) if shown else None)
 
     def _said(self, question: _Question) -> str:
         """The message that asks, or its beginning: it may say how to answer."""

@@ -319,10 +319,12 @@ class ScriptedModel:
 
 
 def _opened(grammar: CallGrammar, call: Call) -> Call:
-    """What speech becomes that is to begin with given words: they come in front of it."""
-    opening = next((one.opening for one in grammar.functions if one.name == call.name), "")
+    """What speech becomes that is to begin with given words: they come in front of it, or are all of it."""
+    opening = next((one.opening for one in grammar.functions if one.name == call.name), None)
     text = str(call.arguments.get("message", ""))
-    return say(f"{opening} {text}") if opening and not text.startswith(opening) else call
+    if opening is None or (text.startswith(opening.text) and not opening.whole):
+        return call
+    return say(opening.text if opening.whole else f"{opening.text} {text}")
 
 
 def admitted(grammar: CallGrammar, call: Call) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from memos.messages import Call
-from memos.protocols import CitedGrammar, FunctionSpec, Grammar, TextGrammar
+from memos.protocols import CitedGrammar, FunctionSpec, Grammar, Opening, TextGrammar
 
 _SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
 _CHARACTER = r'([^"\\\x00-\x1f\x7f]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})'
@@ -69,17 +69,18 @@ def _arguments(index: int, function: FunctionSpec, refused: list[Call]) -> str:
             repeats = "|".join(_spellings(function.parameters, call) for call in refused)
             return f"arguments{index}: ARGUMENTS{index}\nARGUMENTS{index}: /{pattern}/ & ~/({repeats})/"
         # A schema with nested values has no regular expression; the executor refuses the repetition instead.
-    parameters = _opened(function) if function.opening else function.parameters
+    parameters = _opened(function.parameters, function.opening) if function.opening else function.parameters
     schema = {**parameters, "x-guidance": _SPACING}
     return f"arguments{index}: %json {json.dumps(schema)}"
 
 
-def _opened(function: FunctionSpec) -> Mapping[str, Any]:
+def _opened(parameters: Mapping[str, Any], opening: Opening) -> Mapping[str, Any]:
     """The schema of a function whose first argument begins as given."""
-    properties = dict(function.parameters["properties"])
+    properties = dict(parameters["properties"])
     first = next(iter(properties))
-    properties[first] = {**properties[first], "pattern": f"^{re.escape(function.opening)}( [\\s\\S]*)?$"}
-    return {**function.parameters, "properties": properties}
+    rest = "" if opening.whole else r"( [\s\S]*)?"
+    properties[first] = {**properties[first], "pattern": f"^{re.escape(opening.text)}{rest}$"}
+    return {**parameters, "properties": properties}
 
 
 def _flat_pattern(schema: Mapping[str, Any]) -> str | None:

@@ -355,6 +355,21 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
     assert "] Ann: For my room" in apart and "recall:" not in apart and "[24 June 2022] Ann" in apart
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (ROOM, "Turquoise."),
+        (f"It rains. {ROOM} Answer in a word.", "Turquoise."),
+        (f"{ROOM} Is it raining?", "Turquoise. And it rains."),  # the rest is the model's to answer
+    ],
+)
+def test_an_answer_that_was_read_ends_there_unless_more_is_asked(bench: Bench, of: Any, asked: str, said: str) -> None:
+    _told(bench, [(Kind.USER, "For my room I took turquoise paint.", "Ann"), *PAINTED[2:]])
+    model = {"readings": ["Turquoise."], **probed(told=0.9)}
+    bench.open([say("And it rains.")], model=model, window=2048, note_facts=False)
+    assert of(bench.say(asked), events.Speech)[0].text == said
+
+
 def test_what_another_says_of_themselves_is_not_taken_for_an_answer(bench: Bench, of: Any) -> None:
     _told(bench, PAINTED)
     model = {"readings": ["Ann's brush."], **probed(ask=0.9, answer=0.6, told=0.7)}
