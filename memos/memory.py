@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memos import prompts
 from memos.document_pager import DocumentPager
 from memos.errors import ToolError
 from memos.events import Event, Hidden
@@ -44,7 +45,7 @@ class KernelMemory:
     def append_block(self, label: str, content: str) -> str:
         """Add a line to a block."""
         self._working.append(label, content, by="assistant")
-        return f"saved to block {label}; {self._working.left(label)} tokens left in it."
+        return prompts.saved(label, self._working.left(label))
 
     def replace_block(self, label: str, old: str, new: str) -> str:
         """Replace a part of a block."""

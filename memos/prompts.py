@@ -244,6 +244,15 @@ def result(text: str) -> str:
     return f"[result] {framed(text)}"
 
 
+def saved(label: str, left: int) -> str:
+    """The result of saving to a block, of which so many tokens are left. Told no more than that, a small model speaks
+    of its block and its tokens."""
+    return (
+        f"saved to block {label}; {left} tokens left in it. "
+        'Tell the person what you will remember, addressing them as "you".'
+    )
+
+
 def quotation(text: str) -> str:
     """Text of others, in the frame that says so."""
     return text if text.startswith(QUOTATION) else f"{QUOTATION}\n{text}"

@@ -255,7 +255,7 @@ class Remembering:
         spoken = self._pager.spoken(question.text, before_id=question.message.id)
         near = [one for one in spoken.items if one.id >= self._queue.first_id]
         candidates = [one for one in self._pager.candidates(question.text, near) if one.message_id]
-        told = yield from self._told(replace(question, sure=True), candidates)
+        told = yield from self._told(question, candidates)
         if told.by:
             return (yield from self._show_told(question, told))
         elsewhere = self._others or bool(self._archival.document_count())

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+from memos.dates import dated
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import said_of
@@ -129,6 +130,8 @@ class TalkReader:
             return _Reading(read=read)
         told_by = bearing(lines, says, ask.question)
         by = tuple(read[index] for index in told_by)
+        if by and not any(map(str.isdigit, says)):  # its "last Friday" is another day than that of who asks
+            says = dated(says, by[0].created_at)
         teller = by[0].speaker if by else ""
         other = teller if ask.other and teller not in ("", *ask.named) else ask.other
         favours = MOST

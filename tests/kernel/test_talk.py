@@ -146,6 +146,19 @@ def test_what_the_likeliest_do_not_surely_tell_the_next_may(
     assert judged == [("recall:1",), ("recall:2",)][: 1 if first == 0.9 else 2]
 
 
+@pytest.mark.parametrize(
+    ("says", "heard"),
+    [
+        ("Last Friday.", "Last Friday (17 June 2022)"),
+        ("Last Friday, 17 June 2022.", "Last Friday, 17 June 2022"),
+        ("A bargain.", "A bargain"),
+    ],
+)
+def test_an_answer_says_which_day_its_last_friday_was(tmp_path: Path, says: str, heard: str) -> None:
+    said = [("Ann", "I took the paint last Friday."), ("Ann", "It was a bargain!")]
+    assert Reads(tmp_path, 0.9, says=says).read(said=said)[1].says == heard
+
+
 def test_where_another_told_it_of_themselves_the_next_are_not_read(tmp_path: Path) -> None:
     said = [("Bea", "My room is in turquoise now, all of it."), NEXT[1]]
     reads = Reads(tmp_path, 0.5, says=["Turquoise.", "Cheap."])

@@ -118,6 +118,14 @@ def test_all_functions_are_admitted_when_the_model_is_left_to_itself(bench: Benc
     assert of(bench.say("Why is the sky blue?"), events.CallStarted)
 
 
+def test_a_save_says_how_much_is_left_and_what_to_tell(bench: Bench, of: Any) -> None:
+    bench.open(
+        [Call("core_memory_append", {"label": "user", "content": "Lives in Graz"})], prefetch=False, note_facts=False
+    )
+    (saved,) = of(bench.say("Please remember that I live in Graz."), events.CallFinished)
+    assert saved.result == prompts.result(prompts.saved("user", bench.kernel.working.left("user")))
+
+
 @tool
 def explode(times: int) -> str:
     """Raise an error."""
