@@ -13,6 +13,7 @@ from typing import Any
 from memos.functions import Tool
 from memos.messages import Call
 from memos.protocols import CallGrammar, FunctionSpec, Opening
+from memos.speech import ARGUMENT as SAID
 from memos.speech import FUNCTION as SPEECH
 from memos.working_context import WorkingContext
 
@@ -21,6 +22,9 @@ SEARCHES = frozenset({"conversation_search", "conversation_search_date", ARCHIVA
 READS = frozenset({"open_document", "read_page", "search_document"})
 SAVES = frozenset({"core_memory_append", "core_memory_replace", "archival_memory_insert"})
 LEAST_SPACE = 10  # tokens; a block with less is full
+# A word that is not "I", "I'm" or "My": asked what they said of themselves, a small model says it in their voice. No
+# other word with an I either, or it says "Ilive", or "Istanbul".
+NOT_THEIR_VOICE = r"^([^\x00-\x2f:-@\[-`{-\x7fIM]|M[^y])"
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 
 
@@ -33,6 +37,7 @@ def admit(
     only: Sequence[str] = (),
     without: Collection[str] = (),
     opening: Opening | None = None,
+    quotes_them: bool = False,
 ) -> CallGrammar:
     """The grammar of one step.
 
@@ -44,6 +49,7 @@ def admit(
         only: admit these functions alone, as far as the state admits them; empty: all.
         without: do not admit these.
         opening: how speech begins; None: as the model likes.
+        quotes_them: speech is from what the user told of themselves, so it does not begin in their voice.
 
     Returns:
         A grammar that always admits at least speech.
@@ -56,15 +62,19 @@ def admit(
             continue
         schema = _narrow(tool, working, hidden)
         if schema is not None:
-            functions.append(_spec(tool.name, schema, opening))
+            functions.append(_spec(tool.name, schema, opening, quotes_them))
     if not functions:
-        functions = [_spec(tool.name, tool.schema, opening) for tool in tools if tool.name == SPEECH]
+        functions = [_spec(tool.name, tool.schema, opening, quotes_them) for tool in tools if tool.name == SPEECH]
     return CallGrammar(tuple(functions), tuple(made))
 
 
-def _spec(name: str, schema: Mapping[str, Any], opening: Opening | None) -> FunctionSpec:
-    speaks = name == SPEECH
-    return FunctionSpec(name, schema, prose=speaks, opening=opening if speaks else None)
+def _spec(name: str, schema: Mapping[str, Any], opening: Opening | None, quotes_them: bool) -> FunctionSpec:
+    if name != SPEECH:
+        return FunctionSpec(name, schema)
+    if quotes_them:
+        said = {**schema["properties"][SAID], "pattern": NOT_THEIR_VOICE}
+        schema = {**schema, "properties": {SAID: said}}
+    return FunctionSpec(name, schema, prose=True, opening=opening)
 
 
 def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mapping[str, Any] | None:

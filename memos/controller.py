@@ -46,6 +46,7 @@ class _Turn:
     made: list[Call] = field(default_factory=list)
     withheld: Collection[str] = ()
     opening: Opening | None = None
+    quotes_them: bool = False
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -158,6 +159,7 @@ class Controller:
             self._queue.admit(one)
         remembered = yield from self._remembering.page_in(message, self._cancel.is_set)
         turn.withheld, turn.opening = remembered.withheld, remembered.opening
+        turn.quotes_them = remembered.quotes_them
         yield from self._queue.warn(turn.number)
         return message
 
@@ -185,6 +187,7 @@ class Controller:
             only=only,
             without=turn.withheld,
             opening=turn.opening,
+            quotes_them=turn.quotes_them,
         )
         turn.steps += 1
         yield from self._generate(turn, grammar)

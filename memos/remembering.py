@@ -9,6 +9,7 @@ thresholds are policy. It does not know how a turn goes on, how search works, or
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,6 +42,7 @@ MOST_LINES = 3  # on a page; more distract a small model
 BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
+OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
 
 Withheld = frozenset[str]
 
@@ -53,11 +55,13 @@ class Remembered:
         told: whether something in view tells what was asked, or that memory does not tell it.
         opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it,
             and adds to what nobody told. So it ends there, too, unless the message asks for more.
+        quotes_them: whether what tells it is what the user said of themselves, in their voice.
         withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
     """
 
     told: bool = False
     opening: Opening | None = None
+    quotes_them: bool = False
     withheld: Withheld = frozenset()
 
 
@@ -270,7 +274,9 @@ class Remembering:
         turn = question.message.turn
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], turn)
         shown = yield from self._show(lines[:MOST_LINES], question.text, turn, self._policy.page)
-        return Remembered(shown or len(lines) < len(told.by))  # what has no line is in view already
+        told_now = shown or len(lines) < len(told.by)  # what has no line is in view already
+        their_own = bool(OF_ONESELF.search(question.text)) and any(candidate.first_hand for _, candidate in told.by)
+        return Remembered(told_now, quotes_them=told_now and their_own)
 
     def _told(self, question: _Question, candidates: Sequence[Candidate]) -> Generator[Event, None, _Told]:
         """Which candidates stand out as telling what is asked."""

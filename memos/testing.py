@@ -59,6 +59,7 @@ class ScriptedModel:
         spliced: arguments of every `splice`.
         prompts: every prompt that was read, with what was generated for it.
         echoes: for every prompt, what its prose was not to repeat.
+        grammars: for every prompt, what was admitted.
     """
 
     _vocabulary: ClassVar[dict[int, tuple[str, str]]] = {}  # a model's name and a word, by the word's id
@@ -95,6 +96,7 @@ class ScriptedModel:
         self._release: Callable[[], None] | None = None
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
+        self.grammars: list[Grammar] = []
         mark = self._intern
         self.scaffold = Scaffold(
             open=(mark("<s>"),),
@@ -199,6 +201,7 @@ class ScriptedModel:
         self._resident = before if fork else [*self._resident, *tokens]
         self.prompts.append((tuple(prompt), tokens))
         self.echoes.append(tuple(echoes))
+        self.grammars.append(grammar)
         evaluated = len(prompt) - reused
         yield Generated(tokens, "".join(done), finish, evaluated, reused, len(tokens), 0.0)
 

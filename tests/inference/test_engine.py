@@ -15,6 +15,7 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
 from numpy.typing import NDArray
 
+from memos.admission import NOT_THEIR_VOICE
 from memos.errors import InputError, ModelError, WindowError
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import SIDE_ROOM, LlamaOptions, usable_cores
@@ -334,6 +335,18 @@ def test_speech_begins_word_for_word_and_may_go_on(model: LlamaModel, opening: s
     said = SpeechReader().feed(end.text)
     assert said == opening or (said.startswith(f"{opening} ") and not whole)
     assert end.decodes < len(end.tokens), "the opening is forced, and decoded in a batch"
+
+
+def test_speech_from_what_the_user_told_does_not_begin_in_their_voice(model: LlamaModel) -> None:
+    speak = SPEC["send_message"].parameters
+    barred = {**speak, "properties": {"message": {"type": "string", "pattern": NOT_THEIR_VOICE}}}
+    prompt = ask(model, "Say word for word: I am a cook.")
+    plain, other = (
+        run(model, prompt, CallGrammar((FunctionSpec("send_message", schema),)), limit=40)[0]
+        for schema in (speak, barred)
+    )
+    assert re.match(r"I\b", SpeechReader().feed(plain.text))
+    assert re.match(r"(?!I|My\b)\w", SpeechReader().feed(other.text))
 
 
 def test_a_seed_gives_the_same_words(model: LlamaModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from memos import events, prompts, tool
+from memos.admission import NOT_THEIR_VOICE
 from memos.errors import BlockError, InputError, WindowError
 from memos.following import follow, identifiers
 from memos.messages import Call, Kind, State, Told
+from memos.protocols import CallGrammar
 from memos.testing import say
 from tests.kernel.conftest import Bench, probed
 
@@ -361,6 +364,35 @@ def test_of_talk_only_what_bears_the_reading_comes_into_view(bench: Bench, of: A
     apart = bench.model.text(bench.model.prompts[-2][0])
     assert "bought a brush" in apart and "Functions:" not in apart, "it was read with nothing around it"
     assert "] Ann: For my room" in apart and "recall:" not in apart and "[24 June 2022] Ann" in apart
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "theirs"),
+    [
+        ("What is my dog called?", 0.9, True),
+        ("Which dog did I buy?", 0.9, True),
+        ("Which dog is called Rex?", 0.9, False),
+        ("What is my dog called?", 0.1, False),  # nothing tells it
+    ],
+)
+def test_what_the_user_told_is_not_said_in_their_voice(bench: Bench, asked: str, told: float, theirs: bool) -> None:
+    bench.stored.archival.insert("My dog is called Rex.", location="recall:1")
+    bench.open(model=probed(ask=0.85, answer=told), note_facts=False)
+    bench.say(asked)
+    grammar = bench.model.grammars[-1]
+    assert isinstance(grammar, CallGrammar)
+    said = next(one for one in grammar.functions if one.name == "send_message").parameters["properties"]["message"]
+    assert (said["pattern"] == NOT_THEIR_VOICE) is theirs
+
+
+@pytest.mark.parametrize("text", ["You are.", "Your dog", "Mary", "Lisbon.", "Éric", "雷克斯", "2 dogs"])
+def test_any_other_word_may_begin(text: str) -> None:
+    assert re.match(NOT_THEIR_VOICE, text)
+
+
+@pytest.mark.parametrize("text", ["I am.", "I'm 40.", "My dog", "Ilive", "[Rex]", " I am"])
+def test_none_of_their_words_may_begin(text: str) -> None:
+    assert not re.match(NOT_THEIR_VOICE, text)
 
 
 @pytest.mark.parametrize(
