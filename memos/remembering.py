@@ -269,8 +269,10 @@ class Remembering:
         return Remembered(told=True, opening=Opening(prompts.UNMENTIONED))
 
     def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
-        """Put those candidates into view that tell what is asked, by how surely they do, and by what search says."""
-        wanted = sorted(told.by, key=lambda one: RANK * one[1].rank - one[0])
+        """Put those candidates into view that tell what is asked: the one that does most surely, since there may be
+        room for one, and the others by how surely they do and by what search says."""
+        surest = max(told.by, key=lambda one: one[0])
+        wanted = sorted(told.by, key=lambda one: (one is not surest, RANK * one[1].rank - one[0]))
         turn = question.message.turn
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], turn)
         shown = yield from self._show(lines[:MOST_LINES], question.text, turn, self._policy.page)

@@ -557,6 +557,18 @@ def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Be
     assert 0 < view.find("is black") < view.find("Green") and "White" not in view
 
 
+def test_where_one_fits_it_is_the_surest_whatever_search_says(bench: Bench, of: Any) -> None:
+    rest = "and so on " * 7
+    others = [f"Tea, I like tea, {word} tea I like {rest}" for word in ("hot", "wet", "old", "far", "Green")]
+    for note in (f"Black tea, {rest}", *others):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("Black", "Green"), note_facts=False)
+    answers = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
+    assert [event.led_to for event in answers] == ["answer", *[""] * 4, "answer"], "search prefers the green one by far"
+    view = bench.view().partition("[memory of earlier talks]")[2]
+    assert "Black tea" in view and "Green" not in view
+
+
 def test_the_surest_line_stands_first_and_the_next_surest_last(bench: Bench, of: Any) -> None:
     notes = ("I like green tea.", "My tea is black.", "White tea is for guests.")
     for note in (*notes, *(f"Tea is {word}." for word in ("hot", "wet", "old", "far"))):
