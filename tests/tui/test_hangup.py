@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,15 @@ def _close(process: subprocess.Popen[bytes], terminal: int) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], terminal: int) -> None:
+    """The terminal stays, and shows what is written."""
     process.send_signal(signal.SIGHUP)
+    threading.Thread(target=_shown, args=(terminal,), daemon=True).start()
+
+
+def _shown(terminal: int) -> None:
+    with suppress(OSError):  # the shell has left
+        while os.read(terminal, 65_536):
+            pass
 
 
 @pytest.mark.parametrize("goes", [_close, _signal])
