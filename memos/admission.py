@@ -15,6 +15,7 @@ from memos.messages import Call
 from memos.protocols import CallGrammar, FunctionSpec, Opening
 from memos.speech import ARGUMENT as SAID
 from memos.speech import FUNCTION as SPEECH
+from memos.speech import NO_WORD
 from memos.working_context import WorkingContext
 
 ARCHIVAL_SEARCH = "archival_memory_search"
@@ -24,7 +25,7 @@ SAVES = frozenset({"core_memory_append", "core_memory_replace", "archival_memory
 LEAST_SPACE = 10  # tokens; a block with less is full
 # A word that is not "I", "I'm" or "My": asked what they said of themselves, a small model says it in their voice. No
 # other word with an I either, or it says "Ilive", or "Istanbul".
-NOT_THEIR_VOICE = r"^([^\x00-\x2f:-@\[-`{-\x7fIM]|M[^y])"
+NOT_THEIR_VOICE = rf"^([^{NO_WORD}IM]|M[^y])"
 CHARS_PER_TOKEN = 3  # cautious, for text in Latin script; the block's own limit is checked in tokens
 
 

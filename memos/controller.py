@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -24,9 +24,9 @@ from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Opening, Reading, RecallStorage, Sampling
+from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
 from memos.queue_manager import QueueManager
-from memos.remembering import Remembering
+from memos.remembering import Remembered, Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
 from memos.working_context import WorkingContext
@@ -44,9 +44,8 @@ class _Turn:
     number: int
     sampling: Sampling
     made: list[Call] = field(default_factory=list)
-    withheld: Collection[str] = ()
-    opening: Opening | None = None
-    quotes_them: bool = False
+    remembered: Remembered = field(default_factory=Remembered)
+    refused: set[str] = field(default_factory=set)
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -157,9 +156,7 @@ class Controller:
         yield from self._queue.make_room(needed + self._policy.step_room)
         for one in stored:
             self._queue.admit(one)
-        remembered = yield from self._remembering.page_in(message, self._cancel.is_set)
-        turn.withheld, turn.opening = remembered.withheld, remembered.opening
-        turn.quotes_them = remembered.quotes_them
+        turn.remembered = yield from self._remembering.page_in(message, self._cancel.is_set)
         yield from self._queue.warn(turn.number)
         return message
 
@@ -185,9 +182,9 @@ class Controller:
             turn.made,
             hidden=self._queue.context.hidden_ids,
             only=only,
-            without=turn.withheld,
-            opening=turn.opening,
-            quotes_them=turn.quotes_them,
+            without=turn.remembered.withheld | turn.refused,
+            opening=turn.remembered.opening,
+            quotes_them=turn.remembered.quotes_them,
         )
         turn.steps += 1
         yield from self._generate(turn, grammar)
@@ -285,7 +282,7 @@ class Controller:
         yield events.ConsentGiven(message.id, call.name, allowed)
         if allowed:
             return None
-        turn.withheld = frozenset(turn.withheld) | {call.name}  # nobody is asked the same thing twice
+        turn.refused.add(call.name)  # nobody is asked the same thing twice
         return Outcome(prompts.refused(call.name), False, 0.0)
 
     def _finish(self, message: Message, call: Call, outcome: Outcome) -> Message:

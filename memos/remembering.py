@@ -177,9 +177,10 @@ class Remembering:
                 yield from self._ask_again(message, cancelled)
         yield events.Progress("remembering", 1, 1)
         withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
-        more = any(asks(part) and part not in asked for part in sentences(message.content))
-        opening = found.opening and replace(found.opening, whole=not more)
-        return replace(found, opening=opening, withheld=withheld)
+        if found.opening:
+            more = any(asks(part) and part not in asked for part in sentences(message.content))
+            found = replace(found, opening=replace(found.opening, whole=not more))
+        return replace(found, withheld=withheld)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES

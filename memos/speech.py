@@ -12,6 +12,7 @@ from memos.messages import Call
 
 FUNCTION = "send_message"
 ARGUMENT = "message"
+NO_WORD = r"\x00-\x2f:-@\[-`{-\x7f"  # characters of ASCII that begin none, as in a regular expression
 _OPENING = Call(FUNCTION, {ARGUMENT: ""}).text.removesuffix('"}}')
 
 

@@ -49,6 +49,16 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, who is named in it, who else may have told it of themselves, and whether reading is to end."""
+
+    question: str
+    named: tuple[str, ...]
+    other: str
+    cancelled: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """Some messages, read.
 
@@ -57,7 +67,7 @@ class _Reading:
         read: the messages.
         by: those that say it, the likeliest first.
         sure: log-odds that they tell it of whom it was asked.
-        another: who told it of themselves, where another is asked about.
+        another: who told it, if of themselves; it is asked of somebody else.
     """
 
     says: str = ""
@@ -140,17 +150,7 @@ class TalkReader:
             of_other = said_of(other, ask.question, ask.named[0])
             favours = yield from self._reader.likelier(line, ask.question, of_other, ask.cancelled)
         sure = told + ODDS_A_NAT * max(-MOST, min(MOST, favours))
-        return _Reading(says, read, by, sure, teller if teller == other and sure < TOLD else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question, who is named in it, who else may have told it of themselves, and whether reading is to end."""
-
-    question: str
-    named: tuple[str, ...]
-    other: str
-    cancelled: Callable[[], bool]
+        return _Reading(says, read, by, sure, teller if teller == other else "")
 
 
 def likeliest_other(messages: Sequence[Message], named: Sequence[str]) -> str:

@@ -5,11 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from memos.functions import Memory, tool
+from memos.speech import NO_WORD
 
 Words = Annotated[str, Field(min_length=2, max_length=120)]
 Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]$")]
 # Speech begins with a word: left to itself, a small model opens with the brackets of the notes it reads.
-Speech = Annotated[str, Field(pattern=r"^[^\x00-\x2f:-@\[-`{-\x7f]")]
+Speech = Annotated[str, Field(pattern=rf"^[^{NO_WORD}]")]
 Page = Annotated[int, Field(ge=0, le=999)]
 
 
