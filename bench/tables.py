@@ -62,9 +62,9 @@ it finds no mention, or does not know.
 """
 INGEST = """## Ingest
 
-`{command}` on {cores} cores of {processor}, {at}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to
-the embedding model alone on the same passages, and to a plain loop over the same libraries, by turns. How time and
-memory grow is measured with a stand-in for the embedding model, which would take an hour.
+On {cores} cores of {processor}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to the embedding model
+alone on the same passages, and to a plain loop over the same libraries, by turns. How time and memory grow is measured
+with a stand-in for the embedding model.
 """
 GPU = """## GPU
 
@@ -324,6 +324,9 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
     names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
     names["peak_rss_reader_mb"] = "peak of the reader, MB"
     yield _table(list(names.values()), [[row[name] for name in names] for row in result["sizes"]])
+    shown = {"speed": "Speed", "sizes": "growth", "kills": "kills"}
+    told = (f"{shown[part]}: `{one['command']}`, {one['at']}" for part, one in result["measured"].items())
+    yield "; ".join(told) + ".\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -5,6 +5,7 @@ Owns that thread and the hand-over. It does not know what an embedding is: an `I
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,9 @@ from memos.ingest.events import Embedded
 from memos.protocols import Indexer
 
 POLL_SECONDS = 0.2  # the longest between two looks whether enough was stored
+# Seconds that a thread of Python may keep the interpreter from another: by itself 5 ms. A batch of the embedding model
+# is some hundred calls, after each of which it needs the interpreter again, and the thread that stores is seldom idle.
+SWITCH_SECONDS = 0.0005
 
 
 class _Stopped(Exception):
@@ -24,8 +28,8 @@ class _Stopped(Exception):
 class Embedding:
     """Runs `index_pending` on a thread while documents are stored on another. A context manager.
 
-    Leaving the block by an exception stops it at its next report of progress; what it has not done is done by the next
-    `index_pending`.
+    Within it the threads of this process take turns more often (`SWITCH_SECONDS`). Leaving the block by an exception
+    stops it at its next report of progress; what it has not done is done by the next `index_pending`.
 
     Args:
         indexer: whose passages are embedded.
@@ -41,6 +45,8 @@ class Embedding:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="memos-index")
 
     def __enter__(self) -> Embedding:
+        self._switch_before = sys.getswitchinterval()
+        sys.setswitchinterval(min(SWITCH_SECONDS, self._switch_before))
         self._work = self._pool.submit(self._indexer.index_pending, self._progress, follow=self._follow)
         self._work.add_done_callback(lambda _: self._reports.put(None))
         return self
@@ -52,6 +58,7 @@ class Embedding:
             self._stop.set()
         self._all_is_stored()
         self._pool.shutdown()
+        sys.setswitchinterval(self._switch_before)
 
     def stored(self) -> None:
         """Something was stored: whoever waits for more may look."""

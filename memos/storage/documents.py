@@ -242,7 +242,7 @@ class Documents:
             session.delete(copy)
             session.flush()
             return True
-        document = _find(session, source, self._agent_id)
+        document = _first(session, source, self._agent_id)
         if document is None:
             return False
         heirs = select(CopyRow).where(CopyRow.document_id == document.id).order_by(CopyRow.id)
@@ -266,9 +266,15 @@ class Documents:
         return shared if self._agent_id is None else or_(shared, rows.agent_id == self._agent_id)
 
 
-def _find(session: Session, source: str, owner: int | None) -> DocumentRow | None:
+def _first(session: Session, source: str, owner: int | None) -> DocumentRow | None:
+    """The document that is stored under this path itself."""
     mine = DocumentRow.agent_id.is_not_distinct_from(owner)
-    first = session.scalar(select(DocumentRow).where(mine, DocumentRow.source == clean(source)))
+    return session.scalar(select(DocumentRow).where(mine, DocumentRow.source == clean(source)))
+
+
+def _find(session: Session, source: str, owner: int | None) -> DocumentRow | None:
+    """The document that is stored under this path, or of which it is a copy."""
+    first = _first(session, source, owner)
     if first is not None:
         return first
     theirs = CopyRow.agent_id.is_not_distinct_from(owner)

@@ -17,7 +17,7 @@ from math import sqrt
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import delete, exists, func, insert, literal, select
+from sqlalchemy import Row, delete, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from memos.errors import MemosError, StorageError
@@ -43,6 +43,7 @@ WAIT_SECONDS = 60.0
 
 Progress = Callable[[int, int], None]
 Made = tuple[Sequence[float], bytes]  # the vector of a text, and those of its sentences
+_CHANGE = (OutboxRow.id, OutboxRow.kind, OutboxRow.item_id)  # columns: nobody needs an object of each row
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
 _INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
 
@@ -198,7 +199,7 @@ class SearchIndex:
         while limit is None or done < limit:
             room = STRIDE if limit is None else min(STRIDE, limit - done)
             with self._sql.read() as session:
-                batch = session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(room)).all()
+                batch = session.execute(select(*_CHANGE).order_by(OutboxRow.id).limit(room)).all()
             enough = min(room, ENOUGH if done else ENOUGH_AT_FIRST)
             if len(batch) < enough and follow is not None and follow():
                 continue
@@ -216,7 +217,7 @@ class SearchIndex:
     def _left(self, limit: int | None, done: int) -> int:
         return self.pending() if limit is None else min(self.pending(), limit - done)
 
-    def _apply(self, batch: Sequence[OutboxRow], report: Callable[[int], None]) -> int:
+    def _apply(self, batch: Sequence[Row[int, str, int]], report: Callable[[int], None]) -> int:
         """Make the index true for the items of these rows, as SQL has them now."""
         embedded = 0
         for kind, table in ((MESSAGE, MESSAGES), (PASSAGE, PASSAGES)):

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from memos.errors import MemosError, ModelError, ModelNotFound
-from memos.inference.embedding import SentenceEmbedder
+from memos.inference.embedding import BATCH_ON_CPU, BATCH_ON_GPU, SentenceEmbedder
 from memos.ingest import PassageSplitter
 
 
@@ -67,6 +70,30 @@ def test_making_an_embedder_is_cheap(tmp_path: Path) -> None:
         "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("device", "batch", "used"), [("cpu", None, BATCH_ON_CPU), ("cuda", None, BATCH_ON_GPU), ("cpu", 5, 5)]
+)
+def test_as_many_texts_are_read_at_once_as_suit_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, batch: int | None, used: int
+) -> None:
+    sizes: list[int] = []
+
+    class Model:
+        def __init__(self) -> None:
+            self.device = SimpleNamespace(type=device)
+
+        def get_embedding_dimension(self) -> int:
+            return 4
+
+        def encode(self, texts: list[str], *, batch_size: int, **_: object) -> NDArray[np.float32]:
+            sizes.append(batch_size)
+            return np.ones((len(texts), 4), np.float32)
+
+    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: Model())
+    SentenceEmbedder(fake_model(tmp_path, weights()), batch=batch).embed(["a", "b"])
+    assert sizes == [used]
 
 
 @pytest.mark.embedding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from memos.ingest import (
     PassageSplitter,
     ingest,
 )
-from memos.ingest.embedding import Embedding
+from memos.ingest.embedding import SWITCH_SECONDS, Embedding
 
 
 def files(events: Sequence[IngestEvent]) -> dict[str, IngestEvent]:
@@ -165,6 +166,21 @@ def test_embedding_goes_on_as_soon_as_something_is_stored(indexer: Any, monkeypa
             embedding.stored()
             looks.get(timeout=20)
         assert list(embedding.finish()) == []
+
+
+def test_threads_take_turns_more_often_only_while_embedding(indexer: Any) -> None:
+    before = sys.getswitchinterval()
+    meanwhile: list[float] = []
+
+    def look(progress: object, *, follow: Callable[[], bool]) -> int:
+        meanwhile.append(sys.getswitchinterval())
+        return 0
+
+    indexer.index_pending = look
+    with pytest.raises(ValueError, match="stored"), Embedding(indexer):
+        raise ValueError("nothing is stored")
+    assert meanwhile == [pytest.approx(SWITCH_SECONDS)]
+    assert sys.getswitchinterval() == before
 
 
 def test_an_indexer_that_fails_is_no_bad_file(
