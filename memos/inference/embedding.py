@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from memos.errors import ModelError, ModelNotFound
+from memos.inference.streams import Streams
 
 _WEIGHTS = "model.safetensors"
 _NEEDED = ("config.json", "modules.json", "tokenizer.json", _WEIGHTS)
 # The model reads its first few hundred tokens; tokenising megabytes to drop them would only cost time.
 _LONGEST_TEXT = 16_384
-# Texts read at once. Of sixteen, what lies between two layers stays in a CPU's cache, and fewer are padded to the
-# longest: they take less time than thirty-two.
-BATCH_ON_CPU, BATCH_ON_GPU = 16, 32
+# Texts read at once. What lies between two layers of eight stays in a CPU's cache, and few are padded to the longest.
+BATCH_ON_CPU, BATCH_ON_GPU = 8, 32
+_OPTIONS = {"show_progress_bar": False, "convert_to_numpy": True, "normalize_embeddings": True}
 
 
 class SentenceEmbedder:
@@ -51,6 +52,7 @@ class SentenceEmbedder:
         self._device = device
         self._lock = threading.Lock()
         self._model: Any = None
+        self._streams: Streams | None = None
         try:
             self._dimension = _width(folder)
             self._name = f"{folder.name}@{_digest(folder)[:12]}"
@@ -88,14 +90,14 @@ class SentenceEmbedder:
         # One call at a time: the tokenizer refuses to be shared ("Already borrowed").
         with self._lock:
             model = self._loaded()
+            on_cpu = model.device.type == "cpu"
+            batch = self._batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
             try:
-                vectors = model.encode(
-                    clean,
-                    batch_size=self._batch or (BATCH_ON_CPU if model.device.type == "cpu" else BATCH_ON_GPU),
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                    normalize_embeddings=True,
-                )
+                if on_cpu and len(clean) > batch:
+                    self._streams = self._streams or Streams(model)
+                    vectors = self._streams.encode(clean, batch, **_OPTIONS)
+                else:
+                    vectors = model.encode(clean, batch_size=batch, **_OPTIONS)
             except Exception as error:  # torch and tokenizers raise many kinds
                 raise ModelError(f"The embedding model {self._name} failed: {error}") from error
         rows: list[list[float]] = vectors.tolist()

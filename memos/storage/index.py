@@ -36,7 +36,7 @@ UPSERT, DELETE = "upsert", "delete"
 STRIDE = 1024
 # Changes that are worth a write while more may come; at first fewer, since until then nothing is embedded.
 ENOUGH, ENOUGH_AT_FIRST = 256, 64
-SLICE = 32  # texts embedded between two reports of progress, at each of which the work can be stopped
+SLICE = 64  # texts embedded between two reports of progress, at each of which the work can be stopped
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0

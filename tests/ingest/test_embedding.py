@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import shutil
@@ -10,10 +11,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from memos.errors import MemosError, ModelError, ModelNotFound
@@ -72,28 +75,74 @@ def test_making_an_embedder_is_cheap(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
+class Model(torch.nn.Module):
+    """What is used of a SentenceTransformer: a vector is its text's length, and calls are noted with their threads."""
+
+    def __init__(self, device: str, calls: SimpleQueue[tuple[int, int, int]]) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.device = SimpleNamespace(type=device)
+        self._calls = calls
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Model:
+        copied = Model(self.device.type, self._calls)
+        copied.weight = copy.deepcopy(self.weight, memo)
+        return copied
+
+    def get_embedding_dimension(self) -> int:
+        return 4
+
+    def encode(self, texts: list[str], *, batch_size: int, **_: object) -> NDArray[np.float32]:
+        self._calls.put((batch_size, torch.get_num_threads(), id(self.weight)))
+        if "bad" in texts:
+            raise RuntimeError("bad text")
+        return np.array([[len(text)] * 4 for text in texts], np.float32)
+
+
+def embed(
+    folder: Path, patch: pytest.MonkeyPatch, device: str, texts: list[str], batch: int | None = None
+) -> tuple[list[list[float]], list[tuple[int, int, int]]]:
+    calls: SimpleQueue[tuple[int, int, int]] = SimpleQueue()
+    model = Model(device, calls)
+    patch.setattr("memos.inference.embedding._load", lambda folder, device: model)
+    found = SentenceEmbedder(fake_model(folder, weights()), batch=batch).embed(texts)
+    return found, [calls.get() for _ in range(calls.qsize())]
+
+
 @pytest.mark.parametrize(
     ("device", "batch", "used"), [("cpu", None, BATCH_ON_CPU), ("cuda", None, BATCH_ON_GPU), ("cpu", 5, 5)]
 )
 def test_as_many_texts_are_read_at_once_as_suit_the_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, batch: int | None, used: int
 ) -> None:
-    sizes: list[int] = []
+    _, calls = embed(tmp_path, monkeypatch, device, ["a", "b"], batch)
+    assert [size for size, *_ in calls] == [used]
 
-    class Model:
-        def __init__(self) -> None:
-            self.device = SimpleNamespace(type=device)
 
-        def get_embedding_dimension(self) -> int:
-            return 4
+@pytest.mark.parametrize(("count", "batch", "calls", "threads"), [(13, 4, 4, 1), (9, 4, 3, 2), (5, 5, 1, 6)])
+def test_many_texts_on_a_cpu_go_through_streams_that_share_the_weights_and_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, batch: int, calls: int, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(6)
+    try:
+        texts = ["x" * (number * 7 % 23) for number in range(count)]
+        found, called = embed(tmp_path, monkeypatch, "cpu", texts, batch)
+        assert torch.get_num_threads() == 6
+    finally:
+        torch.set_num_threads(before)
+    assert found == [[len(text)] * 4 for text in texts]
+    assert [used for _, used, _ in called] == [threads] * calls
+    assert len({weight for *_, weight in called}) == 1
 
-        def encode(self, texts: list[str], *, batch_size: int, **_: object) -> NDArray[np.float32]:
-            sizes.append(batch_size)
-            return np.ones((len(texts), 4), np.float32)
 
-    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: Model())
-    SentenceEmbedder(fake_model(tmp_path, weights()), batch=batch).embed(["a", "b"])
-    assert sizes == [used]
+def test_a_stream_that_fails_is_an_error_and_leaves_torch_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(ModelError, match="bad text"):
+        embed(tmp_path, monkeypatch, "cpu", ["good", "bad"] * 20)
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.embedding
