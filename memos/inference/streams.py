@@ -1,9 +1,9 @@
 """Many texts through one embedding model on a CPU: a batch a thread, instead of every thread on each batch.
 
 Threads that share a batch wait for each other after every layer, and all of them for the one whose processor something
-else has taken: reading documents beside the embedding cost it twice what it took. Streams do not wait, and one that is
-held up leaves the next batch to another. Owns the copies of the model that this needs, of everything but its weights
-(a tokenizer refuses to be shared). It does not know what the texts are, nor where the model came from.
+else has taken, as the reading of documents does beside the embedding. Streams do not wait, and one that is held up
+leaves the next batch to another. Owns the copies of the model that this needs, of everything but its weights (a
+tokenizer refuses to be shared). It does not know what the texts are, nor where the model came from.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ class Streams:
         import torch
 
         self._threads = torch.get_num_threads()
-        weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
-        self._models = [model, *(copy.deepcopy(model, dict(weights)) for _ in range(self._threads - 1))]
+        self._models = [model]
 
     def encode(self, texts: Sequence[str], batch: int, **options: Any) -> NDArray[np.float32]:
         """One vector a text, in order.
@@ -48,7 +47,7 @@ class Streams:
         streams = min(self._threads, len(batches))
         each = self._threads // streams
         free: SimpleQueue[Any] = SimpleQueue()
-        for model in self._models[:streams]:
+        for model in self._copies(streams):
             free.put(model)
 
         def run(chosen: Sequence[int]) -> Any:
@@ -68,3 +67,11 @@ class Streams:
         vectors: NDArray[np.float32] = np.empty_like(rows)
         vectors[list(chain.from_iterable(batches))] = rows
         return vectors
+
+    def _copies(self, count: int) -> list[Any]:
+        """So many models, made where there are fewer: of many processors a few may be enough."""
+        first = self._models[0]
+        weights = {id(tensor): tensor for tensor in chain(first.parameters(), first.buffers())}
+        while len(self._models) < count:
+            self._models.append(copy.deepcopy(first, dict(weights)))
+        return self._models[:count]
