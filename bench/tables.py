@@ -63,8 +63,8 @@ it finds no mention, or does not know.
 INGEST = """## Ingest
 
 On {cores} cores of {processor}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to the embedding model
-alone on the same passages, and to a plain loop over the same libraries, by turns. How time and memory grow is measured
-with a stand-in for the embedding model.
+alone on the same passages, to the library that runs it (sentence-transformers) as it comes, and to a plain loop over
+the same libraries, by turns. How time and memory grow is measured with a stand-in for the embedding model.
 """
 GPU = """## GPU
 
@@ -309,7 +309,12 @@ def _untold(result: dict[str, Any]) -> str:
 
 def _ingest(result: dict[str, Any]) -> Iterable[str]:
     rates = result["speed"]["passages_per_second"]
-    shown = {"raw": "the embedding model alone", "pipeline": "memos ingest", "loop": "a plain loop"}
+    shown = {
+        "library": "sentence-transformers as it comes",
+        "raw": "the embedding model alone",
+        "pipeline": "memos ingest",
+        "loop": "a plain loop",
+    }
     yield _table(
         ("passages a second", *(f"round {number}" for number in range(1, len(rates) + 1))),
         [[name, *(row[key] for row in rates)] for key, name in shown.items()],
@@ -324,8 +329,8 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
     names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
     names["peak_rss_reader_mb"] = "peak of the reader, MB"
     yield _table(list(names.values()), [[row[name] for name in names] for row in result["sizes"]])
-    shown = {"speed": "Speed", "sizes": "growth", "kills": "kills"}
-    told = (f"{shown[part]}: `{one['command']}`, {one['at']}" for part, one in result["measured"].items())
+    measured = {"speed": "Speed", "sizes": "growth", "kills": "kills"}
+    told = ("{}: `{command}`, {at}".format(name, **result["measured"][part]) for part, name in measured.items())
     yield "; ".join(told) + ".\n"
 
 
