@@ -30,6 +30,8 @@ _RUN = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+")
 
 # A whole pasted page may be a query; beyond this many different words more of them change nothing.
 MOST_WORDS = 32
+# Words of one language that are kept with what they are indexed under: some eight megabytes of three languages.
+MOST_KNOWN = 16_384
 
 _STOP_WORDS = """
     a about after again all also am an and any anything are as at be because been before being but by can
@@ -105,14 +107,16 @@ def text_terms(text: str, said_at: datetime) -> bytes:
     """
     words = runs(text)
     tongue = language(words)
-    stems = [term for word in words for term in _word_terms(word, tongue)]
+    known = _words_of(tongue)
+    found = [known[word] for word in words]
+    stems = [term for _, terms in found for term in terms]
     marks = [f"\0{tongue}"]
     if _ENDS_ASKING.search(text):
         marks.append(QUESTION)
     if _NUMBER.search(text.lower()):
         marks.append(NUMBERED)
     # Most texts name no time, and their words, met before, say so faster than a look at each letter.
-    may = not text.isascii() or any(map(_may_name_a_time, words))
+    may = not text.isascii() or any(timed for timed, _ in found)
     spoken_of = periods(text, said_at) if may else []
     if spoken_of:
         marks.append(TIMED)
@@ -164,19 +168,32 @@ def languages_of(has_mark: Any) -> list[str]:
     return [DEFAULT_LANGUAGE, *others]
 
 
-# One look for a word that was met before, instead of one for its script, its stem and its hash each.
-@lru_cache(maxsize=50_000)
-def _word_terms(word: str, tongue: str) -> tuple[int, ...]:
-    """The hashes under which a word is indexed: its stem, or the characters and pairs of an unspaced script."""
-    if not _UNSPACED.match(word):
-        return (term_hash(stem(word, tongue)),)
-    return tuple(map(term_hash, (*word, *(word[at : at + 2] for at in range(len(word) - 1)))))
+class _Words(dict[str, tuple[bool, tuple[int, ...]]]):
+    """The words of a language that were met before: whether each may name a time, and the hashes under which it is
+    indexed, of its stem, or of the characters and pairs of an unspaced script.
+
+    A dictionary, since most words of a text were met before: one look for all of it. At `MOST_KNOWN` it begins anew, so
+    that memory does not grow with what is read.
+    """
+
+    def __init__(self, tongue: str) -> None:
+        super().__init__()
+        self.tongue = tongue
+
+    def __missing__(self, word: str) -> tuple[bool, tuple[int, ...]]:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
+        parts = [*word, *(word[at : at + 2] for at in range(len(word) - 1))] if _UNSPACED.match(word) else []
+        terms = tuple(map(term_hash, parts or [stem(word, self.tongue)]))
+        self[word] = known = (hints_at_time(word), terms)
+        return known
 
 
-_may_name_a_time = lru_cache(maxsize=50_000)(hints_at_time)
+@lru_cache
+def _words_of(tongue: str) -> _Words:
+    return _Words(tongue)
 
 
-@lru_cache(maxsize=10_000)
 def stem(word: str, tongue: str) -> str:
     """A word's stem (Snowball) without accents."""
     plain = _BASE.get(word, word) if tongue == DEFAULT_LANGUAGE else word
@@ -186,7 +203,6 @@ def stem(word: str, tongue: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKD", base) if not unicodedata.combining(letter))
 
 
-@lru_cache(maxsize=20_000)
 def term_hash(term: str) -> int:
     """A term as 32 bits: among 100,000 different words about one pair is mistaken for each other."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=4).digest(), "little")
@@ -196,4 +212,4 @@ def term_hash(term: str) -> int:
 def _stemmer(tongue: str) -> Any:
     from Stemmer import Stemmer
 
-    return Stemmer(tongue)
+    return Stemmer(tongue, 0)  # without a cache of its own

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from memos.dates import hints_at_time, periods
+from memos.storage import text
 from memos.storage.text import runs, stem, term_hash, text_terms
 
 WORDS = [
@@ -30,13 +31,13 @@ def eager() -> Iterator[None]:
 @pytest.mark.usefixtures("eager")
 def test_threads_that_stem_at_once_do_not_mix_words() -> None:
     """A search stems while an ingest does; a stem that is wrong once is stored for good."""
-    right = {word: stem.__wrapped__(word, "english") for word in WORDS}
+    right = {word: stem(word, "english") for word in WORDS}
     start = threading.Barrier(4)
 
     def stems(shift: int) -> list[str]:
         start.wait()
         words = (WORDS[shift:] + WORDS[:shift]) * 200
-        return [word for word in words if stem.__wrapped__(word, "english") != right[word]]
+        return [word for word in words if stem(word, "english") != right[word]]
 
     with ThreadPoolExecutor(4) as pool:
         assert [wrong for wrong in pool.map(stems, range(4)) if wrong] == []
@@ -68,3 +69,16 @@ def test_a_text_that_names_a_time_is_marked_with_it(said: str) -> None:
     assert marked == bool(periods(text, now))
     assert not text.isascii() or any(map(hints_at_time, runs(text))) >= marked
     assert term_hash("\0time").to_bytes(4, "little") not in text_terms("The lamp is blue and it is mine", now)
+
+
+def test_the_words_that_are_kept_may_be_few_and_what_a_text_is_found_by_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory does not grow with the words that are read."""
+    said = "On 7 May 2023 we walked from the mill to the sea, 我住在上海, and nobody was tired of walking."
+    now = datetime(2023, 6, 1, tzinfo=UTC)
+    whole = text_terms(said, now)
+    monkeypatch.setattr(text, "MOST_KNOWN", 3)
+    text._words_of.cache_clear()
+    assert text_terms(said, now) == whole and len(text._words_of("english")) <= 3
+    text._words_of.cache_clear()
