@@ -1,15 +1,16 @@
 """How fast ingest is, how it grows, what an unchanged run costs, and whether a kill loses anything.
 
-`python -m bench.ingest` writes bench/results/ingest.json; `--part speed` (or `sizes`, `kills`) does one part and keeps
-the others' results. Texts are made of words by Zipf's law, and are the same for a seed.
+`python -m bench.ingest` writes bench/results/ingest.json; `--part speed` (or another) does one part and keeps the
+others' results. Texts are made of words by Zipf's law, and are the same for a seed.
 
 - speed: passages a second of the whole pipeline with the real embedding model, next to that model alone on the same
   passages in one call, next to the library that runs it as it comes, and next to a plain loop over the same libraries
   (read, split, embed, store a file, then the next); then the same folder again, unchanged. By turns, the median of the
   rounds.
-- sizes: 1, 10 and 100 MB, each in a process of its own. The embedding model would take an hour, so a stand-in makes
-  the vectors, at the same cost for each text; all else is the real thing. Memory is the peak resident set of the
+- sizes: 1, 10 and 100 MB, each in a process of its own, some 40 minutes. Memory is the peak resident set of the
   process, and of the child that reads.
+- growth: the same with a stand-in for the embedding model, at the same cost for each text: how much memory all the rest
+  takes, which is otherwise below what the model takes, and leaves, at its peak.
 - kills: `kill -9` at random moments of a run, then the same command again: are the passages and vectors those of an
   undisturbed run, and none twice?
 """
@@ -46,7 +47,8 @@ from memos.storage import Database
 EMBEDDING = "all-minilm-l6-v2"
 DIMENSION = 384
 FILE_BYTES = 20_000
-PARTS = ("speed", "sizes", "kills")
+PARTS = ("speed", "sizes", "growth", "kills")
+REAL, STAND_IN = EMBEDDERS = ("real", "stand-in")
 
 
 class StandIn:
@@ -193,31 +195,31 @@ def speed(size: int, rounds: int, seed: int) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------- sizes
 
 
-def sizes(megabytes: Sequence[float], seed: int) -> dict[str, Any]:
+def sizes(megabytes: Sequence[float], seed: int, embedder: str) -> list[dict[str, Any]]:
     """Seconds and peak memory by the size of the corpus."""
     rows = []
     for mb in megabytes:
         with tempfile.TemporaryDirectory() as folder:
             docs = Path(folder) / "docs"
             write_corpus(docs, int(mb * 1e6), seed)
-            rows.append({"mb": mb, **_child(Path(folder) / "home", docs)})
+            rows.append({"mb": mb, **_child(Path(folder) / "home", docs, embedder)})
         print(rows[-1], flush=True)
-    return {"sizes": rows, "sizes_embedder": "a stand-in of constant cost, since the real one would take an hour"}
+    return rows
 
 
-def _child(home: Path, docs: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.ingest", "--one", str(home), str(docs)]
+def _child(home: Path, docs: Path, embedder: str = STAND_IN) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.ingest", "--one", str(home), str(docs), "--embedder", embedder]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def one(home: Path, docs: Path) -> None:
-    """One run with the stand-in, in this process; prints what it cost."""
+def one(home: Path, docs: Path, embedder: str) -> None:
+    """One run, in this process; prints what it cost."""
     import resource
 
     print("ready", flush=True)
-    seconds, totals = run(home, docs, StandIn())
+    seconds, totals = run(home, docs, SentenceEmbedder(resolve(EMBEDDING)) if embedder == REAL else StandIn())
     # Not `ru_maxrss` of this process: a child begins with its parent's.
     status = Path("/proc/self/status").read_text("utf-8")
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
@@ -300,18 +302,21 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given again")
     parser.add_argument("--speed-mb", type=float, default=1.5, help="megabytes of the part speed")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mb", type=float, nargs="+", default=[1, 10, 100], help="megabytes of the part sizes")
+    parser.add_argument("--mb", type=float, nargs="+", default=[1, 10, 100], help="megabytes of sizes and growth")
     parser.add_argument("--points", type=int, default=20, help="kills")
     parser.add_argument("--kill-mb", type=float, default=1.0, help="megabytes of the part kills")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--embedder", choices=EMBEDDERS, default=STAND_IN, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        one(*options.one)
+        home, docs = options.one
+        one(home, docs, options.embedder)
         return
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "speed": lambda: speed(int(options.speed_mb * 1e6), options.rounds, options.seed),
-        "sizes": lambda: sizes(options.mb, options.seed),
+        "sizes": lambda: {"sizes": sizes(options.mb, options.seed, REAL)},
+        "growth": lambda: {"growth": sizes(options.mb, options.seed, STAND_IN)},
         "kills": lambda: kills(options.points, int(options.kill_mb * 1e6), options.seed),
     }
     path = RESULTS / "ingest.json"

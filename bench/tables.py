@@ -60,11 +60,17 @@ UNTOLD = """## What nobody told
 what they never told, for the facts, and about the world, each from the same state. An answer declines if it says that
 it finds no mention, or does not know.
 """
+SAVING = """## What is asked to be remembered
+
+`{command}` on {cores} cores of {processor}, {at}. Requests to remember something, each the first message of a
+conversation: whether what is saved, and what is answered, has the fact, and for others whose it is. The first sixteen
+were looked at when the prompt's example was chosen.
+"""
 INGEST = """## Ingest
 
 On {cores} cores of {processor}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to the embedding model
 alone on the same passages, to the library that runs it (sentence-transformers) as it comes, and to a plain loop over
-the same libraries, by turns. How time and memory grow is measured with a stand-in for the embedding model.
+the same libraries, by turns.
 """
 GPU = """## GPU
 
@@ -124,6 +130,8 @@ def main() -> None:
         parts += [SHELL.format(**{**shell, **_about(shell)}), _shell(shell)]
     if untold := _result("untold"):
         parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
+    if saving := _result("saving"):
+        parts += [SAVING.format(**_about(saving)), _saving(saving)]
     if ingest := _result("ingest"):
         parts += [INGEST.format(**_about(ingest), **ingest["speed"]), *_ingest(ingest)]
     gpu = _result("gpu")
@@ -307,6 +315,13 @@ def _untold(result: dict[str, Any]) -> str:
     return _table(("asked for", "questions", "declined"), rows) + f"\nOf the facts, {result['told']['right']} right.\n"
 
 
+def _saving(result: dict[str, Any]) -> str:
+    shown = {"themselves": "about themselves", "others": "about others"}
+    columns = ("requests", "saved_right", "answer_right", "words_added")
+    rows = [[name, *(result[key][column] for column in columns)] for key, name in shown.items()]
+    return _table(("asked to remember", "requests", "saved right", "answered right", "words added"), rows)
+
+
 def _ingest(result: dict[str, Any]) -> Iterable[str]:
     rates = result["speed"]["passages_per_second"]
     shown = {
@@ -328,8 +343,12 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
     )
     names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
     names["peak_rss_reader_mb"] = "peak of the reader, MB"
-    yield _table(list(names.values()), [[row[name] for name in names] for row in result["sizes"]])
-    measured = {"speed": "Speed", "sizes": "growth", "kills": "kills"}
+    embedders = {"sizes": "with the embedding model", "growth": "with a stand-in for it"}
+    yield _table(
+        ["how it grows", *names.values()],
+        [[embedder, *(row[name] for name in names)] for key, embedder in embedders.items() for row in result[key]],
+    )
+    measured = {"speed": "Speed", "sizes": "sizes", "growth": "the same with a stand-in", "kills": "kills"}
     told = ("{}: `{command}`, {at}".format(name, **result["measured"][part]) for part, name in measured.items())
     yield "; ".join(told) + ".\n"
 

@@ -44,6 +44,7 @@ class _Turn:
     number: int
     sampling: Sampling
     made: list[Call] = field(default_factory=list)
+    done: list[Call] = field(default_factory=list)  # of them, those that succeeded
     remembered: Remembered = field(default_factory=Remembered)
     refused: set[str] = field(default_factory=set)
     steps: int = 0
@@ -119,7 +120,7 @@ class Controller:
         while not turn.reason:
             yield from self._step(turn)
         if self._policy.note_facts and turn.reason == "spoke":
-            for event in self._remembering.keep_facts(message, turn.made, self._cancel.is_set):
+            for event in self._remembering.keep_facts(message, turn.done, self._cancel.is_set):
                 yield event
                 yield from self._drain()
         context = self._queue.context
@@ -268,6 +269,8 @@ class Controller:
             self._finish(message, call, Outcome(prompts.refused(call.name), False, 0.0))
             raise
         outcome = refused or self._executor.run(call)
+        if outcome.ok:
+            turn.done.append(call)
         yield from self._drain()
         result = self._finish(message, call, outcome)
         yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)

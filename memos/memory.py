@@ -63,7 +63,7 @@ class KernelMemory:
     def insert_archival(self, content: str) -> str:
         """Keep a note."""
         passage = self._archival.insert(content)
-        return f"stored as archival:{passage.id}."
+        return prompts.stored(f"archival:{passage.id}")
 
     def search_archival(self, query: str, page: int) -> str:
         """A page of notes and documents."""

@@ -192,9 +192,10 @@ _SAVE_WHEN_ASKED = (
     "What the person tells about themselves is noted for you. Call core_memory_append only when they ask you to "
     "remember something."
 )
-_SAVED = Call("core_memory_append", {"label": "user", "content": "Lives in Oslo"}).text
-_TOLD = "I moved to Oslo last week!"
-_ASKED_TO_SAVE = "Please remember that I live in Oslo."
+# Of somebody else, and in the user's words: from "Lives in Oslo" a small model learns to leave out who does.
+_SAVED = Call("core_memory_append", {"label": "user", "content": "My brother lives in Oslo."}).text
+_TOLD = "My brother moved to Oslo last week!"
+_ASKED_TO_SAVE = "Please remember that my brother lives in Oslo."
 _SKY = "Air scatters blue light far more than red, so from every side it is the blue that reaches your eyes."
 _BREAD = "Oh no, after all your work! Old yeast is often the reason. Did your dough rise before you baked it?"
 
@@ -245,12 +246,17 @@ def result(text: str) -> str:
 
 
 def saved(label: str, left: int) -> str:
-    """The result of saving to a block, of which so many tokens are left. Told no more than that, a small model speaks
-    of its block and its tokens."""
-    return (
-        f"saved to block {label}; {left} tokens left in it. "
-        'Tell the person what you will remember, addressing them as "you".'
-    )
+    """The result of saving to a block, of which so many tokens are left."""
+    return f"saved to block {label}; {left} tokens left in it. {_TELL_WHAT}"
+
+
+def stored(pointer: str) -> str:
+    """The result of keeping a note, which has this pointer."""
+    return f"stored as {pointer}. {_TELL_WHAT}"
+
+
+# Told no more than where it is, a small model speaks of its block and its tokens.
+_TELL_WHAT = 'Tell the person what you will remember, addressing them as "you".'
 
 
 def quotation(text: str) -> str:

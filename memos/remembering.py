@@ -403,18 +403,18 @@ class Remembering:
 
     # ------------------------------------------------------------------------------- after the answer
 
-    def keep_facts(self, message: Message, made: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def keep_facts(self, message: Message, done: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Keep what the user told and the model did not save, word for word, as notes.
 
         Runs when the answer is out and the user reads.
 
         Args:
             message: what the user said.
-            made: the calls of its turn.
+            done: the calls of its turn that succeeded.
             cancelled: asked between sentences.
         """
         yield events.Progress("noting facts", 0, 1)
-        saved = [str(value) for call in made if call.name in SAVES for value in call.arguments.values()]
+        saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
         for answer in self._prober.facts(message.content):
             if cancelled():
                 break

@@ -17,6 +17,7 @@ from memos.following import follow, identifiers
 from memos.messages import Call, Kind, State, Told
 from memos.protocols import CallGrammar
 from memos.testing import say
+from memos.working_context import WorkingContext
 from tests.kernel.conftest import Bench, probed
 
 SEARCH = Call("conversation_search", {"query": "dog"})
@@ -718,6 +719,16 @@ def test_what_the_model_has_saved_is_not_noted_again(bench: Bench, of: Any, said
     bench.open([call, say("Fine.")], model=probed(keep=1.0, fact=1.0))
     bench.say(said)
     assert bool(bench.stored.archival.search("dog").items) is noted
+
+
+def test_what_the_model_failed_to_save_is_noted(bench: Bench, of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise BlockError("Block user is full.")
+
+    bench.open([SAVE, say("Fine.")], model=probed(keep=1.0, fact=1.0))
+    monkeypatch.setattr(WorkingContext, "append", full)
+    (failed,) = of(bench.say("The dog is called Rex!"), events.CallFinished)
+    assert not failed.ok and bench.stored.archival.search("dog").items
 
 
 def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench) -> None:
