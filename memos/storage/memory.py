@@ -42,8 +42,9 @@ def bound_memory() -> None:
 @contextmanager
 def frugal() -> Iterator[None]:
     """While a table is rewritten or indexed: its buffers go back to the system one by one, and what is left at the end.
-    In the heap they would take tens of megabytes more."""
+    In the heap they would take tens of megabytes more. What others freed before goes back first."""
     _set(_MMAP_THRESHOLD, "mmap_threshold", _LEAST)
+    give_back()
     try:
         yield
     finally:
