@@ -19,7 +19,7 @@ help:
 	@echo "make check      ruff, ruff format, mypy --strict, import contracts"
 	@echo "make demo       the scripted session in a 2,048-token window; writes bench/results/demo.json"
 	@echo "make screenshots  the pictures in docs/images, from a session with the default model"
-	@echo "make bench      every benchmark; writes bench/results/*.json"
+	@echo "make bench      the benchmarks, some hours; writes bench/results/*.json"
 	@echo "make test-slow  also the tests that need the 1.5B model or minutes"
 
 # A stamp, so that nothing is installed twice. llama.cpp is compiled once (about 5 minutes on 2 cores) and then
@@ -58,6 +58,7 @@ bench: demo
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.rope
 	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.tables
 
 check: install

@@ -270,7 +270,7 @@ def _kill(home: Path, docs: Path, after: float) -> None:
 
 
 def contents(home: Path) -> list[tuple[str, int, str]]:
-    """Every passage with its document and place, and whether each has just one vector, as `-1` if not."""
+    """Every passage with its document and place, and whether each has just one vector, or will have, as `-1` if not."""
     with Database.open(home, embedder=StandIn) as database:
         waiting = database.index.pending()
     with sqlite3.connect(home / "memos.sqlite") as connection:

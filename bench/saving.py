@@ -4,7 +4,8 @@
 
 Each request is the first message of a conversation. What is saved is right if it has the words of the fact, and, where
 it is about somebody else, a word for them; the answer is right if it has the same. Words that are saved and were not
-said are counted as added. The first sixteen were looked at when the example of saving was chosen (docs/prompts.md).
+said, stop words aside, are counted as added. The first sixteen were looked at when the example of saving was chosen
+(docs/prompts.md).
 """
 
 from __future__ import annotations

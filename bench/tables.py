@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and docs/extended-window.md from the committed results: no number in them is typed by hand.
+"""docs/benchmarks.md and docs/extended-window.md from the results: no number in their tables is typed by hand.
 
 python -m bench.tables
 """

@@ -115,7 +115,8 @@ class Guard:
                     yield message.content
 
     def _says_only_what_the_user_said(self, call: Call, turn: int) -> bool:
-        """Whether every word that a call keeps is of the user's message: then a page cannot have put it there."""
+        """Whether every word that a call keeps, small ones aside, begins as one of the user's message does: then a page
+        cannot have put it there."""
         said = {word[:STEM] for text in self._texts((Kind.USER,), turn) for word in _words(text)}
         kept = {word for name, value in call.arguments.items() if name != "label" for word in _words(str(value))}
         return all(word[:STEM] in said for word in kept - OF_NOTES)

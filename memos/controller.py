@@ -256,6 +256,8 @@ class Controller:
             reason = "too long" if end.finish == "length" else "no call"
             yield events.CallInvalid(end.text, reason)
             self._queue.append(Kind.ALERT, prompts.cut_off(), turn=turn.number)
+            if turn.steps >= self._policy.max_steps:
+                turn.reason = "failed"
             return
         if call.name == SPEECH:  # an empty message: nothing was shown, nothing is said
             turn.reason = "spoke"

@@ -1,4 +1,5 @@
-"""Every word that the kernel itself says to the model, in one place, since wording is tuned by measuring.
+"""What the kernel itself says to the model, in one place, since wording is tuned by measuring; the results of single
+functions stand with these.
 
 What was tried is in docs/prompts.md. This module knows no tokens, no model and no state; it turns values into text.
 """

@@ -27,7 +27,7 @@ from memos.tui.text import has_markup, moment, one_line, right_to_left, safe, sp
 if TYPE_CHECKING:
     from textual.widgets.markdown import MarkdownStream
 
-MOST = 90  # messages that are mounted at once
+MOST = 90  # messages that are mounted at once; twice as many while one talks
 LONG_CALL = 1.0  # seconds from which a call says how long it took
 SLICE = 10  # mounted before the event loop gets its turn
 

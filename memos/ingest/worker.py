@@ -22,8 +22,8 @@ from memos.ingest.readers import read_document
 from memos.ingest.splitter import PassageSplitter, Splitter
 
 GRACE = 5  # seconds that the parent has to end this process before it ends itself
-# The parent embeds with every processor meanwhile, and all of its threads wait for the one whose processor a reader
-# has taken. Where it waits for passages instead, the processor is free, and being nice costs nothing.
+# The parent embeds with every processor meanwhile, and that is what an ingest waits for. Where it waits for passages
+# instead, the processor is free, and being nice costs nothing.
 NICE = 10
 
 

@@ -81,7 +81,7 @@ QUESTION, TIMED, NUMBERED = "\0question", "\0time", "\0number"
 _NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b")
 _ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
 _DAY = timedelta(days=1)
-SHORT, MIDDLE, LONG = 4, 100, 400  # days: what is said of days, months, years
+SHORT, MIDDLE, LONG = 8, 100, 400  # days: what is said of days, months, years
 
 
 def runs(text: str) -> list[str]:
@@ -91,7 +91,8 @@ def runs(text: str) -> list[str]:
 
 
 def language(words: Iterable[str]) -> str:
-    """The Snowball name of the language that some words are in, by its commonest words; English if in doubt."""
+    """The Snowball name of the language that some words are in, by its commonest words; English where no other has
+    more of them."""
     found = set(words)
     best = max(_LANGUAGES, key=lambda name: (len(found & _LANGUAGES[name]), name == DEFAULT_LANGUAGE))
     return best
@@ -137,7 +138,7 @@ def time_marks(period: Period) -> list[str]:
         while first <= last:
             marks.add(f"\0{first:%Y-%m}")
             first = (first + 32 * _DAY).replace(day=1)
-    if period.days <= 2 * SHORT:
+    if period.days <= SHORT:
         marks |= {f"\0{period.start + number * _DAY:%Y-%m-%d}" for number in range(round(period.days))}
     return sorted(marks)
 

@@ -62,6 +62,14 @@ def test_steps_are_bounded_and_the_last_one_speaks(bench: Bench, of: Any) -> Non
     assert of(happened, events.TurnFinished)[0].reason == "spoke"
 
 
+def test_a_turn_ends_though_no_step_makes_a_call(bench: Bench, of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.open([], max_steps=3, note_facts=False)
+    monkeypatch.setattr(type(bench.model), "_next_text", lambda *_: "nothing")
+    happened = bench.say("Hello.")
+    assert len(of(happened, events.CallInvalid)) == 3
+    assert of(happened, events.TurnFinished)[0].reason == "failed"
+
+
 def test_an_identical_call_is_not_admitted_twice(bench: Bench, of: Any) -> None:
     bench.open([SEARCH, SEARCH, say("done")], model=ASKS, note_facts=False)
     happened = bench.say("What is my dog called?")
