@@ -61,7 +61,7 @@ class KernelSettings:
     memory_threshold: float = 0.7
     answer_margin: float = 0.6
     note_facts: bool = True
-    fact_threshold: float = 0.5
+    fact_threshold: float = 0.43
 
     @property
     def step_room(self) -> int:

@@ -22,7 +22,9 @@ FACT_PROBE = (
 )
 FACT_EXAMPLES = (
     ("My cousin Tom keeps bees.", "Yes"),
+    ("Hi there, I'm Sam.", "Yes"),
     ("That makes sense, thanks!", "No"),
+    ("I'm so tired today.", "No"),
     ("The bus was late again and it rained.", "No"),
     ("By the way, I have been vegetarian since school.", "Yes"),
     ("I cleaned the kitchen and made some soup.", "No"),

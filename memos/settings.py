@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     reading: int = Field(180, ge=32, description="tokens of earlier messages that are read together to find an answer")
     answer_margin: float = Field(0.6, ge=0, description="how far an answer stands out among notes, in log-odds")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
-    fact_threshold: float = Field(0.5, ge=0, le=1, description="probability of a fact that is kept")
+    fact_threshold: float = Field(0.43, ge=0, le=1, description="probability of a fact that is kept")
 
     @classmethod
     def settings_customise_sources(
