@@ -46,6 +46,7 @@ screenshots: install
 	@$(BIN)/memos models pull
 	$(BIN)/python -m bench.screenshots
 
+# What reads data that is not in the repository is run by hand: `memos eval`, bench.surprise.
 bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.tui

@@ -9,7 +9,7 @@ others' results. Texts are made of words by Zipf's law, and are the same for a s
   rounds.
 - sizes: 1, 10 and 100 MB, each in a process of its own. The embedding model would take most of an hour, so a stand-in
   makes the vectors, at the same cost for each text; all else is the real thing. Memory is the peak resident set of the
-  process, and of the child that reads.
+  process, of the child that reads, and of both at the same time.
 - real: the same with the embedding model, only if it is asked for.
 - kills: `kill -9` at random moments of a run, then the same command again: are the passages and vectors those of an
   undisturbed run, and none twice?
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import random
 import shlex
 import signal
@@ -30,7 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ DIMENSION = 384
 FILE_BYTES = 20_000
 PARTS = ("speed", "sizes", "kills")
 LONG_PARTS = ("real",)
+LOOK_SECONDS = 0.02  # between two looks at the memory of all processes
+PAGE = os.sysconf("SC_PAGE_SIZE")
 REAL, STAND_IN = EMBEDDERS = ("real", "stand-in")
 
 
@@ -209,10 +212,29 @@ def sizes(megabytes: Sequence[float], seed: int, embedder: str) -> list[dict[str
 
 
 def _child(home: Path, docs: Path, embedder: str = STAND_IN) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.ingest", "--one", str(home), str(docs), "--embedder", embedder]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    process = subprocess.Popen(_command(home, docs, embedder), stdout=subprocess.PIPE, text=True)
+    together = 0
+    while process.poll() is None:
+        together = max(together, _resident(process.pid))
+        time.sleep(LOOK_SECONDS)
+    assert process.stdout is not None and process.returncode == 0
+    row: dict[str, Any] = json.loads(process.stdout.read().splitlines()[-1])
+    return {**row, "peak_rss_all_mb": round(together / 2**20, 1)}
+
+
+def _command(home: Path, docs: Path, embedder: str = STAND_IN) -> list[str]:
+    return [sys.executable, "-m", "bench.ingest", "--one", str(home), str(docs), "--embedder", embedder]
+
+
+def _resident(process: int) -> int:
+    """Bytes of the resident sets of a process and its children now, what they share twice; 0 once it has gone."""
+    try:
+        children = Path(f"/proc/{process}/task").glob("*/children")
+        below = [int(child) for one in children for child in one.read_text().split()]
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * PAGE + sum(map(_resident, below))
 
 
 def one(home: Path, docs: Path, embedder: str) -> None:
@@ -247,22 +269,22 @@ def kills(points: int, size: int, seed: int) -> dict[str, Any]:
         whole = Path(folder) / "whole"
         seconds = float(_child(whole, docs)["seconds"])
         expected = contents(whole)
+        assert min(ordinal for _, ordinal, _ in expected) >= 0, "the undisturbed run lacks vectors"
         for at in range(points):
             home = Path(folder) / f"killed{at}"
             moment = rng.uniform(0, seconds)
             _kill(home, docs, moment)
-            before = contents(home) if (home / "memos.sqlite").exists() else []
+            before = _passages(home)
             _child(home, docs)
             same = contents(home) == expected
             good += same
-            moments.append({"at": round(moment / seconds, 3), "passages_before": len(before), "same": same})
+            moments.append({"at": round(moment / seconds, 3), "passages_before": before, "same": same})
             print(moments[-1], flush=True)
     return {"kill_points": points, "kill_ok": good == points, "kills": {"passages": len(expected), "moments": moments}}
 
 
 def _kill(home: Path, docs: Path, after: float) -> None:
-    command = [sys.executable, "-m", "bench.ingest", "--one", str(home), str(docs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(_command(home, docs), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(after)
@@ -271,18 +293,30 @@ def _kill(home: Path, docs: Path, after: float) -> None:
 
 
 def contents(home: Path) -> list[tuple[str, int, str]]:
-    """Every passage with its document and place, and whether each has just one vector, or will have, as `-1` if not."""
+    """Every passage with its document and place, `-1` for all places unless each passage has just one vector.
+
+    What still waits for its vector gets it first, as a search would see to.
+    """
     with Database.open(home, embedder=StandIn) as database:
-        waiting = database.index.pending()
-    with sqlite3.connect(home / "memos.sqlite") as connection:
+        database.index.index_pending()
+    with closing(sqlite3.connect(home / "memos.sqlite")) as connection:
         rows = connection.execute(
             "SELECT documents.source, passages.ordinal, passages.content, passages.id FROM passages "
             "JOIN documents ON documents.id = passages.document_id ORDER BY 1, 2"
         ).fetchall()
-    connection.close()
-    ids = sorted(row[3] for row in rows)
-    indexed = waiting > 0 or ids == sorted(_vector_ids(home))
+    indexed = sorted(row[3] for row in rows) == sorted(_vector_ids(home))
     return [(source, ordinal if indexed else -1, content) for source, ordinal, content, _ in rows]
+
+
+def _passages(home: Path) -> int:
+    """How many passages are stored, before anything is mended."""
+    if not (home / "memos.sqlite").exists():
+        return 0
+    with closing(sqlite3.connect(home / "memos.sqlite")) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM passages").fetchone()[0])
+        except sqlite3.OperationalError:  # killed before the tables were made
+            return 0
 
 
 def _vector_ids(home: Path) -> list[int]:

@@ -342,7 +342,7 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
         "passages and vectors, none twice.\n"
     )
     names = {"mb": "MB", "passages": "passages", "seconds": "s", "peak_rss_mb": "peak, MB"}
-    names["peak_rss_reader_mb"] = "peak of the reader, MB"
+    names |= {"peak_rss_reader_mb": "of the reader, MB", "peak_rss_all_mb": "of both at once, MB"}
     embedders = {"sizes": "with a stand-in for the embedding model", "sizes_real": "with the embedding model"}
     yield _table(
         ["how it grows", *names.values()],

@@ -66,6 +66,9 @@ class Parser(Protocol):
     def stop(self) -> None:
         """End what is being parsed now, if that can be; its `parse` raises IngestError."""
 
+    def release(self) -> None:
+        """Nothing is left to parse: give back what parsing holds. A later `parse` takes it anew."""
+
 
 class InProcess:
     """Parses in this process, one file at a time, without limits: for a few trusted files, and for tests.
@@ -86,6 +89,9 @@ class InProcess:
 
     def stop(self) -> None:
         """Nothing can be ended here; the file in hand is finished."""
+
+    def release(self) -> None:
+        """Nothing is held but what the splitter needs."""
 
 
 class ParserProcesses:
@@ -141,10 +147,10 @@ class ParserProcesses:
         for child in list(self._busy):
             child.kill()
 
-    def close(self) -> None:
-        """End the children. Another `parse` would start new ones."""
-        for _ in range(self.workers):
-            child = self._idle.get()
+    def release(self) -> None:
+        """See `Parser.release`. Waits for what is being parsed, and ends the children."""
+        children = [self._idle.get() for _ in range(self.workers)]
+        for child in children:
             if child is not None:
                 child.end()
             self._idle.put(None)
@@ -155,7 +161,7 @@ class ParserProcesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.release()
 
 
 class _TooLong(Exception):

@@ -172,6 +172,7 @@ class _Run:
                 yield self._noted(event)
             yield from self._drained(AHEAD * self._parser.workers)
         yield from self._drained(0)
+        self._parser.release()  # what is read is still to be embedded, which may take an hour
 
     def _drained(self, most: int) -> Iterator[FileEvent]:
         while len(self._reading) > most or sum(len(file.data) for file in self._reading) > 2 * self._options.largest:

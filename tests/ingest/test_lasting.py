@@ -137,6 +137,33 @@ def test_a_child_gives_way_to_the_embedding_and_is_spared_ctrl_c(tokenizer_folde
         assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + worker.NICE)
 
 
+def test_the_children_are_gone_while_what_they_read_is_embedded(tmp_path: Path, tokenizer_folder: Path) -> None:
+    """They hold some eighty megabytes each, and embedding goes on for long after the last file was read."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        (docs / name).write_text(f"the lamp of {name}", "utf-8")
+    children: set[Any] = set()
+    alive: list[bool] = []
+
+    class Looking(WordHashEmbedder):
+        def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            alive.append(any(child.alive for child in children))
+            return super().embed(texts)
+
+    with (
+        open_database(tmp_path / "home", Looking()) as database,
+        ParserProcesses(tokenizer_folder, workers=2) as parser,
+    ):
+        events = []
+        for event in ingest([docs], database.library(), parser):
+            children |= {child for child in [*parser._busy, *parser._idle.queue] if child is not None}
+            events.append(event)
+        assert finished(events).embedded == 4
+        assert len(children) == 2 and alive and not any(alive)
+        assert parser.parse(b"the bucket", "e.txt").passages == [("the bucket", "")]
+
+
 def test_a_child_without_a_tokenizer_says_so(tmp_path: Path) -> None:
     with ParserProcesses(tmp_path, workers=1) as parser, pytest.raises(ModelError, match=r"tokenizer\.json"):
         parser.parse(b"x", "a.txt")
