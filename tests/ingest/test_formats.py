@@ -326,7 +326,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_documents_take_linear_time(splitter: PassageSplitter, name: str) -> None:
-    """Four times the size takes far less than sixteen times the time; a tenth of a second is noise."""
+    """Four times the size takes far less than sixteen times the time; a tenth of a second is noise, and what is slow
+    once on a busy machine is measured again."""
 
     def seconds(size: int) -> float:
         data = HOSTILE[name](size)
@@ -339,8 +340,11 @@ def test_hostile_documents_take_linear_time(splitter: PassageSplitter, name: str
         return time.process_time() - started
 
     seconds(100)  # imports
-    small, large = seconds(5000), seconds(20_000)
-    assert large < 9 * max(small, 0.1), f"{small:.2f} s, four times the size {large:.2f} s"
+    tries: list[float] = []
+    while not tries or (tries[-1] >= 9 and len(tries) < 3):
+        small = max(seconds(5000), 0.1)
+        tries.append(seconds(20_000) / small)
+    assert tries[-1] < 9, f"four times the size takes so many times as long: {tries}"
 
 
 # ----------------------------------------------------------------------------------------------- real files
