@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from memos.errors import MemosError, StorageError
 from memos.messages import SPOKEN, State
 from memos.protocols import Embedder
+from memos.storage.memory import give_back
 from memos.storage.schema import SESSION_PAUSE, MessageRow, OutboxRow, PassageRow, as_utc
 from memos.storage.sentences import packed, sentences
 from memos.storage.sql import Sql, private_folder
@@ -37,6 +38,9 @@ STRIDE = 1024
 # Changes that are worth a write while more may come; at first fewer, since until then nothing is embedded.
 ENOUGH, ENOUGH_AT_FIRST = 256, 64
 SLICE = 64  # texts embedded between two reports of progress, at each of which the work can be stopped
+# Texts after which what embedding has freed goes back to the system: batches are of many lengths, so by itself the heap
+# grows by a hundred megabytes and more. After each slice it would have to be taken anew too often.
+GIVEN_BACK_EVERY = 4 * SLICE
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
@@ -376,6 +380,8 @@ class SearchIndex:
                 vectors[at] = vector
             if start + SLICE < len(texts):
                 report(start + len(chosen))
+            if (start + SLICE) % GIVEN_BACK_EVERY == 0:
+                give_back()
         return vectors
 
     def _embed_slice(self, texts: Sequence[Embedded]) -> list[Made]:

@@ -425,6 +425,18 @@ def test_an_index_of_an_earlier_version_is_made_anew_and_says_so(home: Path, mon
         assert (database.index._vectors.count("messages"), database.index.pending()) == (1, 0)
 
 
+def test_what_embedding_frees_goes_back_as_it_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real model's batches are of many lengths, and the heap keeps what none of the later ones fits."""
+    embedder = WordHashEmbedder()
+    given_back: list[int] = []
+    monkeypatch.setattr("memos.storage.index.give_back", lambda: given_back.append(embedder.embedded))
+    with open_database(home, embedder) as database:
+        library = database.library()
+        library.store_document("/x", "1" * 64, [(f"tea {number}", "") for number in range(600)])
+        library.index_pending()
+    assert given_back == [256, 512]
+
+
 def test_only_messages_are_embedded_by_sentence(home: Path) -> None:
     embedder = WordHashEmbedder()
     with open_database(home, embedder) as database, database.agent("sam") as agent:
