@@ -50,7 +50,7 @@ DIMENSION = 384
 FILE_BYTES = 20_000
 PARTS = ("speed", "sizes", "kills")
 LONG_PARTS = ("real",)
-LOOK_SECONDS = 0.02  # between two looks at the memory of all processes
+LOOK_SECONDS = 0.1  # between two looks at the memory of all processes, each of which reads a file a thread
 PAGE = os.sysconf("SC_PAGE_SIZE")
 REAL, STAND_IN = EMBEDDERS = ("real", "stand-in")
 

@@ -347,7 +347,7 @@ def _ingest(result: dict[str, Any]) -> Iterable[str]:
     yield _table(
         ["how it grows", *names.values()],
         [
-            [embedder, *(row[name] for name in names)]
+            [embedder, f"{row['mb']:g}", *(row[name] for name in names if name != "mb")]
             for key, embedder in embedders.items()
             for row in result.get(key, ())
         ],
