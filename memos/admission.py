@@ -21,7 +21,8 @@ from memos.working_context import WorkingContext
 ARCHIVAL_SEARCH = "archival_memory_search"
 SEARCHES = frozenset({"conversation_search", "conversation_search_date", ARCHIVAL_SEARCH})
 READS = frozenset({"open_document", "read_page", "search_document"})
-SAVES = frozenset({"core_memory_append", "core_memory_replace", "archival_memory_insert"})
+REPLACE = "core_memory_replace"
+SAVES = frozenset({"core_memory_append", REPLACE, "archival_memory_insert"})
 LEAST_SPACE = 10  # tokens; a block with less is full
 # A word that is not "I", "I'm" or "My": asked what they said of themselves, a small model says it in their voice. No
 # other word with an I either, or it says "Ilive", or "Istanbul".
@@ -97,7 +98,7 @@ def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mappi
         widest = max(space[label] for label in labels) * CHARS_PER_TOKEN
         content["maxLength"] = min(content.get("maxLength", widest), widest)
         return schema
-    if tool.name == "core_memory_replace":
+    if tool.name == REPLACE:
         filled = {b.label: working.lines(b.label) for b in working.blocks if working.lines(b.label)}
         if not filled:
             return None

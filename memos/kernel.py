@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memos import prompts
+from memos.amending import Amending
 from memos.by_hand import ByHand
 from memos.consent import Consent, Guard, refuse
 from memos.context_map import ContextMap, context_map
@@ -128,9 +129,11 @@ def boot(
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
+    amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
+    amending = Amending(prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
     remembering = Remembering(
-        prober, talk, documents, pager, queue, working, storage.archival, policy, count, others=others
+        prober, talk, documents, amending, pager, queue, working, storage.archival, policy, count, others=others
     )
     controller = Controller(
         model=model,

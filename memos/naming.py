@@ -17,6 +17,12 @@ _EMPTY = frozenset(
     "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
 )
 
+# What two texts may share without being about the same thing.
+_LINKING = _EMPTY | frozenset(
+    "i my me you your we our he his she her they their not no do don does did am have has had now any more most all "  # noqa: SIM905
+    "what who where when which how why please can could would will so but there then".split()
+)
+
 
 def names(question: str) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
@@ -43,6 +49,18 @@ def stems(text: str) -> set[str]:
 def stem(word: str) -> str:
     """What two forms of a word have in common; numbers, and Chinese characters, have one form."""
     return word if _CHINESE.search(word) or any(map(str.isdecimal, word)) else word[:5]
+
+
+def shared_words(text: str, request: str) -> int:
+    """How many words of a request a text has, one that only says how they belong together aside: "cats" and "cat",
+    "allergy" and "allergic" are the same."""
+    having = {word for word in words(text) if word not in _LINKING}
+    return sum(any(_alike(word, other) for other in having) for word in set(words(request)) - _LINKING)
+
+
+def _alike(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return stem(one) == stem(other) or (len(short) > 2 and len(long) - len(short) <= 2 and long.startswith(short))
 
 
 def said_of(other: str, text: str, name: str) -> str:

@@ -209,10 +209,13 @@ class Pager:
         """
         notes = [one for one in self._archival.search(text, limit=SEARCHED).items if not one.source][:NOTES]
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
+        superseded = self._archival.superseded()
         for rank, message in enumerate(spoken[:MESSAGES]):
             shown = replace(message, content=excerpt(message.content, text))
-            # A question tells nothing, and a sentence that is a note already is not asked about twice.
-            if not asks(shown.content) and not any(one.text in shown.content for one in found):
+            # A question tells nothing, a sentence that is a note already is not asked about twice, and one whose note
+            # was corrected or forgotten is not so any more.
+            noted = {*superseded, *(one.text for one in found)}
+            if not asks(shown.content) and not any(text in shown.content for text in noted):
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 

@@ -3,7 +3,7 @@
 A small model seldom saves by itself what it will need later, and seldom searches where it should. Asked about one
 sentence under a prompt of its own, the same model knows a fact, or a question about the user's own past, when it
 sees one; and it knows whether a note answers a question, where in the conversation it would rather search once
-more. Owns these three questions. It does not know what becomes of the answers.
+more, and whether a request wants a note changed. Owns these questions. It does not know what becomes of the answers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
+_ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
 _QUESTION = ("?", "？")
 _CLOSING = "\"'”’)»」!"  # may stand behind it
 _ONE_WORD = re.compile(r"\w+\W*")
@@ -28,9 +29,9 @@ class Answer:
     """What the model thinks of one sentence.
 
     Args:
-        question: `fact`, `ask`, `keep` or `answer`.
+        question: `fact`, `ask`, `keep`, `answer`, `change` or `forget`.
         sentence: the sentence that it was asked of.
-        probability: that it tells a fact, asks for one, asks to keep one, is answered.
+        probability: that it tells a fact, asks for one, asks to keep one, is answered, wants one changed or forgotten.
         evaluated: tokens that asking cost.
     """
 
@@ -52,9 +53,11 @@ class Prober:
         facts = [(_quoted(sentence), reply) for sentence, reply in prompts.FACT_EXAMPLES]
         requests = [(_quoted(sentence), reply) for sentence, reply in prompts.REQUEST_EXAMPLES]
         answers = [(prompts.checked(asked, note), reply) for asked, note, reply in prompts.ANSWER_EXAMPLES]
+        amends = [(_quoted(sentence), reply) for sentence, reply in prompts.AMEND_EXAMPLES]
         self._fact = self._prefix(prompts.FACT_PROBE, facts)
         self._request = self._prefix(prompts.REQUEST_PROBE, requests)
         self._answer = self._prefix(prompts.ANSWER_PROBE, answers)
+        self._amend = self._prefix(prompts.AMEND_PROBE, amends)
 
     def facts(self, text: str) -> Iterator[Answer]:
         """For every sentence that is no question and no single word ("True."): does it tell a lasting fact about who
@@ -78,10 +81,16 @@ class Prober:
         asked = self._ask(self._answer, prompts.checked(question, note), prompts.ANSWER_OPTIONS)
         return Answer("answer", note, asked.likelihood[0], asked.evaluated) if asked else None
 
+    def amends(self, request: str) -> Iterator[Answer]:
+        """Does a request want what is noted changed, or forgotten? Nothing if it is too long to be asked about."""
+        if asked := self._ask(self._amend, _quoted(request), prompts.AMEND_OPTIONS):
+            yield Answer("change", request, asked.likelihood[1], asked.evaluated)
+            yield Answer("forget", request, asked.likelihood[2], 0)
+
     @property
     def prefixes(self) -> tuple[tuple[int, ...], ...]:
         """The instructions and examples that every probe of a kind begins with, as tokens."""
-        return self._fact, self._request, self._answer
+        return self._fact, self._request, self._answer, self._amend
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         tokenize = self._model.tokenize
@@ -121,7 +130,12 @@ def asks(sentence: str) -> bool:
 
 def sentences(text: str, *, least: int = 4) -> list[str]:
     """The sentences of a text, in order; those of fewer than `least` characters say nothing and are left out."""
-    parts = (" ".join(part.split()) for part in _END.split(text))
+    parts: list[str] = []
+    for part in (" ".join(part.split()) for part in _END.split(text)):
+        if parts and _ABBREVIATED.search(parts[-1]):
+            parts[-1] += f" {part}"
+        else:
+            parts.append(part)
     return [part for part in parts if len(part) >= least]
 
 

@@ -137,6 +137,65 @@ EXCERPTS = (
         "Walnut bread",
     ),
 )
+
+# For amending: what a request wants, and a note as it wants it. The note stands first, as it does where one reads.
+AMEND_PROBE = """A person tells their assistant what to do with its notes. Answer with one word:
+Add: something new is to be noted.
+Change: what was noted before is not right, or no longer so.
+Forget: something that was noted is to be deleted."""
+AMEND_EXAMPLES = (
+    ("Please remember that my locker is number 17.", "Add"),
+    ("No, I said Lyon, not Paris; please correct that.", "Change"),
+    ("Forget what I told you about the car.", "Forget"),
+    ("Could you make a note that I am away in May?", "Add"),
+    ("My yoga class is on Tuesdays from now on, please update it.", "Change"),
+    ("Please delete my brother's address.", "Forget"),
+    ("Don't forget that Vera comes on Sunday.", "Add"),
+    ("I have a new doctor now, she is called Weber. Please note that.", "Change"),
+    ("You need not remember my shoe size any more.", "Forget"),
+    ("Can you note that my aunt has a boat?", "Add"),
+)
+AMEND_OPTIONS = ("Add", "Change", "Forget")
+AMENDER = (
+    "Write the note anew as the person wants it. Keep all else that it says, word for word. If nothing is left, write: "
+    "nothing"
+)
+NOTHING_LEFT = ("", "nothing", "nothing is left")
+AMENDMENTS = (
+    (
+        ("Note: I grew up in Paris with my cousin Tom.",),
+        "No, I said Lyon, not Paris; please correct that.",
+        "I grew up in Lyon with my cousin Tom.",
+    ),
+    (("Note: Our old Volvo broke down in May.",), "Forget what I told you about the car.", "nothing"),
+    (
+        ("Note: Hello, I'm Sam, I play chess and have a dog, Rex.",),
+        "Please delete what you know about my dog.",
+        "Hello, I'm Sam, I play chess.",
+    ),
+    (
+        ("Note: I do yoga on Thursdays and run on Sundays.",),
+        "My yoga class is on Tuesdays from now on, please update it.",
+        "I do yoga on Tuesdays and run on Sundays.",
+    ),
+    (("Note: My sister is a pilot.",), "You need not remember what my sister does.", "nothing"),
+    (
+        ("Note: My doctor is Mr. Lang.",),
+        "I have a new doctor now, she is called Weber. Please note that.",
+        "My doctor is called Weber.",
+    ),
+    (
+        ("Note: The shop opens at 9 and closes at 6 in the evening.",),
+        "Please correct this: the shop closes at 5.",
+        "The shop opens at 9 and closes at 5 in the evening.",
+    ),
+    (
+        ("Note: My uncle is Karl, his flat has four rooms.",),
+        "Delete how many rooms my uncle has.",
+        "My uncle is Karl.",
+    ),
+)
+
 ASKER = "Write the question that the message answers."
 QUOTER = "Answer the question from the passages, in a few words taken from them, like this: Paris"
 
@@ -149,6 +208,7 @@ QUOTED = "quoted from"  # marks a passage of a document, within its brackets
 DRAWN = "documents were quoted"  # marks a summary that draws on them, within its brackets
 _PASSAGE = re.compile(rf"\[archival:\d+ {QUOTED} ")
 
+FORGOTTEN = "I have taken that out of my notes."  # what an answer says where a request to forget was done
 UNMENTIONED = "I find no mention of it."  # how an answer begins that memory does not have
 
 SUMMARY_OPENING = "In these messages we talked about"
@@ -256,6 +316,22 @@ def saved(label: str, left: int) -> str:
 def stored(pointer: str) -> str:
     """The result of keeping a note, which has this pointer."""
     return f"stored as {pointer}. {_TELL_WHAT}"
+
+
+def noted(text: str) -> str:
+    """A note, as it is shown to be written anew."""
+    return f"Note: {text}"
+
+
+def requested(request: str) -> str:
+    """What is to become of the note before it."""
+    return f"\nRequest: {request}"
+
+
+def corrected(notes: Iterable[str]) -> str:
+    """What is said where something was corrected. Told of it, a small model says it in the user's voice, or asks about
+    their weekend."""
+    return f"I have corrected my notes: “{' '.join(notes)}”"
 
 
 # Told no more than where it is, a small model speaks of its block and its tokens.

@@ -528,6 +528,12 @@ class ArchivalStorage(Protocol):
     def insert(self, text: str, *, location: str = "") -> Passage:
         """Store a note of the agent. `location`: the message that it quotes, e.g. `recall:7`."""
 
+    def put_away(self, ids: Sequence[int], *, by: int) -> None:
+        """Let nothing find these notes any more, until the message `by`, which asked for it, is taken back."""
+
+    def superseded(self) -> frozenset[str]:
+        """The texts of notes that were put away: what is not so any more."""
+
     def search(
         self,
         query: str,

@@ -24,18 +24,22 @@ class Reader:
         model: the resident model.
         instruction: how lines are read.
         examples: lines, a question and what they say to it; the model keeps them beside its context.
+        ask: how a question stands below lines.
     """
 
     def __init__(
-        self, model: LanguageModel, instruction: str, examples: Iterable[tuple[Sequence[str], str, str]] = ()
+        self,
+        model: LanguageModel,
+        instruction: str,
+        examples: Iterable[tuple[Sequence[str], str, str]] = (),
+        *,
+        ask: Callable[[str], str] = prompts.asked_of_pages,
     ) -> None:
-        self._model = model
+        self._model, self._ask = model, ask
         examples = tuple(examples)
         self._keeps = bool(examples)  # beside the context, since they are worth it
         tokenize = model.tokenize
-        shown = [
-            (self._below(lines, prompts.asked_of_pages(question)), tokenize(says)) for lines, question, says in examples
-        ]
+        shown = [(self._below(lines, ask(question)), tokenize(says)) for lines, question, says in examples]
         self._head = model.scaffold.exemplified(tokenize(instruction), shown)
 
     @property
@@ -49,7 +53,7 @@ class Reader:
         lines: Sequence[str],
         cancelled: Callable[[], bool],
         *,
-        ask: Callable[[str], str] = prompts.asked_of_pages,
+        ask: Callable[[str], str] | None = None,
     ) -> Generator[Event, None, str]:
         """What lines say to a question.
 
@@ -57,7 +61,7 @@ class Reader:
             question: what is asked.
             lines: of memory; with the question no longer than the fork has room for, half a window.
             cancelled: asked between tokens.
-            ask: how the question stands below them.
+            ask: how the question stands below them; None: as in the examples.
 
         Yields:
             Progress, and the cost as a `Step`.
@@ -66,7 +70,7 @@ class Reader:
             It, in a few words; empty if there are none, or it was cancelled.
         """
         generation = self._model.generate(
-            self._asked(lines, ask(question)),
+            self._asked(lines, (ask or self._ask)(question)),
             TextGrammar(),
             limit=LONGEST,
             sampling=Sampling(),

@@ -1,8 +1,9 @@
 """Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
 
 Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, says which
-memory functions the turn may use, and keeps the facts that the user tells in passing. Owns these decisions; their
+(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, has done
+what it wants corrected or forgotten, says which memory functions the turn may use, and keeps the facts that the user
+tells in passing. Owns these decisions; their
 thresholds are policy. It does not know how a turn goes on, how search works, or how a sentence is asked about.
 """
 
@@ -16,7 +17,8 @@ from functools import partial
 from statistics import median
 
 from memos import events, prompts
-from memos.admission import ARCHIVAL_SEARCH, READS, SAVES, SEARCHES
+from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
+from memos.amending import Amended, Amending
 from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.errors import BlockError
@@ -106,6 +108,7 @@ class Remembering:
         prober: asks the model about single sentences.
         talk: reads messages apart.
         documents: reads documents apart.
+        amending: corrects and forgets what is noted.
         pager: finds candidates and lays out pages.
         queue: where pages go.
         working: the blocks; short facts go there, too.
@@ -120,6 +123,7 @@ class Remembering:
         prober: Prober,
         talk: TalkReader,
         documents: DocumentReader,
+        amending: Amending,
         pager: Pager,
         queue: QueueManager,
         working: WorkingContext,
@@ -129,10 +133,11 @@ class Remembering:
         *,
         others: bool,
     ) -> None:
-        self._prober, self._talk, self._documents = prober, talk, documents
+        self._prober, self._talk, self._documents, self._amending = prober, talk, documents, amending
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count, self._others = count, others
+        self._amended = 0  # id of the last message that corrected something: the correction is its note
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -146,10 +151,15 @@ class Remembering:
         Returns:
             What that means for the calls of its turn.
         """
-        policy = self._policy
-        if not policy.prefetch:
+        if not self._policy.prefetch:
             return Remembered()
         yield events.Progress("remembering", 0, 1)
+        remembered = yield from self._remember(message, cancelled)
+        yield events.Progress("remembering", 1, 1)
+        return remembered
+
+    def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
+        policy = self._policy
         followed = yield from self._follow(message)
         asked, ask, keep = [], 0.0, 0.0
         for answer in self._prober.requests(message.content):
@@ -165,6 +175,10 @@ class Remembering:
             if wanted:
                 asked.append(answer.sentence)
         saving = keep >= policy.memory_threshold
+        if saving and not followed:
+            amended = yield from self._amending.amend(message, cancelled)
+            if amended:
+                return (yield from self._say_amended(amended, message, cancelled))
         text = self._pager.cut(" ".join(asked), policy.page // 3)
         question = _Question(text, message, cancelled, ask >= policy.memory_threshold, ask >= CERTAIN)
         found = Remembered(followed)
@@ -175,15 +189,27 @@ class Remembering:
                 found = yield from self._near(question)
             if not (found.told or question.certain):
                 yield from self._ask_again(message, cancelled)
-        yield events.Progress("remembering", 1, 1)
         withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
         if found.opening:
             more = any(asks(part) and part not in asked for part in sentences(message.content))
             found = replace(found, opening=replace(found.opening, whole=not more))
         return replace(found, withheld=withheld)
 
+    def _say_amended(
+        self, amended: Amended, message: Message, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Remembered]:
+        """Have it said what was corrected or forgotten, or that nothing is noted of what was to be."""
+        says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
+        if not amended.forgets:
+            self._amended = message.id
+            says = prompts.corrected([self._pager.cut(" ".join(amended.notes), self._policy.page // 3)])
+        yield from self._tell(prompts.tell(says), message.turn, cancelled)
+        whole = not any(map(asks, sentences(message.content)))
+        return Remembered(told=True, opening=Opening(says, whole=whole), withheld=SAVES | SEARCHES | READS)
+
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
-        withheld: Withheld = frozenset() if saving else SAVES
+        # What was to be corrected was, if it is noted: left to a small model, another line is.
+        withheld: Withheld = frozenset({REPLACE}) if saving else SAVES
         if told:
             return withheld | SEARCHES | READS
         if searching:
@@ -413,6 +439,8 @@ class Remembering:
             done: the calls of its turn that succeeded.
             cancelled: asked between sentences.
         """
+        if message.id == self._amended:
+            return
         yield events.Progress("noting facts", 0, 1)
         saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
         for answer in self._prober.facts(message.content):

@@ -255,7 +255,7 @@ class ScriptedModel:
         return len(tokens)
 
     def _next_text(self, grammar: Grammar, prompt: Sequence[int]) -> str:
-        if prompts.EXCERPTOR in self.text(prompt) or prompts.QUOTER in self.text(prompt):
+        if any(reading in self.text(prompt) for reading in (prompts.EXCERPTOR, prompts.QUOTER, prompts.AMENDER)):
             return next(self._readings, "")
         if isinstance(grammar, TextGrammar):
             return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from memos.messages import Found, Passage
 from memos.protocols import StoredFile
 from memos.storage.documents import Document, Documents, Job
-from memos.storage.index import PASSAGE, SearchIndex, enqueue
+from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
 from memos.storage.schema import DocumentRow, PassageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Searcher
 from memos.storage.sql import Sql
@@ -66,6 +66,25 @@ class Archival:
             session.flush()
             enqueue(session, PASSAGE, [row.id])
         return _passage(row, None)
+
+    def put_away(self, ids: Sequence[int], *, by: int) -> None:
+        """Let nothing find these notes of the agent any more, until the message that asked for it is taken back.
+
+        Args:
+            ids: the notes.
+            by: the message's id.
+        """
+        mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None), PassageRow.id.in_(ids))
+        with self._sql.write() as session:
+            session.execute(update(PassageRow).where(*mine).values(put_away_by=by))
+            enqueue(session, PASSAGE, list(ids), DELETE)
+        self._searcher.forget()
+
+    def superseded(self) -> frozenset[str]:
+        """The texts of notes that were put away: what is not so any more."""
+        mine = (PassageRow.agent_id == self._agent_id, PassageRow.put_away_by > 0)
+        with self._sql.read() as session:
+            return frozenset(session.scalars(select(PassageRow.content).where(*mine)))
 
     def search(
         self,
@@ -237,7 +256,8 @@ class Archival:
 
     def _visible(self, rows: type[PassageRow] | type[DocumentRow]) -> ColumnElement[bool]:
         shared = rows.agent_id.is_(None)
-        return shared if self._agent_id is None else or_(shared, rows.agent_id == self._agent_id)
+        mine = shared if self._agent_id is None else or_(shared, rows.agent_id == self._agent_id)
+        return and_(mine, rows.put_away_by == 0) if rows is PassageRow else mine
 
     # ------------------------------------------------------------------------------------- index, jobs
 

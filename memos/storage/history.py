@@ -172,6 +172,7 @@ def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
     since = min(row.created_at for row in gone)
     kept = _blocks_back(session, agent_id, since)
     _drop_notes(session, agent_id, ids)
+    _notes_back(session, agent_id, ids)
     _window_back(session, agent_id, first_id, since)
     return Rewound(len(ids), tuple(kept))
 
@@ -214,6 +215,14 @@ def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:
     _remove_notes(
         session, list(session.scalars(select(PassageRow.id).where(*mine, quoting | PassageRow.id.in_(written))))
     )
+
+
+def _notes_back(session: Session, agent_id: int, ids: Sequence[int]) -> None:
+    """Notes that were put away because of one of these messages, as they were."""
+    away = (PassageRow.agent_id == agent_id, PassageRow.put_away_by.in_(ids))
+    back = list(session.scalars(select(PassageRow.id).where(*away)))
+    session.execute(update(PassageRow).where(PassageRow.id.in_(back)).values(put_away_by=0))
+    enqueue(session, PASSAGE, back)
 
 
 def _window_back(session: Session, agent_id: int, first_id: int, since: datetime) -> None:
@@ -270,7 +279,8 @@ def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRo
         session.add(CallRow(**values))
     follow = _pointers(messages, passages)
     _follow(session, agent, source, messages, follow)
-    enqueue(session, PASSAGE, list(passages.values()))
+    noted = select(PassageRow.id).where(PassageRow.agent_id == agent.id, PassageRow.put_away_by == 0)
+    enqueue(session, PASSAGE, list(session.scalars(noted)))
     spoken = select(MessageRow.id).where(
         MessageRow.agent_id == agent.id,
         MessageRow.kind.in_(["user", "speech"]),
@@ -322,6 +332,7 @@ def _follow(
         eviction.summary = follow(eviction.summary)
     for note in session.scalars(select(PassageRow).where(PassageRow.agent_id == agent.id)):
         note.location = follow(note.location)
+        note.put_away_by = messages.get(note.put_away_by, note.put_away_by)
     shown: Iterable[MessageRow] = session.scalars(
         select(MessageRow).where(MessageRow.agent_id == agent.id, MessageRow.kind.in_(["page", "result"]))
     )

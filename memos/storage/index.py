@@ -49,6 +49,7 @@ Progress = Callable[[int, int], None]
 Made = tuple[Sequence[float], bytes]  # the vector of a text, and those of its sentences
 _CHANGE = (OutboxRow.id, OutboxRow.kind, OutboxRow.item_id)  # columns: nobody needs an object of each row
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
+_INDEXED_PASSAGES = (PassageRow.put_away_by == 0,)
 _INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
 
 
@@ -298,7 +299,10 @@ class SearchIndex:
         self._vectors.clear()
         with self._sql.write() as session:
             session.execute(delete(OutboxRow))
-            for kind, row, where in ((MESSAGE, MessageRow, _INDEXED_MESSAGES), (PASSAGE, PassageRow, ())):
+            for kind, row, where in (
+                (MESSAGE, MessageRow, _INDEXED_MESSAGES),
+                (PASSAGE, PassageRow, _INDEXED_PASSAGES),
+            ):
                 everything = select(literal(kind), row.id, literal(UPSERT)).where(*where).order_by(row.id)
                 session.execute(insert(OutboxRow).from_select(["kind", "item_id", "operation"], everything))
         self._vectors.create(embedder.name, embedder.dimension)
@@ -434,5 +438,5 @@ def _between(one: Sequence[float], two: Sequence[float]) -> list[float]:
 
 def _counts(session: Session) -> tuple[int, int]:
     messages = session.scalar(select(func.count()).select_from(MessageRow).where(*_INDEXED_MESSAGES))
-    passages = session.scalar(select(func.count()).select_from(PassageRow))
+    passages = session.scalar(select(func.count()).select_from(PassageRow).where(*_INDEXED_PASSAGES))
     return messages or 0, passages or 0

@@ -238,7 +238,8 @@ class CopyRow(Base):
 
 
 class PassageRow(Base):
-    """A note of an agent (no document), or one piece of a document, in the document's order."""
+    """A note of an agent (no document), or one piece of a document, in the document's order. A note that was corrected
+    or forgotten names the message that asked for it, and nothing finds it any more."""
 
     __tablename__ = "passages"
     __table_args__ = (Index(None, "agent_id"), Index(None, "document_id", "ordinal"), NEVER_REUSED)
@@ -250,6 +251,7 @@ class PassageRow(Base):
     content: Mapped[str]
     terms: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     location: Mapped[str] = mapped_column(default="")
+    put_away_by: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

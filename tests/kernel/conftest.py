@@ -21,8 +21,12 @@ from memos.testing import ScriptedModel
 from memos.tools import SYSTEM_CALLS
 
 
-def replies(prompt: str, *, ask: float, keep: float, answer: float, fact: float, told: float) -> tuple[float, ...]:
+def replies(
+    prompt: str, *, ask: float, keep: float, answer: float, fact: float, told: float, change: float, forget: float
+) -> tuple[float, ...]:
     """What a model says to the kernel's probe in `prompt`, by the question that it asks."""
+    if prompts.AMEND_PROBE in prompt:
+        return 1 - change - forget, change, forget
     if prompts.REQUEST_PROBE in prompt:
         return ask, keep, 0.0, 0.0
     if prompts.EXCERPTOR in prompt:
@@ -37,9 +41,12 @@ def probed(
     answer: float = 0.0,
     fact: float = 0.0,
     told: float = 0.9,
+    change: float = 0.0,
+    forget: float = 0.0,
 ) -> dict[str, Any]:
     """A model that gives these answers to the kernel's probes, and to whether messages tell what is asked."""
-    return {"yes": partial(replies, ask=ask, keep=keep, answer=answer, fact=fact, told=told)}
+    asked = {"ask": ask, "keep": keep, "answer": answer, "fact": fact, "told": told, "change": change, "forget": forget}
+    return {"yes": partial(replies, **asked)}
 
 
 class Bench:

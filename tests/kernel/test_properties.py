@@ -74,7 +74,9 @@ class Conversation(RuleBasedStateMachine):
 
     def _probe(self, prompt: str) -> tuple[float, ...]:
         likely = self.likely
-        return replies(prompt, ask=likely, keep=likely, answer=self.answered, fact=likely, told=likely)
+        return replies(
+            prompt, ask=likely, keep=likely, answer=self.answered, fact=likely, told=likely, change=0, forget=likely
+        )
 
     def _now(self) -> datetime:
         return self.clock

@@ -1,0 +1,150 @@
+"""Amending: what is noted of the user, as they want it corrected or forgotten.
+
+A small model that is to correct a line of a block corrects another one, and says its whole block back. Asked apart, it
+knows whether a request adds something, corrects it or takes it away, and writes a note anew as a request wants it; and
+the words that both have say which note that is. So the kernel does it (docs/prompts.md). Nothing is destroyed: a note
+is put away, and comes back when its request is taken back; blocks keep their former texts. Owns these choices. It does
+not know how a request is noticed, nor what the user is told of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+
+from memos import events, prompts
+from memos.errors import BlockError
+from memos.events import Event
+from memos.messages import Message
+from memos.naming import shared_words, stems
+from memos.probes import Answer, Prober, sentences
+from memos.protocols import ArchivalStorage
+from memos.reading import Reader
+from memos.working_context import WorkingContext
+
+SEARCHED = 12  # passages that are searched for
+MOST = 4  # notes that one request may be about
+LEAST = 0.5  # probability that a request is to correct or to forget: nearly all have .9 or more (docs/prompts.md)
+REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """What became of what a request is about.
+
+    Args:
+        forgets: whether it was to be forgotten, and not corrected.
+        notes: what is noted now, each as it stands; none where nothing is left.
+        found: whether anything was noted of it.
+    """
+
+    forgets: bool
+    notes: tuple[str, ...] = ()
+    found: bool = False
+
+
+@dataclass(slots=True)
+class _Noted:
+    """A text that is noted, and where."""
+
+    text: str
+    notes: list[int] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
+
+
+class Amending:
+    """Corrects and forgets for one agent.
+
+    Args:
+        prober: tells what a request wants.
+        reader: writes notes anew.
+        archival: the notes.
+        working: the blocks.
+    """
+
+    def __init__(self, prober: Prober, reader: Reader, archival: ArchivalStorage, working: WorkingContext) -> None:
+        self._prober, self._reader = prober, reader
+        self._archival, self._working = archival, working
+
+    def amend(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Amended | None]:
+        """Do what a request wants, if it is to correct or to forget something.
+
+        Args:
+            message: it ends with the request.
+            cancelled: asked between notes.
+
+        Returns:
+            What was done; None if the request is another one, or what it corrects is not noted.
+        """
+        request = " ".join(sentences(message.content)[-REQUEST:])
+        wanted = self._prober.amends(request)
+        likeliest = max(wanted, key=lambda answer: answer.probability, default=None)
+        if likeliest is None or likeliest.probability < LEAST or cancelled():
+            return None
+        forgets = likeliest.question == "forget"
+        changes: list[tuple[_Noted, str]] = []
+        for noted in self._about(request):
+            says = yield from self._reader.read(request, [prompts.noted(noted.text)], cancelled)
+            new = written_anew(noted.text, request, says, forgets=forgets)
+            if new is not None and not cancelled():
+                changes.append((noted, new))
+        if not changes:
+            yield _probed(likeliest, ())
+            return Amended(forgets) if forgets and not cancelled() else None
+        where = [place for noted, new in changes for place in self._change(noted, new, message)]
+        yield _probed(likeliest, where)
+        return Amended(forgets, tuple(new for _, new in changes if new), found=True)
+
+    def _about(self, request: str) -> list[_Noted]:
+        """What is noted that has the most words of a request, the likeliest first."""
+        found: dict[str, _Noted] = {}
+        for passage in self._archival.search(request, limit=SEARCHED).items:
+            if not passage.source:
+                found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
+        for block in self._working.blocks:
+            for line in self._working.lines(block.label) if block.label != "assistant" else ():
+                found.setdefault(line, _Noted(line)).blocks.append(block.label)
+        shared = {text: shared_words(text, request) for text in found}
+        most = max(shared.values(), default=0)
+        return [noted for text, noted in found.items() if most and shared[text] == most][:MOST]
+
+    def _change(self, noted: _Noted, new: str, message: Message) -> Iterable[str]:
+        """Put a note away, and another one in its place if there is one; yields where."""
+        self._archival.put_away(noted.notes, by=message.id)
+        if new:
+            yield f"archival:{self._archival.insert(new, location=f'recall:{message.id}').id}"
+        else:
+            yield from (f"archival:{number}" for number in noted.notes)
+        for label in noted.blocks:
+            try:
+                self._working.replace(label, noted.text, new, by="kernel")
+            except BlockError:  # no room for the longer text
+                self._working.replace(label, noted.text, "", by="kernel")
+            yield f"block {label}"
+
+
+def written_anew(text: str, request: str, says: str, *, forgets: bool) -> str | None:
+    """What a note says after a request, from what the model wrote.
+
+    Args:
+        text: the note.
+        request: the request.
+        says: what the model wrote; empty if it did not end.
+        forgets: whether something is to be forgotten.
+
+    Returns:
+        It; empty if nothing is left, and None if what the model wrote is not to be had: what was to be corrected is as
+        before or gone, or it has words of its own.
+    """
+    new = "" if says.casefold().strip(" .") in prompts.NOTHING_LEFT else prompts.sentence(says)
+    known = stems(text) if forgets else stems(text) | stems(request)
+    if forgets:  # it is forgotten in any case, rather too much of it than nothing
+        return new if stems(new) < known else ""
+    changed = bool(new) and stems(new) != stems(text)
+    return new if changed and stems(new) <= known else None
+
+
+def _probed(answer: Answer, where: Iterable[str]) -> events.Probed:
+    return events.Probed(
+        answer.question, answer.sentence, round(answer.probability, 4), answer.evaluated, " and ".join(where)
+    )

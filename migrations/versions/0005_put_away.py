@@ -1,0 +1,14 @@
+"""Notes that were corrected or forgotten, and by which message."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    # The default stays: taking it away would make SQLite rebuild the table (see 0002).
+    op.add_column("passages", sa.Column("put_away_by", sa.Integer(), nullable=False, server_default="0"))

@@ -1,0 +1,145 @@
+"""What the user wants corrected or forgotten: which note it is, and what is noted then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memos import events, prompts
+from memos.amending import written_anew
+from memos.messages import Call, Kind
+from memos.naming import shared_words
+from tests.kernel.conftest import Bench, probed
+
+TELLS = probed(fact=1.0)
+CHANGES = probed(keep=1.0, change=0.9, fact=1.0)
+FORGETS = probed(keep=1.0, forget=0.9)
+REPLACES = Call("core_memory_replace", {"label": "user", "old_content": "I have a dog.", "new_content": "No dog."})
+
+
+def told(bench: Bench, *facts: str) -> None:
+    """Facts that the user has told, each noted and in view."""
+    bench.open(model=TELLS)
+    for fact in facts:
+        bench.say(fact)
+
+
+def notes(bench: Bench) -> list[str]:
+    """What is noted, the newest first."""
+    return [note.text for note in bench.stored.archival.search("", limit=20).items]
+
+
+def test_a_correction_replaces_the_note_and_the_line_that_it_is_about(bench: Bench, of: Any) -> None:
+    told(bench, "I live in Graz with my cat.", "I work in Graz as a nurse.", "I like lentils.")
+    bench.open(model={**CHANGES, "readings": ["I live in Linz with my cat"]})
+    happened = bench.say("No, I live in Linz, not Graz. Please correct that.")
+    assert notes(bench) == ["I live in Linz with my cat.", "I like lentils.", "I work in Graz as a nurse."]
+    assert bench.kernel.working["user"].text == (
+        "I live in Linz with my cat.\nI work in Graz as a nurse.\nI like lentils."
+    )
+    assert of(happened, events.Speech)[0].text == prompts.corrected(["I live in Linz with my cat."])
+    (changed,) = [one for one in of(happened, events.Probed) if one.question == "change"]
+    assert changed.led_to == "archival:4 and block user"
+    assert not of(happened, events.CallStarted)
+
+
+def test_what_is_forgotten_is_found_no_more_and_the_rest_of_it_is(bench: Bench, of: Any) -> None:
+    told(bench, "I live in Graz with my cat.", "I like lentils.")
+    bench.open(model={**FORGETS, "readings": ["I live in Graz", "nothing"]})
+    happened = bench.say("Please forget my cat.")
+    assert notes(bench) == ["I live in Graz.", "I like lentils."]
+    assert of(happened, events.Speech)[0].text == prompts.FORGOTTEN
+    bench.say("Forget that I like lentils.")
+    assert notes(bench) == ["I live in Graz."]
+    assert bench.kernel.working["user"].text == "I live in Graz."
+
+
+def test_what_was_forgotten_is_not_told_from_the_message_that_told_it(bench: Bench, of: Any) -> None:
+    told(bench, "My cat is called Misha.")
+    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.say("Forget how my cat is called.")
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=probed(ask=0.8, answer=0.9))
+    bench.say("How is my cat called?")
+    assert "Misha" not in bench.view().partition("How is my cat called?")[2]
+    told(bench, "My cat is called Misha.")  # once more
+    list(bench.kernel.queue.evict("asked"))
+    bench.open(model=probed(ask=0.8, answer=0.9))
+    bench.say("How is my cat called?")
+    assert "Misha" in bench.view().rpartition("How is my cat called?")[0]
+
+
+def test_nothing_is_forgotten_that_a_request_does_not_name(bench: Bench, of: Any) -> None:
+    told(bench, "I live in Graz.", "I like lentils.")
+    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    happened = bench.say("Forget my bicycle.")
+    assert len(notes(bench)) == 2
+    assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
+
+
+def test_a_correction_of_what_is_not_noted_is_kept_as_any_other(bench: Bench, of: Any) -> None:
+    told(bench, "I have a dog.")
+    bench.open([REPLACES], model=CHANGES)
+    happened = bench.say("My bicycle is red, not blue; please correct that.")
+    assert notes(bench) == ["My bicycle is red, not blue; please correct that.", "I have a dog."]
+    assert not of(happened, events.CallStarted)  # another line is not to be replaced by the model
+
+
+def test_taking_the_request_back_brings_back_what_it_changed(bench: Bench) -> None:
+    told(bench, "I live in Graz.", "I like lentils.")
+    bench.open(model={**CHANGES, "readings": ["I live in Linz"]})
+    bench.say("I live in Linz, not Graz. Please correct that.")
+    request = [one for one in bench.stored.recall.since(0) if one.kind is Kind.USER][-1]
+    bench.stored.history.rewind(request.id)
+    assert notes(bench) == ["I like lentils.", "I live in Graz."]
+    bench.open()
+    assert bench.kernel.working["user"].text == "I live in Graz.\nI like lentils."
+
+
+def test_a_copy_of_an_agent_has_what_was_put_away_put_away(bench: Bench) -> None:
+    told(bench, "I live in Graz.")
+    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.say("Forget where I live.")
+    bench.stored.close()
+    bench.database.fork_agent("ada", "eve")
+    with bench.database.agent("eve") as copy:
+        assert not copy.archival.search("", limit=5).items
+        assert copy.archival.superseded() == {"I live in Graz."}
+        request = [one for one in copy.recall.since(0) if one.kind is Kind.USER][-1]
+        copy.history.rewind(request.id)
+        assert [note.text for note in copy.archival.search("", limit=5).items] == ["I live in Graz."]
+
+
+@pytest.mark.parametrize(
+    ("text", "request_", "says", "forgets", "new"),
+    [
+        ("I live in Graz.", "I live in Linz, not Graz.", "I live in Linz", False, "I live in Linz."),
+        ("I have two cats.", "I have three cats.", "I have two cats", False, None),  # as before
+        ("I sold it.", "I did not sell it.", "nothing", False, None),
+        ("I live in Graz.", "I live in Linz, not Graz.", "I live in Vienna", False, None),  # made up
+        ("I live in Graz.", "I live in Linz, not Graz.", "", False, None),
+        ("I have a cat and a dog.", "Forget my dog.", "I have a cat", True, "I have a cat."),
+        ("I have a cat and a dog.", "Forget my dog.", "Nothing.", True, ""),
+        ("I have a cat and a dog.", "Forget my dog.", "I have a cat and a dog", True, ""),
+        ("I have a cat and a dog.", "Forget my dog.", "I have a parrot", True, ""),
+    ],
+)
+def test_what_the_model_writes_is_had_only_where_it_can_be(
+    text: str, request_: str, says: str, forgets: bool, new: str | None
+) -> None:
+    assert written_anew(text, request_, says, forgets=forgets) == new
+
+
+@pytest.mark.parametrize(
+    ("text", "request_", "shared"),
+    [
+        ("I'm allergic to nuts.", "Please delete what you know about my allergy.", 1),
+        ("I have two cats.", "Forget my cat.", 1),
+        ("I live in Graz and my sister in Linz.", "Forget where I live.", 1),
+        ("I like what you said.", "Can you forget my car?", 0),
+        ("My carpet is red.", "Forget my car.", 0),
+    ],
+)
+def test_words_that_a_request_shares_with_a_note(text: str, request_: str, shared: int) -> None:
+    assert shared_words(text, request_) == shared
