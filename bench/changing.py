@@ -4,7 +4,7 @@
 
 Some facts are told, then each request is made by itself, with what it led to taken back before the next. A request is
 done if block and notes say what is new and no longer what was; what else they have lost is told apart. Then what was
-corrected is asked for. The sixteen requests were looked at when this was built (docs/prompts.md).
+corrected is asked for. Sixteen requests were looked at when this was built (docs/prompts.md), eight were not.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Request:
     about: tuple[str, ...] = ()
 
 
+DENTIST, NUMBER = "When is my dentist appointment?", "What is the number of my landlord?"
 HOME, CATS, SHIFT, LANDLORD = ("graz",), ("momo", "luna"), ("7", "nurse"), ("huber", "1234567")
 REQUESTS = (
     Request("No, I live in Linz, not Graz; please correct that.", HOME, ("linz",), "Where do I live?", HOME),
@@ -92,7 +93,17 @@ REQUESTS = (
     Request("Please forget the names of my cats.", CATS, about=CATS),
     Request("Forget what I told you about my shift.", ("shift",), about=SHIFT[:1]),
     Request("Please forget that I like lentils.", ("lentils",), about=("lentils",)),
+    # Written when all of this was done, and not looked at before it was measured.
+    Request("That is wrong: I live in Wels. Please fix it.", HOME, ("wels",), "Which city do I live in?", HOME),
+    Request("My cats are called Mimi and Luna, please update it.", ("momo",), ("mimi",), "Who are my cats?", ("momo",)),
+    Request("Please note that my dentist appointment was moved to 7 June.", ("3",), ("june",), DENTIST, ("3",)),
+    Request("My landlord's number has changed, it is 0676 7654321 now.", ("1234567",), ("7654321",), NUMBER, LANDLORD),
+    Request("I no longer like lentils. Please remove that.", ("lentils",), about=("lentils",)),
+    Request("Delete everything about my cats, please.", CATS, about=CATS),
+    Request("You can forget my job.", ("nurse",), about=SHIFT),
+    Request("Please erase my landlord from your memory.", ("huber",), about=LANDLORD),
 )
+LOOKED_AT = 16
 # For each thing that was told, words that the notes have as long as nothing is said of it.
 KNOWN = ("petra", "graz", "momo", "luna", "nurse", "7", "huber", "1234567", "3", "penicillin", "skoda", "lentils")
 
@@ -113,10 +124,11 @@ def main() -> None:
         "model": options.model,
         "corrected": counted([row for row in rows if row["asked"]]),
         "forgotten": counted([row for row in rows if not row["asked"]]),
+        "new": counted(rows[LOOKED_AT:]),
         "seconds": round(time.perf_counter() - started, 1),
         "requests": rows,
     }
-    print(*(f"{name}: {result[name]}" for name in ("corrected", "forgotten")), sep="\n")
+    print(*(f"{name}: {result[name]}" for name in ("corrected", "forgotten", "new")), sep="\n")
     print(f"written to {write('changing', result)}")
 
 
@@ -164,6 +176,7 @@ def counted(rows: list[dict[str, Any]]) -> dict[str, int]:
         "requests": len(rows),
         "done": sum(row["done"] for row in rows),
         "lost_something": sum(bool(row["lost"]) for row in rows),
+        "asked": sum(bool(row["asked"]) for row in rows),
         "told_right": sum(row["told_right"] for row in rows if row["asked"]),
     }
 

@@ -66,6 +66,12 @@ SAVING = """## What is asked to be remembered
 conversation: whether what is saved, and what is answered, has the fact, and for others whose it is. The first sixteen
 were looked at when the prompt's example was chosen.
 """
+CHANGING = """## What is to be corrected or forgotten
+
+`{command}` on {cores} cores of {processor}, {at}. Five messages tell twelve things; then each request by itself:
+whether what is noted says what is new and no longer what was, whether it lost what the request does not speak of, and
+whether a question is answered with what is new. Eight of the requests were written when all was done.
+"""
 INGEST = """## Ingest
 
 On {cores} cores of {processor}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to the embedding model
@@ -132,6 +138,8 @@ def main() -> None:
         parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
     if saving := _result("saving"):
         parts += [SAVING.format(**_about(saving)), _saving(saving)]
+    if changing := _result("changing"):
+        parts += [CHANGING.format(**_about(changing)), _changing(changing)]
     if ingest := _result("ingest"):
         parts += [INGEST.format(**_about(ingest), **ingest["speed"]), *_ingest(ingest)]
     gpu = _result("gpu")
@@ -320,6 +328,13 @@ def _saving(result: dict[str, Any]) -> str:
     columns = ("requests", "saved_right", "answer_right", "words_added")
     rows = [[name, *(result[key][column] for column in columns)] for key, name in shown.items()]
     return _table(("asked to remember", "requests", "saved right", "answered right", "words added"), rows)
+
+
+def _changing(result: dict[str, Any]) -> str:
+    shown = {"corrected": "to be corrected", "forgotten": "to be forgotten", "new": "of these, new"}
+    columns = ("requests", "done", "lost_something", "asked", "told_right")
+    rows = [[name, *(result[key][column] for column in columns)] for key, name in shown.items()]
+    return _table(("", "requests", "done", "lost something else", "asked for", "answered right"), rows)
 
 
 def _ingest(result: dict[str, Any]) -> Iterable[str]:
