@@ -1,13 +1,15 @@
 """Bytes become text, or it is said that they are not text.
 
-Owns the choice of character encoding: byte order marks, UTF-8, UTF-16, then detection by charset-normalizer
-among encodings that documents really have. It does not know files, names or formats.
+Owns the choice of character encoding: byte order marks, UTF-8 even where it is damaged, UTF-16, then detection by
+charset-normalizer among encodings that documents really have. It does not know files, names or formats.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
+from itertools import islice
 
 from memos.errors import IngestError
 
@@ -41,14 +43,32 @@ _SAMPLE = 262_144  # bytes looked at to choose an encoding
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _CONTROL_BYTES = bytes([*range(0, 9), 11, *range(14, 27), *range(28, 32), 127])
 _MOST_CONTROLS = 0.05  # random bytes have 0.11; text with a few stray NULs stays below
+# Bytes of other encodings seldom make UTF-8 by chance, and hardly ever all that stand together between ASCII. Of text
+# without ASCII between, as Chinese is, single characters are counted.
+_RUN = re.compile(rb"[\x80-\xff]+")
+_RUNS = 10_000  # looked at
+_CHARACTERS = 4  # of UTF-8 for each sequence that is none
 
 
 class NothingToRead(IngestError):
     """There is no text in what was given; the sentence says why. Nothing is wrong with the machine."""
 
 
-def decode(data: bytes, declared: str | None = None) -> str:
-    """The text of `data`, with `\\n` as its only line end and without control characters.
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What bytes say.
+
+    Args:
+        text: with `\\n` for CR and CRLF, and without control characters.
+        note: a sentence on characters that could not be read, or `""`; each is U+FFFD in the text.
+    """
+
+    text: str
+    note: str = ""
+
+
+def decode(data: bytes, declared: str | None = None) -> Decoded:
+    """The text of `data`.
 
     Args:
         data: the bytes of a whole file.
@@ -59,38 +79,59 @@ def decode(data: bytes, declared: str | None = None) -> str:
     """
     if not data:
         raise NothingToRead("The file is empty (0 bytes).")
-    text = _by_mark(data)
-    if text is None:
-        text = _by_encoding(data, declared)
+    text, damaged = _by_mark(data) or _by_encoding(data, declared)
     if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text) + 2:
         raise NothingToRead("The file is binary: no text was found in it.")
     text = _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\ufeff", "")
     if not text.strip():
         raise NothingToRead("There is only white space in the file.")
-    return text
+    return Decoded(text, _said(text.count("\ufffd")) if damaged else "")
 
 
-def _by_mark(data: bytes) -> str | None:
+def _said(damaged: int) -> str:
+    return f"{damaged:,} character{'s' if damaged != 1 else ''} could not be read." if damaged else ""
+
+
+def _by_mark(data: bytes) -> tuple[str, bool] | None:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             # The mark says how to read the rest, so a damaged character is worth a replacement.
-            return data.decode(encoding, errors="replace")
+            return data.decode(encoding, "replace"), True
     return None
 
 
-def _by_encoding(data: bytes, declared: str | None) -> str:
-    wide = _unmarked_utf16(data)
-    for encoding in (wide, "utf-8", declared):
-        if encoding:
-            try:
-                return data.decode(encoding)
-            except (UnicodeDecodeError, LookupError):
-                continue
+def _by_encoding(data: bytes, declared: str | None) -> tuple[str, bool]:
+    """The text, and whether characters of it may have been replaced."""
+    for encoding in (_unmarked_utf16(data), "utf-8"):
+        if encoding and (text := _strictly(data, encoding)) is not None:
+            return text, False
+    if _is_damaged_utf8(data):  # whatever it declares: bytes of nothing else look like this
+        return data.decode("utf-8", "replace"), True
+    if declared and (text := _strictly(data, declared)) is not None:
+        return text, False
     controls = len(data) - len(data.translate(None, _CONTROL_BYTES))
     if controls > _MOST_CONTROLS * len(data):
         raise NothingToRead("The file is binary: no text was found in it.")
-    return data.decode(_detected(data), errors="replace")
+    return data.decode(_detected(data), "replace"), True
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (ValueError, LookupError):  # not of this encoding, or no encoding of text
+        return None
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether bytes that are not UTF-8 were UTF-8 once: cut, or with bytes of something else between."""
+    runs = [_strictly(run[0], "utf-8") is not None for run in islice(_RUN.finditer(data), _RUNS)]
+    if 2 * sum(runs) >= len(runs):
+        return True
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    characters = len(text) - len(text.encode("ascii", "ignore")) - bad
+    return characters >= _CHARACTERS * bad
 
 
 def _unmarked_utf16(data: bytes) -> str | None:

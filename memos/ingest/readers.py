@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from memos.ingest.decoding import NothingToRead, decode
+from memos.ingest.decoding import Decoded, NothingToRead, decode
 from memos.ingest.detection import Kind, binary_kind, misnamed, text_kind
 from memos.ingest.document import Document, Form, Section
 from memos.ingest.formats import (
@@ -53,15 +53,16 @@ def _read(data: bytes, name: str, depth: int) -> Document:
     kind = binary_kind(data)
     if kind in _FROM_BYTES:
         return _FROM_BYTES[kind](data)
-    text = "" if PurePath(name).suffix.lower() in (".html", ".htm", ".xhtml") else decode(data)
+    found = Decoded("") if PurePath(name).suffix.lower() in (".html", ".htm", ".xhtml") else decode(data)
+    text = found.text
     kind = text_kind(text, name)
     if kind in (Kind.MAIL, Kind.MAILBOX):
         return _mail(data, kind, depth)
     if kind is Kind.HTML:
         return html.read(data)  # it says itself what its encoding is
     document = _FROM_TEXT[kind](text) if kind in _FROM_TEXT else _plain(text, name)
-    note = misnamed(name)
-    return replace(document, note=f"{note} {document.note}".strip()) if note else document
+    notes = [note for note in (misnamed(name), found.note, document.note) if note]
+    return replace(document, note=" ".join(notes))
 
 
 def _mail(data: bytes, kind: Kind, depth: int) -> Document:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from memos.ingest.decoding import NothingToRead, decode
+from memos.ingest.decoding import Decoded, NothingToRead, decode
 
 CHINESE = "昨天我把备用钥匙放在了厨房的蓝色罐子里。请记得明天带上它。"
 GERMAN = "Gestern habe ich den Schlüssel in die blaue Büchse gelegt. Schöne Grüße, müde bin ich."
@@ -38,26 +38,59 @@ JAPANESE = "予備の鍵は台所の青い缶の中に入れました。明日�
     ],
 )
 def test_the_encoding_is_found(text: str, encoding: str) -> None:
-    assert decode(text.encode(encoding)) == text
+    assert decode(text.encode(encoding)).text == text
 
 
 def test_an_encoding_that_the_document_declares_is_believed() -> None:
-    assert decode("дом".encode("koi8_r"), "koi8-r") == "дом"
-    assert decode("Grüße an alle Freunde".encode("latin-1"), "no-such-encoding") == "Grüße an alle Freunde"
+    assert decode("дом".encode("koi8_r"), "koi8-r").text == "дом"
+    assert decode("Grüße an alle Freunde".encode("latin-1"), "no-such-encoding").text == "Grüße an alle Freunde"
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "note"),
+    [
+        (GERMAN.encode() + "ü".encode()[:1], GERMAN + "\ufffd", "1 character could not be read."),
+        (CHINESE.encode()[:-1], CHINESE[:-1] + "\ufffd", "1 character could not be read."),
+        (
+            GERMAN.encode() + "\nFür Müller\n".encode("latin-1"),
+            GERMAN + "\nF\ufffdr M\ufffdller\n",
+            "2 characters could not be read.",
+        ),
+        (
+            "Jürgen\n".encode() * 100 + b"\xff\xfe\n",
+            "Jürgen\n" * 100 + "\ufffd\ufffd\n",
+            "2 characters could not be read.",
+        ),
+        (
+            '{"name": "Jürgen"}\n{"at": "caf'.encode() + b'\xe9"}',
+            '{"name": "Jürgen"}\n{"at": "caf\ufffd"}',
+            "1 character could not be read.",
+        ),
+        (CHINESE.encode("utf-16")[:-1], CHINESE[:-1] + "\ufffd", "1 character could not be read."),
+        ("a \ufffd of its own".encode(), "a \ufffd of its own", ""),
+    ],
+    ids=["cut", "cut Chinese", "one line of Latin-1", "a log", "as many bad as good", "UTF-16", "no damage"],
+)
+def test_damaged_unicode_costs_its_damaged_characters(data: bytes, text: str, note: str) -> None:
+    assert decode(data) == Decoded(text, note)
+
+
+def test_damaged_utf8_is_not_what_else_it_declares() -> None:
+    assert decode("Grüße, ".encode() * 9 + b"\xfc", "latin-1").text.startswith("Grüße, ")
 
 
 def test_long_text_is_detected_by_a_sample_that_cuts_no_character() -> None:
     text = (CHINESE + "\n") * 6000
-    assert decode(text.encode("gb18030")) == text
+    assert decode(text.encode("gb18030")).text == text
 
 
 def test_every_line_end_becomes_a_line_feed() -> None:
-    assert decode("a\r\nb\rc\nd\u2028e".encode()) == "a\nb\nc\nd\ne"
+    assert decode("a\r\nb\rc\nd\u2028e".encode()).text == "a\nb\nc\nd\ne"
 
 
 def test_stray_control_characters_are_dropped_from_text() -> None:
     text = "The spare fuse is TR-5512, second drawer from the top."
-    assert decode(text.replace(" ", " \x00", 2).encode()) == text
+    assert decode(text.replace(" ", " \x00", 2).encode()).text == text
 
 
 @pytest.mark.parametrize(

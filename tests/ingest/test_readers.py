@@ -114,3 +114,9 @@ def test_archives_and_images_are_named_in_the_reason() -> None:
 def test_other_text_is_one_section_with_lines() -> None:
     (section,) = read_document(b"a,b\n1,2\n", "notes.log").sections
     assert (section.text, section.location, section.line) == ("a,b\n1,2\n", "", 1)
+
+
+def test_what_is_damaged_in_a_text_is_noted() -> None:
+    document = read_document("Jürgen\n".encode() * 3 + b"\xff", "a.log")
+    assert document.note == "1 character could not be read."
+    assert read_document("<html><p>Jürgen".encode() + b"\xff", "a.html").note == "1 character could not be read."

@@ -26,7 +26,7 @@ def read(data: bytes) -> Document:
     """
     with package.opened(data, "The EPUB") as opened, foreign("The EPUB is damaged"):
         sections: list[Section] = []
-        bad = []
+        bad, notes = [], []
         for number, name in enumerate(_spine(opened), start=1):
             try:
                 chapter = html.read(opened.read(name))
@@ -35,11 +35,14 @@ def read(data: bytes) -> Document:
             except (IngestError, KeyError, zipfile.BadZipFile):
                 bad.append(number)
                 continue
+            if chapter.note:
+                notes.append(f"Chapter {number}: {chapter.note}")
             sections += [replace(part, location=part.location or f"chapter {number}") for part in chapter.sections]
     if not sections:
         raise NothingToRead("There is no text in the EPUB.")
-    note = f"Chapters that could not be read: {', '.join(map(str, bad))}." if bad else ""
-    return Document(tuple(sections), note)
+    if bad:
+        notes.append(f"Chapters that could not be read: {', '.join(map(str, bad))}.")
+    return Document(tuple(sections), " ".join(notes))
 
 
 def _spine(opened: zipfile.ZipFile) -> list[str]:

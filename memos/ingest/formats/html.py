@@ -21,11 +21,11 @@ def read(data: bytes) -> Document:
         IngestError: it cannot be read.
     """
     declared = _DECLARED.search(data[:4096])
-    text = decode(data, declared[1].decode("ascii") if declared else None)
-    found = markdown_sections(to_markdown(text))
+    decoded = decode(data, declared[1].decode("ascii") if declared else None)
+    found = markdown_sections(to_markdown(decoded.text))
     if not found:
         raise NothingToRead("There is no text in the HTML.")
-    return Document(found)
+    return Document(found, decoded.note)
 
 
 def to_markdown(text: str) -> str:

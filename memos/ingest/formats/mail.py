@@ -131,7 +131,7 @@ def _body(parts: list[EmailMessage]) -> tuple[list[Section], list[EmailMessage]]
             files.append(part)
         elif part.get_content_maintype() == "text":
             try:
-                text = decode(_bytes(part), part.get_content_charset())
+                text = decode(_bytes(part), part.get_content_charset()).text
             except NothingToRead:
                 continue
             if part.get_content_subtype() == "html":
