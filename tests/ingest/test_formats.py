@@ -227,6 +227,96 @@ def test_mail_keeps_the_headers_that_one_reads_and_its_attachments() -> None:
     assert document.note == "Attachment photo.png was not read: The file is a PNG image, which memos does not read."
 
 
+def leaf(kind: str, said: str, head: str = "") -> str:
+    return f"Content-Type: {kind}\n{head}\n{said}\n"
+
+
+def parts(kind: str, *children: str) -> str:
+    mark = f"b{len(''.join(children))}"
+    return (
+        f'Content-Type: multipart/{kind}; boundary="{mark}"\n\n'
+        + "".join(f"--{mark}\n{child}\n" for child in (*children, "")).removesuffix("\n\n")
+        + "--\n"
+    )
+
+
+ATTACHED = "Content-Disposition: attachment; filename={}\n"
+CALENDAR = leaf("text/calendar", "BEGIN:VCALENDAR\nEND:VCALENDAR")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            parts(
+                "alternative",
+                leaf("text/plain", "plain"),
+                parts("mixed", leaf("text/html", "<p>html"), leaf("text/plain", "a lease", ATTACHED.format("c.txt"))),
+            ),
+            [("Keys", "plain"), ("Keys, attachment c.txt", "a lease")],
+        ),
+        (parts("alternative", leaf("text/html", "<p>html"), CALENDAR), [("Keys", "html")]),
+        (parts("alternative", leaf("text/plain", " "), leaf("text/html", "<p>html"), CALENDAR), [("Keys", "html")]),
+        (parts("alternative", CALENDAR), [("Keys", "BEGIN:VCALENDAR\nEND:VCALENDAR")]),
+        (
+            parts(
+                "alternative",
+                parts("mixed", leaf("text/plain", "plain"), leaf("text/plain", "notes", ATTACHED.format("n.txt"))),
+                leaf("text/html", "<p>html"),
+            ),
+            [("Keys", "plain"), ("Keys, attachment n.txt", "notes")],
+        ),
+        (
+            parts("mixed", leaf("text/plain", "plain"), leaf("application/json", '{"shelf": 4}')),
+            [("Keys", "plain"), ("Keys, attachment unnamed.json", "shelf: 4")],
+        ),
+        (parts("signed", leaf("text/plain", "plain"), leaf("application/pgp-signature", "iQEz")), [("Keys", "plain")]),
+        (
+            parts(
+                "mixed",
+                leaf("text/plain", "see below"),
+                leaf("message/rfc822", "From: Eve\nSubject: Tin\n\nIt is blue."),
+            ),
+            [("Keys", "see below"), ("Keys, attachment message.eml, Tin", "From: Eve\nSubject: Tin\n\nIt is blue.")],
+        ),
+    ],
+    ids=[
+        "attached to html",
+        "invitation",
+        "blank",
+        "only a calendar",
+        "attached to plain",
+        "json",
+        "signed",
+        "forwarded",
+    ],
+)
+def test_of_alternatives_one_is_read_and_all_that_is_attached(body: str, expected: list[tuple[str, str]]) -> None:
+    document = read_document(f"From: Ada\nSubject: Keys\n{body}".encode(), "a.eml")
+    found = [(place, text.removeprefix("From: Ada\nSubject: Keys\n\n")) for place, text in places(document)]
+    assert (found, document.note) == (expected, "")
+
+
+def test_messages_within_messages_are_read_to_a_depth_and_noted_beyond_it() -> None:
+    text = "Subject: 9\n\nthe last"
+    for number in range(8, -1, -1):
+        text = f"Subject: {number}\n{parts('mixed', leaf('text/plain', 'see'), leaf('message/rfc822', text))}"
+    document = read_document(text.encode(), "a.eml")
+    assert [text.split("\n")[0] for _, text in places(document)] == [f"Subject: {number}" for number in range(4)]
+    assert document.note.endswith("was not read: It is attached to an attachment of an attachment.")
+
+
+def test_what_a_message_could_not_give_is_noted() -> None:
+    body = parts(
+        "mixed",
+        leaf("text/plain; charset=utf-8", "Jürgen Jürgen \xff", "Content-Transfer-Encoding: 8bit\n"),
+        leaf("text/plain", "Jürgen Jürgen \xff", ATTACHED.format("a.txt") + "Content-Transfer-Encoding: 8bit\n"),
+    )
+    data = f"Subject: Keys\n{body}".encode().replace("\xff".encode(), b"\xff")
+    lost = "1 character could not be read."
+    assert read_document(data, "a.eml").note == f"{lost} Attachment a.txt: {lost}"
+
+
 def test_a_mailbox_is_many_messages() -> None:
     one = b"From ada@example.org Mon Mar  4 10:00:00 2024\n"
     data = b"\n".join(one + message(subject).as_bytes() for subject in ("Keys", "Tin"))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import email
 import email.policy
+import mimetypes
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 
 from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead, decode
@@ -22,6 +23,8 @@ _FROM = re.compile(rb"(?m)^From \S.*$")
 _MOST_PARTS = 200  # of one message
 _DEEPEST = 20  # parts within parts
 _LONGEST_SUBJECT = 60
+_MESSAGE = "message/rfc822"
+_READABLE = ("plain", "html")  # subtypes of text, the best first
 
 ReadAttachment = Callable[[bytes, str], Document]
 
@@ -75,25 +78,30 @@ def _message(data: bytes, name: str, attachment: ReadAttachment) -> tuple[list[S
         assert isinstance(message, EmailMessage)
         head = "\n".join(f"{header}: {said}" for header, said in _headers(message))
         subject = next((said for header, said in _headers(message) if header == "Subject"), "")
-        parts = list(_parts(message, _DEEPEST))[:_MOST_PARTS]
+        parts = list(_parts(message, _DEEPEST))
     except RecursionError:
         raise NothingToRead("The e-mail's parts are nested beyond reason.") from None
     where = f"{name}: {subject[:_LONGEST_SUBJECT]}".strip(": ") if name else subject[:_LONGEST_SUBJECT]
-    body, files = _body(parts)
+    read, left = parts[:_MOST_PARTS], len(parts) - _MOST_PARTS
+    body, notes = _body([part for part in read if not _is_file(part)])
     sections = [replace(section, location=place(where, section.location)) for section in body]
     if head:
         if sections:  # a passage should know who speaks
             sections[0] = replace(sections[0], text=f"{head}\n\n{sections[0].text}")
         else:
             sections.append(Section(head, where))
-    notes = []
-    for part in files:
-        file = _plain(part.get_filename() or "unnamed")
+    for part in filter(_is_file, read):
+        file = _name(part)
         try:
-            read = attachment(_bytes(part), file)
-            sections += [replace(s, location=place(where, f"attachment {file}", s.location)) for s in read.sections]
+            found = attachment(_bytes(part), file)
         except IngestError as error:
             notes.append(f"Attachment {file} was not read: {error}")
+            continue
+        sections += [replace(s, location=place(where, f"attachment {file}", s.location)) for s in found.sections]
+        if found.note:
+            notes.append(f"Attachment {file}: {found.note}")
+    if left > 0:
+        notes.append(f"The first {_MOST_PARTS} parts were read, and {left} not.")
     return sections, notes
 
 
@@ -108,40 +116,71 @@ def _headers(message: EmailMessage) -> Iterator[tuple[str, str]]:
 
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
-    """The leaves; of alternatives only the one that is best to read, the plain one."""
-    if not message.is_multipart():
+    """The leaves. Of alternatives the text of the one that is best to read, and what is attached to any of them."""
+    if not message.is_multipart() or message.get_content_maintype() == "message":
         yield message
         return
     if depth == 0:
         return
     children = [child for child in message.get_payload() if isinstance(child, EmailMessage)]
+    if message.get_content_type() == "multipart/signed":
+        children = children[:1]  # the other one is the signature
+    leaves = [list(_parts(child, depth - 1)) for child in children]
     if message.get_content_type() == "multipart/alternative":
-        plain = [child for child in children if child.get_content_type() == "text/plain" and _bytes(child).strip()]
-        children = plain[:1] or children[-1:]
-    for child in children:
-        yield from _parts(child, depth - 1)
+        best = min(leaves, key=_unreadable, default=[])
+        leaves = [[part for part in child if child is best or _is_file(part)] for child in leaves]
+    for child in leaves:
+        yield from child
 
 
-def _body(parts: list[EmailMessage]) -> tuple[list[Section], list[EmailMessage]]:
-    """What the message itself says, and the parts that are files."""
+def _unreadable(leaves: list[EmailMessage]) -> int:
+    """How bad the text of an alternative is to read; 0 is best."""
+    kinds = {part.get_content_subtype() for part in leaves if not _is_file(part) and _bytes(part).strip()}
+    if not kinds:
+        return len(_READABLE) + 1
+    return min((_READABLE.index(kind) for kind in kinds if kind in _READABLE), default=len(_READABLE))
+
+
+def _is_file(part: EmailMessage) -> bool:
+    """Whether a leaf is attached, rather than said by the message itself."""
+    attached = part.get_filename() or part.get_content_disposition() == "attachment"
+    return bool(attached) or part.get_content_maintype() != "text"
+
+
+def _name(part: EmailMessage) -> str:
+    """The name of a leaf, with the ending that its reader is found by."""
+    name = _plain(part.get_filename() or "")
+    kind = part.get_content_type()
+    if kind == _MESSAGE and not name.lower().endswith(".eml"):
+        return f"{name or 'message'}.eml"
+    return name or f"unnamed{mimetypes.guess_extension(kind) or ''}"
+
+
+def _body(parts: list[EmailMessage]) -> tuple[list[Section], list[str]]:
+    """What the message itself says, and notes on what of it could not be read."""
     sections: list[Section] = []
-    files = []
+    notes = []
     for part in parts:
-        if part.get_filename() or part.get_content_disposition() == "attachment":
-            files.append(part)
-        elif part.get_content_maintype() == "text":
-            try:
-                text = decode(_bytes(part), part.get_content_charset()).text
-            except NothingToRead:
-                continue
-            if part.get_content_subtype() == "html":
-                sections += markdown_sections(to_markdown(text))
-            else:
-                sections.append(Section(text))
-    return sections, files
+        try:
+            decoded = decode(_bytes(part), part.get_content_charset())
+        except NothingToRead:
+            continue
+        if part.get_content_subtype() == "html":
+            sections += markdown_sections(to_markdown(decoded.text))
+        else:
+            sections.append(Section(decoded.text))
+        if decoded.note:
+            notes.append(decoded.note)
+    return sections, notes
 
 
 def _bytes(part: EmailMessage) -> bytes:
+    if part.is_multipart():  # a message, or a report of delivery: heads, one after the other
+        try:
+            heads = (child for child in part.get_payload() if isinstance(child, Message))
+            return b"\n".join(child.as_bytes(policy=email.policy.compat32) for child in heads)
+        except RecursionError:
+            raise NothingToRead("Its parts are nested beyond reason.") from None
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 
