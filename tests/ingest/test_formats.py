@@ -80,6 +80,8 @@ def pptx() -> bytes:
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         slide.shapes.title.text = title
         slide.placeholders[1].text = body
+    cells = slide.shapes.add_table(2, 1, 0, 0, 9, 9).table
+    cells.cell(0, 0).text, cells.cell(1, 0).text = "order", "ORD_2024_0817"
     slide.notes_slide.notes_text_frame.text = "ask Ada first"
     out = io.BytesIO()
     deck.save(out)
@@ -116,6 +118,19 @@ def test_word_is_placed_by_headings_and_known_by_its_content() -> None:
         ("Shed", "# Shed\n\nIt is green."),
         ("Shed > Roof", "## Roof\n\nIt leaks."),
     ]
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.docx", "a.eml", "a.pptx"])
+def test_identifiers_are_written_as_they_are(name: str) -> None:
+    said = "max_tokens of a_b@x.de is 2*3, see ORD_2024_0817"
+    data = {
+        "a.html": f"<html><body><p>{said}</p></body></html>".encode(),
+        "a.docx": docx(("Normal", said)),
+        "a.eml": f"From: Ada\nContent-Type: text/html\n\n<p>{said}</p>".encode(),
+        "a.pptx": pptx(),
+    }[name]
+    text = read_document(data, name).sections[-1].text
+    assert (said if name != "a.pptx" else "ORD_2024_0817") in text
 
 
 def test_slides_are_places_with_their_titles_and_notes() -> None:

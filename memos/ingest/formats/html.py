@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 from memos.ingest.decoding import NothingToRead, decode
 from memos.ingest.document import Document, Form, Section, place
 from memos.ingest.foreign import foreign
 from memos.ingest.markdown import heading_sections
 
+# Addresses of links and images would fill passages with what nobody asks for; nobody asks for `max\_tokens` either.
+AS_MARKDOWN: dict[str, Any] = {"strip": ["a", "img"], "escape_underscores": False, "escape_asterisks": False}
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 
 
@@ -29,13 +32,13 @@ def read(data: bytes) -> Document:
 
 
 def to_markdown(text: str) -> str:
-    """HTML as Markdown. Addresses of links and images would fill passages with what nobody asks for."""
+    """HTML as Markdown, its words as they are."""
     with foreign("The HTML cannot be read"):
         from markitdown import StreamInfo
         from markitdown.converters import HtmlConverter
 
         stream = io.BytesIO(text.encode("utf-8", "replace"))
-        result = HtmlConverter().convert(stream, StreamInfo(extension=".html", charset="utf-8"), strip=["a", "img"])
+        result = HtmlConverter().convert(stream, StreamInfo(extension=".html", charset="utf-8"), **AS_MARKDOWN)
     return str(result.markdown)
 
 

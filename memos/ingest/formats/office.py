@@ -10,7 +10,7 @@ from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Form, Section
 from memos.ingest.foreign import foreign
 from memos.ingest.formats import package
-from memos.ingest.formats.html import markdown_sections
+from memos.ingest.formats.html import AS_MARKDOWN, markdown_sections
 
 _SLIDE = re.compile(r"(?m)^<!-- Slide number: (\d+) -->$")
 _TITLE = re.compile(r"(?m)^# (.+)$")
@@ -29,7 +29,7 @@ def read_docx(data: bytes) -> Document:
     with foreign("The DOCX is damaged"):
         from markitdown.converters import DocxConverter
 
-        text = _converted(DocxConverter(), data, ".docx", strip=["a", "img"])
+        text = _converted(DocxConverter(), data, ".docx", **AS_MARKDOWN)
     return _document(markdown_sections(text), "DOCX")
 
 
@@ -44,7 +44,7 @@ def read_pptx(data: bytes) -> Document:
     with foreign("The PPTX is damaged"):
         from markitdown.converters import PptxConverter
 
-        text = _converted(PptxConverter(), data, ".pptx")
+        text = _converted(PptxConverter(), data, ".pptx", **AS_MARKDOWN)
     marks = list(_SLIDE.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     slides = [(mark[1], text[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=True)]
