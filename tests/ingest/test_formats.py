@@ -213,6 +213,31 @@ def test_latex_is_placed_by_sections_and_its_macros_are_resolved() -> None:
     assert section == ("The Lake", "\\section{The Lake}\nA Duck swims 5% faster [quack].")
 
 
+def test_latex_keeps_listings_as_they_are_written() -> None:
+    listing = "\\begin{{{0}}}\n  x = a %  b  # 5\\%\n\\section{{No}}\n\\end{{{0}}}"
+    listings = "\n".join(listing.format(name) for name in ("verbatim", "lstlisting", "minted", "Verbatim*"))
+    text = f"\\section{{Use of \\verb|%d|}}\n{listings}\n"
+    assert places(read_document(text.encode(), "a.tex")) == [
+        ("Use of %d", f"\\section{{Use of %d}}\n{listings}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Go to \\url{http://a.de/b%20c_d~e}. % secret", "Go to http://a.de/b%20c_d~e."),
+        ("\\href{http://a.de/%20}{here} now", "\\href{http://a.de/%20}{here} now"),
+        ("Say \\verb+50% of x+ and \\verb*|a  b|.", "Say 50% of x and a  b."),
+        ("Run \\lstinline{a % b} on\\\\% secret\nthe 5\\% left", "Run a % b on\\\\\nthe 5% left"),
+        ("% \\begin{verbatim}\nkept % secret", "kept"),
+        ("\\begin{verbatim} of no end % secret", "\\begin{verbatim} of no end"),
+        ("\\verb|of no end % secret\n|", "\\verb|of no end \n|"),
+    ],
+)
+def test_latex_comments_are_what_tex_takes_for_them(text: str, said: str) -> None:
+    assert places(read_document(text.encode(), "a.tex")) == [("", said)]
+
+
 def test_books_are_read_in_the_order_of_their_spine() -> None:
     assert places(read_document(epub(), "book.epub")) == [
         ("Loomings", "# Loomings\n\nCall me Ishmael."),
@@ -421,6 +446,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "word.txt": lambda n: b"a" * n * 10,
     "brackets.py": lambda n: b"(" * n,
     "fonts.tex": lambda n: b"\\textbf{" * n,
+    "listings.tex": lambda n: b"\\begin{verbatim}\\verb|" * (n // 20),
     "titles.rst": lambda n: b"aaaa\n====\n\nx\n\n" * (n // 8),
     "parts.eml": lambda n: b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(n // 100)

@@ -6,6 +6,7 @@ Scanned, not executed: linear in the text. Formulas and tables stay as they are 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Section
@@ -13,7 +14,15 @@ from memos.ingest.markdown import SEPARATOR
 
 _LEVELS = {"part": 0, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
 _HEADING = re.compile(r"\\(part|chapter|(?:sub){0,2}section|paragraph)\*?[ \t]*(?:\[[^\]\n]{0,200}\])?\{")
-_COMMENT = re.compile(r"(?m)(?<!\\)%.*$")
+_BLOCKS = [f"{name}{star}" for name in ("verbatim", "Verbatim", "lstlisting", "minted", "alltt") for star in ("", "*")]
+# What decides how the characters after it are read: a comment, an escaped character, what is taken as it is written.
+_MARK = re.compile(
+    r"\\begin\{(?P<block>" + "|".join(map(re.escape, _BLOCKS)) + r")\}"
+    r"|\\(?:verb|lstinline)\*?(?P<quote>[^A-Za-z\s*{\[])"
+    r"|\\(?P<argument>url|path|nolinkurl|href|lstinline)[ \t]*\{"
+    r"|\\.|(?P<comment>%)"
+)
+_KEPT = re.compile(r"\x01(\d+)(\x02?)")  # decoded text has no control characters; a cut mark says nothing
 _MACRO = re.compile(
     r"\\(?:def[ \t]*|(?:re)?newcommand\*?[ \t]*\{?)\\([A-Za-z]+)\}?[ \t]*\{([^{}\\#]{0,100}(?:\\xspace)?)\}"
 )
@@ -26,6 +35,7 @@ _GONE = re.compile(
 _CITED = re.compile(r"~?\\(?:cite[a-z]{0,3}|(?:auto|eq|c)?ref)\*?\{([^{}\n]{0,500})\}")
 _ESCAPED = re.compile(r"\\([%&_#$])")
 _LONGEST_TITLE = 80
+_LONGEST_VERBATIM = 2000  # characters within a line
 
 
 def read(text: str) -> Document:
@@ -34,28 +44,62 @@ def read(text: str) -> Document:
     Raises:
         NothingToRead: there is nothing but comments in it.
     """
-    source = _COMMENT.sub("", text)
+    source, kept = _set_apart(text)
     macros = {found[1]: found[2].replace("\\xspace", "") for found in _MACRO.finditer(source)}
     head, begin, body = source.partition("\\begin{document}")
     if begin:
         title = re.search(r"(?s)\\title\{.{1,500}", head)
         source = (title[0] + "\n" if title else "") + body
     source = source.partition("\\end{document}")[0]
-    sections = [
-        Section(plain, path) for path, part in _parts(source, macros) if (plain := _plain(part, macros)).strip()
-    ]
+    words = _Words(macros, kept)
+    sections = [Section(plain, path) for path, part in _parts(source, words) if (plain := words.plain(part)).strip()]
     if not sections:
         raise NothingToRead("There is no text in the LaTeX file.")
     return Document(tuple(sections))
 
 
-def _parts(source: str, macros: dict[str, str]) -> list[tuple[str, str]]:
+def _set_apart(text: str) -> tuple[str, list[str]]:
+    """The source without its comments, and with a mark `\\x01NUMBER\\x02` for each part that stays as it is written."""
+    out: list[str] = []
+    kept: list[str] = []
+    closed = {block: text.rfind(f"\\end{{{block}}}") for block in _BLOCKS}
+    at = 0
+    while mark := _MARK.search(text, at):
+        out.append(text[at : mark.start()])
+        at = mark.end()
+        if mark["comment"]:
+            end = text.find("\n", at)
+            at = end if end >= 0 else len(text)
+        elif mark["block"] and closed[mark["block"]] >= at:
+            close = f"\\end{{{mark['block']}}}"
+            at = text.find(close, at) + len(close)
+            out.append(f"\x01{len(kept)}\x02")
+            kept.append(text[mark.start() : at])
+        elif (said := _on_the_line(text, mark)) is not None:
+            at += len(said) + 1
+            out.append(f"\x01{len(kept)}\x02")
+            kept.append(text[mark.start() : at] if mark["argument"] == "href" else said)
+        else:
+            out.append(mark[0])
+    return "".join([*out, text[at:]]), kept
+
+
+def _on_the_line(text: str, mark: re.Match[str]) -> str | None:
+    """What a command sets apart within its line, without what ends it."""
+    if not mark["quote"] and not mark["argument"]:
+        return None
+    end = text.find(mark["quote"] or "}", mark.end(), mark.end() + _LONGEST_VERBATIM)
+    said = text[mark.end() : end]
+    return said if end >= 0 and "\n" not in said and not (mark["argument"] and "{" in said) else None
+
+
+def _parts(source: str, words: _Words) -> list[tuple[str, str]]:
     found = []
     titles: list[tuple[int, str]] = []
     start, path = 0, ""
     for mark in _HEADING.finditer(source):
         found.append((path, source[start : mark.start()]))
-        title = " ".join(_plain(_braced(source, mark.end()), macros).split())[:_LONGEST_TITLE]
+        title = " ".join(words.plain(_braced(source, mark.end())).split())[:_LONGEST_TITLE]
         level = _LEVELS[mark[1]]
         titles = [*((at, name) for at, name in titles if at < level), (level, title)]
         start, path = mark.start(), SEPARATOR.join(name for _, name in titles if name)
@@ -72,14 +116,23 @@ def _braced(source: str, start: int) -> str:
     return source[start : start + 300]
 
 
-def _plain(text: str, macros: dict[str, str]) -> str:
-    if macros:
-        names = "|".join(sorted(map(re.escape, macros), key=len, reverse=True))
-        text = re.sub(rf"\\({names})(?![A-Za-z])(?:\{{\}})?", lambda found: macros[found[1]], text)
-    text = _GONE.sub("", _HEADING.sub(r"\\\1{", text))
-    text = _CITED.sub(r" [\1]", text)
-    for _ in range(3):  # fonts in fonts
-        text = _FONT.sub(r"\1", text)
-    text = _ESCAPED.sub(r"\1", text).replace("``", "“").replace("''", "”").replace("~", " ")
-    text = re.sub(r"[ \t]{2,}", " ", text)
-    return re.sub(r"\n[ \t]*\n\s*", "\n\n", text)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a document says in ways of its own: its macros, and what was set apart."""
+
+    macros: dict[str, str]
+    kept: list[str]
+
+    def plain(self, text: str) -> str:
+        """Source as one reads it."""
+        if self.macros:
+            names = "|".join(sorted(map(re.escape, self.macros), key=len, reverse=True))
+            text = re.sub(rf"\\({names})(?![A-Za-z])(?:\{{\}})?", lambda found: self.macros[found[1]], text)
+        text = _GONE.sub("", _HEADING.sub(r"\\\1{", text))
+        text = _CITED.sub(r" [\1]", text)
+        for _ in range(3):  # fonts in fonts
+            text = _FONT.sub(r"\1", text)
+        text = _ESCAPED.sub(r"\1", text).replace("``", "“").replace("''", "”").replace("~", " ")
+        text = re.sub(r"[ \t]{2,}", " ", text)
+        text = re.sub(r"\n[ \t]*\n\s*", "\n\n", text)
+        return _KEPT.sub(lambda found: self.kept[int(found[1])] if found[2] else "", text)
