@@ -363,6 +363,24 @@ def test_a_mailbox_is_many_messages() -> None:
     assert [place for place, _ in places(read_document(data, "a.mbox"))] == ["message 1: Keys", "message 2: Tin"]
 
 
+def test_a_body_may_say_from() -> None:
+    said = (
+        "Hello,\n\nFrom Monday on the office is in room 5.\n\nFrom 09:30 on there is tea.\n\n"
+        ">From here it is not far.\n>>From a reply."
+    )
+    one = f"From ada@example.org Mon Mar  4 10:00:00 2024\nSubject: Move\n\n{said}\n\n"
+    bodies = [text for _, text in places(read_document((one * 2).encode(), "a.mbox"))]
+    assert bodies == [f"Subject: Move\n\n{said.replace('>From', 'From')}"] * 2
+
+
+def test_a_message_that_cannot_be_read_costs_no_other() -> None:
+    one = "From ada@example.org Mon Mar  4 10:00:00 2024\n"
+    deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(2000))
+    document = read_document(f"{one}Subject: Tin\n{deep}\n\n{one}Subject: Keys\n\nblue\n".encode(), "a.mbox")
+    assert [place for place, _ in places(document)] == ["message 2: Keys"]
+    assert document.note == "Message 1 was not read: The e-mail's parts are nested beyond reason."
+
+
 def test_notebooks_keep_code_headings_and_short_outputs() -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Ducks\n", "We count."]},

@@ -19,7 +19,9 @@ from memos.ingest.document import Document, Section, place
 from memos.ingest.formats.html import markdown_sections, to_markdown
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
-_FROM = re.compile(rb"(?m)^From \S.*$")
+# A message begins with a line that has a time, and a header below it; a body may say "From Monday on ...".
+_FROM = re.compile(rb"(?m)^From \S[^\n]{0,300}?\d\d:\d\d[^\n]{0,100}\n(?=[!-9;-~]{1,60}:)")
+_QUOTED_FROM = re.compile(rb"(?m)^>(>{0,100}From )")
 _MOST_PARTS = 200  # of one message
 _DEEPEST = 20  # parts within parts
 _LONGEST_SUBJECT = 60
@@ -60,7 +62,10 @@ def read_mailbox(data: bytes, attachment: ReadAttachment) -> Document:
     notes: list[str] = []
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(data)], strict=True), start=1):
         _, _, message = data[start:end].partition(b"\n")
-        found, said = _message(message, f"message {number}", attachment)
+        try:
+            found, said = _message(_QUOTED_FROM.sub(rb"\1", message), f"message {number}", attachment)
+        except IngestError as error:
+            found, said = [], [f"Message {number} was not read: {error}"]
         sections += found
         notes += said
     if not sections:
