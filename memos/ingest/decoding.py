@@ -59,7 +59,8 @@ class Decoded:
     """What bytes say.
 
     Args:
-        text: with `\\n` for CR and CRLF, and without control characters.
+        text: with `\\n` for CR and CRLF, and without control characters. Unicode's separators of lines and paragraphs
+            are still in it, for they mean nothing between the quotes of JSON; see `separated`.
         note: a sentence on characters that could not be read, or `""`; each is U+FFFD in the text.
     """
 
@@ -83,10 +84,15 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text) + 2:
         raise NothingToRead("The file is binary: no text was found in it.")
     text = _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\ufeff", "")
+    text = text.replace("\ufeff", "")
     if not text.strip():
         raise NothingToRead("There is only white space in the file.")
     return Decoded(text, _said(text.count("\ufffd")) if damaged else "")
+
+
+def separated(text: str) -> str:
+    """A decoded text with `\\n` as its only line end."""
+    return text.replace("\u2028", "\n").replace("\u2029", "\n\n")
 
 
 def _said(damaged: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from memos.ingest.decoding import Decoded, NothingToRead, decode
+from memos.ingest.decoding import Decoded, NothingToRead, decode, separated
 from memos.ingest.detection import Kind, binary_kind, misnamed, text_kind
 from memos.ingest.document import Document, Form, Section
 from memos.ingest.formats import (
@@ -44,7 +44,8 @@ def read_document(data: bytes, name: str) -> Document:
         NothingToRead: the file has no text, or is of a kind that memos does not read.
         IngestError: the file should have text, but is damaged.
     """
-    return _read(data, name, _MOST_NESTED)
+    document = _read(data, name, _MOST_NESTED)
+    return replace(document, sections=tuple(map(_writable, document.sections)))
 
 
 def _read(data: bytes, name: str, depth: int) -> Document:
@@ -54,8 +55,8 @@ def _read(data: bytes, name: str, depth: int) -> Document:
     if kind in _FROM_BYTES:
         return _FROM_BYTES[kind](data)
     found = Decoded("") if PurePath(name).suffix.lower() in (".html", ".htm", ".xhtml") else decode(data)
-    text = found.text
-    kind = text_kind(text, name)
+    kind = text_kind(found.text, name)
+    text = found.text if kind in _QUOTED else separated(found.text)
     if kind in (Kind.MAIL, Kind.MAILBOX):
         return _mail(data, kind, depth)
     if kind is Kind.HTML:
@@ -63,6 +64,18 @@ def _read(data: bytes, name: str, depth: int) -> Document:
     document = _FROM_TEXT[kind](text) if kind in _FROM_TEXT else _plain(text, name)
     notes = [note for note in (misnamed(name), found.note, document.note) if note]
     return replace(document, note=" ".join(notes))
+
+
+def _writable(section: Section) -> Section:
+    """A section without lone surrogates, which JSON can name and nothing can write: each becomes U+FFFD."""
+    said = {name: getattr(section, name) for name in ("text", "location", "header")}
+    try:
+        for text in said.values():
+            text.encode()
+    except UnicodeEncodeError:
+        wide = {name: text.encode("utf-16", "surrogatepass") for name, text in said.items()}
+        return replace(section, **{name: data.decode("utf-16", "replace") for name, data in wide.items()})
+    return section
 
 
 def _mail(data: bytes, kind: Kind, depth: int) -> Document:
@@ -87,6 +100,7 @@ def _plain(text: str, name: str) -> Document:
     return source_code.read(text, grammar) if grammar else Document((Section(text, line=1),))
 
 
+_QUOTED = (Kind.JSON, Kind.JSON_LINES, Kind.NOTEBOOK)
 _FROM_BYTES: dict[Kind | None, Callable[[bytes], Document]] = {
     Kind.PDF: pdf.read,
     Kind.DOCX: office.read_docx,

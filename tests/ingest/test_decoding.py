@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from memos.ingest.decoding import Decoded, NothingToRead, decode
+from memos.ingest.decoding import Decoded, NothingToRead, decode, separated
 
 CHINESE = "昨天我把备用钥匙放在了厨房的蓝色罐子里。请记得明天带上它。"
 GERMAN = "Gestern habe ich den Schlüssel in die blaue Büchse gelegt. Schöne Grüße, müde bin ich."
@@ -43,7 +43,11 @@ def test_the_encoding_is_found(text: str, encoding: str) -> None:
 
 def test_an_encoding_that_the_document_declares_is_believed() -> None:
     assert decode("дом".encode("koi8_r"), "koi8-r").text == "дом"
-    assert decode("Grüße an alle Freunde".encode("latin-1"), "no-such-encoding").text == "Grüße an alle Freunde"
+
+
+@pytest.mark.parametrize("declared", ["no-such-encoding", "undefined", "rot13", "idna", "a\x00b"])
+def test_a_declaration_of_nothing_is_passed_over(declared: str) -> None:
+    assert decode("Grüße an alle Freunde".encode("latin-1"), declared).text == "Grüße an alle Freunde"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_long_text_is_detected_by_a_sample_that_cuts_no_character() -> None:
 
 
 def test_every_line_end_becomes_a_line_feed() -> None:
-    assert decode("a\r\nb\rc\nd\u2028e".encode()).text == "a\nb\nc\nd\ne"
+    assert separated(decode("a\r\nb\rc\nd\u2028e".encode()).text) == "a\nb\nc\nd\ne"
 
 
 def test_stray_control_characters_are_dropped_from_text() -> None:

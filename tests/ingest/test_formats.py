@@ -189,6 +189,18 @@ def test_json_lines_and_json_in_a_text_file() -> None:
     assert text.text == rows.decode()
 
 
+def test_legal_json_of_odd_characters_is_read(splitter: PassageSplitter) -> None:
+    odd = b'{"lone": "caf\\ud83d x", "pair": "\\ud83d\\ude42", "\\udc00": 7, "line": "a\xe2\x80\xa8b"}'
+    said = "lone: caf\ufffd x\npair: \U0001f642\n\ufffd: 7\nline: a b"
+    assert splitter.split(read_document(odd, "a.json")) == [(said, "")]
+    (table,) = read_document(odd + b"\n" + odd, "a.jsonl").sections
+    assert table.text == "\n".join(["caf\ufffd x | \U0001f642 | 7 | a b"] * 2)
+    cell = {"cell_type": "markdown", "source": ["# A \ud83d\n", "a\u2028b"]}
+    notebook = json.dumps({"nbformat": 4, "cells": [cell]}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    notebook = notebook.replace(b"\xed\xa0\xbd", b"\\ud83d")
+    assert read_document(notebook, "a.ipynb").sections[0].location == "A \ufffd, cell 1"
+
+
 def test_json_that_does_not_parse_is_text() -> None:
     (section,) = read_document(b'{"key": "tin"', "a.json").sections
     assert section.text == '{"key": "tin"'

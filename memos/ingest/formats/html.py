@@ -6,7 +6,7 @@ import io
 import re
 from typing import Any
 
-from memos.ingest.decoding import NothingToRead, decode
+from memos.ingest.decoding import NothingToRead, decode, separated
 from memos.ingest.document import Document, Form, Section, place
 from memos.ingest.foreign import foreign
 from memos.ingest.markdown import heading_sections
@@ -25,7 +25,7 @@ def read(data: bytes) -> Document:
     """
     declared = _DECLARED.search(data[:4096])
     decoded = decode(data, declared[1].decode("ascii") if declared else None)
-    found = markdown_sections(to_markdown(decoded.text))
+    found = markdown_sections(to_markdown(separated(decoded.text)))
     if not found:
         raise NothingToRead("There is no text in the HTML.")
     return Document(found, decoded.note)

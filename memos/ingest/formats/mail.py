@@ -14,7 +14,7 @@ from dataclasses import replace
 from email.message import EmailMessage, Message
 
 from memos.errors import IngestError
-from memos.ingest.decoding import NothingToRead, decode
+from memos.ingest.decoding import NothingToRead, decode, separated
 from memos.ingest.document import Document, Section, place
 from memos.ingest.formats.html import markdown_sections, to_markdown
 
@@ -170,10 +170,8 @@ def _body(parts: list[EmailMessage]) -> tuple[list[Section], list[str]]:
             decoded = decode(_bytes(part), part.get_content_charset())
         except NothingToRead:
             continue
-        if part.get_content_subtype() == "html":
-            sections += markdown_sections(to_markdown(decoded.text))
-        else:
-            sections.append(Section(decoded.text))
+        text = separated(decoded.text)
+        sections += markdown_sections(to_markdown(text)) if part.get_content_subtype() == "html" else [Section(text)]
         if decoded.note:
             notes.append(decoded.note)
     return sections, notes
