@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memos.ingest.formats.tables import has_header
+
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([A-Za-z0-9+#_-]{0,20})")
 _RULE = frozenset("|:- \t")
+_ROWS = 50  # of a table, looked at to tell whether the first one names columns
 _WRAPPED = 40  # characters from which a line may be one of a wrapped paragraph
 # A line that begins so begins something: a list item, a table's row, a quote, a directive, a LaTeX command.
 _BEGINS = re.compile(
@@ -75,9 +78,21 @@ def _special(lines: list[str], index: int) -> tuple[tuple[int, str, str] | None,
         after = index + 2
         while after < len(lines) and "|" in lines[after]:
             after += 1
-        names = line.strip("| \t:-")
-        return (min(index + 3, after), line if names else "", ""), after
+        names = _names(lines, index, after)
+        first = index + 3 if names in (index, None) else index + 4
+        return (min(first, after), "" if names is None else lines[names], ""), after
     return None, index
+
+
+def _names(lines: list[str], index: int, after: int) -> int | None:
+    """The line of a table that names its columns; Word and HTML rarely say that their first row does."""
+    if lines[index].strip("| \t:-"):
+        return index
+    return index + 2 if has_header([_cells(row) for row in lines[index + 2 : min(after, index + _ROWS)]]) else None
+
+
+def _cells(row: str) -> list[str]:
+    return row.strip().removeprefix("|").removesuffix("|").split("|")
 
 
 def _is_rule(line: str) -> bool:

@@ -159,9 +159,44 @@ def test_delimited_text_is_a_table_with_its_column_names(text: str, name: str) -
     assert (section.header, section.text, section.form, section.line) == ("day | what", "1 | a", Form.TABLE, 2)
 
 
-def test_a_table_without_column_names_has_none() -> None:
-    (section,) = read_document(b"1,2\n3,4\n", "a.csv").sections
-    assert (section.header, section.text) == ("", "1 | 2\n3 | 4")
+@pytest.mark.parametrize(
+    "text", ["1,2\n3,4", "Ada,2021,7\nBob,512,8", "Ada,2021,2023\nBob,2019,2024", "2021,2022\n7,8"]
+)
+def test_a_table_without_column_names_has_none(text: str) -> None:
+    (section,) = read_document(text.encode(), "a.csv").sections
+    assert (section.header, section.text) == ("", text.replace(",", " | "))
+
+
+@pytest.mark.parametrize("names", ["region,2021,2022", ",2021,2022"])
+def test_years_name_columns_of_numbers(names: str) -> None:
+    (section,) = read_document(f"{names}\nNorth,7,1999\nSouth,9,4\nWest,,5\n".encode(), "a.csv").sections
+    assert section.header == names.replace(",", " | ")
+
+
+@pytest.mark.parametrize(
+    "above", ["Sales of ducks", "Sales of ducks,,,", "Sales of ducks\nMarch,2024", "Sales of ducks\n"]
+)
+def test_what_stands_above_the_column_names_is_no_header(above: str) -> None:
+    data = f"{above}\nday,kind,sum,note\n1,mallard,7,\n2,teal,8,x\n"
+    title, table = read_document(data.encode(), "a.csv").sections
+    assert title.text.startswith("Sales of ducks") and (title.line, title.header) == (1, "")
+    assert (table.header, table.line) == ("day | kind | sum | note", above.count("\n") + 3)
+    sheet = xlsx(Sales=[["Sales of ducks"], ["day", "kind"], [1, "teal"]])
+    assert [section.header for section in read_document(sheet, "a.xlsx").sections] == ["", "day | kind"]
+
+
+def test_excels_line_about_the_delimiter_is_believed_and_left_out() -> None:
+    (section,) = read_document(b"sep=;\nday;what, where\n1;a, b\n2;c, d\n", "a.csv").sections
+    assert (section.header, section.text, section.line) == ("day | what, where", "1 | a, b\n2 | c, d", 3)
+
+
+def test_a_cell_of_many_lines_is_one_where_its_quote_is_closed() -> None:
+    poem = "a line of it\n" * 60
+    (table,) = read_document(f'name,text\n5" nail,x\nduck,"{poem}"\n'.encode(), "a.csv").sections
+    assert (table.header, table.text.count("\n")) == ("name | text", 1)
+    for never_closed in (f'name,text\nduck,"{poem}', f'name,text\nduck,"{poem}teal,"green"\n'):
+        (text,) = read_document(never_closed.encode(), "a.csv").sections
+        assert text.text == never_closed
 
 
 def test_cells_of_several_lines_are_rows_not_lines() -> None:

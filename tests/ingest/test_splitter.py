@@ -128,6 +128,24 @@ def test_a_markdown_table_repeats_its_column_names(splitter: PassageSplitter) ->
     assert sum(passage.count("duck") for passage in held) == 30
 
 
+@pytest.mark.parametrize("heads", [True, False])
+def test_a_table_of_html_repeats_its_column_names_where_it_does_not_call_them_so(
+    splitter: PassageSplitter, heads: bool
+) -> None:
+    kind = "th" if heads else "td"
+    rows = "".join(f"<tr><td>duck{number}</td><td>{number}</td></tr>" for number in range(40))
+    data = f"<html><body><table><tr><{kind}>bird</{kind}><{kind}>2024</{kind}></tr>{rows}</table></body></html>"
+    passages = [passage for passage, _ in splitter.split(read_document(data.encode(), "a.html"))]
+    assert len(passages) > 3 and all(passage.count("| bird | 2024 |") == 1 for passage in passages)
+    assert sum(passage.count("duck") for passage in passages) == 40
+
+
+def test_a_table_whose_first_row_names_nothing_repeats_nothing(splitter: PassageSplitter) -> None:
+    rows = "\n".join(f"| duck{number} | {number} |" for number in range(40))
+    passages = splitter.split(read_document(f"|  |  |\n| --- | --- |\n{rows}\n".encode(), "a.md"))
+    assert len(passages) > 3 and "".join(passage for passage, _ in passages).count("duck0 ") == 1
+
+
 def test_a_row_that_fits_nowhere_names_each_of_its_cells(splitter: PassageSplitter) -> None:
     names = [f"column{number}" for number in range(100)]
     wide = ",".join(names) + "\n" + ",".join(str(number * 7) for number in range(100)) + "\n"

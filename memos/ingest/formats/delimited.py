@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 
 from memos.ingest.document import Document, Section
-from memos.ingest.formats.tables import table_section
+from memos.ingest.formats.tables import table_sections
 
 _SAMPLE = 20_000  # characters looked at to find the delimiter
 _LINES = 50  # of them
 _DELIMITERS = ",;\t|"
-_MOST_LINES = 50  # in one cell: more of them are a quote that nobody closed
+_MOST_LINES = 50  # in one cell: more of them may be a quote that nobody closed
+_SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[^\S\n]*\n', re.IGNORECASE)  # how Excel is told the delimiter
 
 
 def read(text: str) -> Document:
     """A table, or plain text where the columns cannot be told."""
-    rows = _rows(text)
+    said = _SAID.match(text)
+    table = text[said.end() :] if said else text
+    rows = _rows(table, said[1] if said else _delimiter(table[:_SAMPLE].split("\n")[:_LINES]))
     if rows is None:
         return Document((Section(text, line=1),))
-    plain = len(rows) == len(text.rstrip("\n").split("\n"))  # then a row's number is its line's
-    section = table_section(rows, unit="line" if plain else "row")
-    return Document((section or Section(text, line=1),))
+    plain = len(rows) == len(table.rstrip("\n").split("\n"))  # then a row's number is its line's
+    sections = table_sections(rows, first=2 if said else 1, unit="line" if plain else "row")
+    return Document(tuple(sections) or (Section(text, line=1),))
 
 
-def _rows(text: str) -> list[list[str]] | None:
-    delimiter = _delimiter(text[:_SAMPLE].split("\n")[:_LINES])
-    rows = []
+def _rows(text: str, delimiter: str) -> list[list[str]] | None:
     try:
-        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
-            if any(cell.count("\n") > _MOST_LINES for cell in row):
-                return None
-            rows.append(row)
-    except csv.Error:  # a cell of more than 128 KiB
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+        if any(cell.count("\n") > _MOST_LINES for row in rows for cell in row):
+            for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+                pass  # a quote that nobody closed took lines in, to the end or to the quote of another cell
+    except csv.Error:  # or a cell of more than 128 KiB
         return None
     return rows if rows and any(len(row) > 1 for row in rows[:_LINES]) else None
 

@@ -14,7 +14,7 @@ from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Section
 from memos.ingest.foreign import foreign
 from memos.ingest.formats import package
-from memos.ingest.formats.tables import table_section
+from memos.ingest.formats.tables import table_sections
 
 MOST_CELLS = 10_000_000  # of a workbook, empty ones between others included
 Rows = Iterable[tuple[int, list[str]]]
@@ -88,8 +88,7 @@ def _sections(table: list[list[str]], sheet: str, first: int) -> list[Section]:
     if not filled:
         return []
     left, right = min(filled), max(filled) + 1
-    section = table_section([row[left:right] for row in table], location=f"sheet {sheet}", first=first)
-    return [section] if section else []
+    return table_sections([row[left:right] for row in table], location=f"sheet {sheet}", first=first)
 
 
 def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
