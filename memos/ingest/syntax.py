@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _DEEPEST = 150
+_WRAPPERS = ("decorated_definition", "export_statement", "ambient_declaration", "template_declaration")
+_NAMED_BY_CHILD = ("class_interface", "class_implementation", "method_definition")  # of Objective-C
 _DEFINITIONS = ("class", "function", "method", "impl", "module", "struct", "enum", "interface", "trait", "namespace")
 
 
@@ -73,7 +75,7 @@ class _Cutter:
         self._found = found
         self._opens = False  # the next unit begins a definition
 
-    def cut(self, node: Any, start: int, within: tuple[str, ...], depth: int, decorated: bool = False) -> int:
+    def cut(self, node: Any, start: int, within: tuple[str, ...], depth: int, wrapped: bool = False) -> int:
         """Append the units of a node and of what stands between `start` and it; return where they end."""
         first, end = self._character(node.start_byte), self._character(node.end_byte)
         if end <= start:
@@ -84,15 +86,26 @@ class _Cutter:
             return self.add(self.add(start, first, within), end, within)
         if node.child_count == 0 or depth == _DEEPEST:
             return self.add(start, end, within)
-        inside = (*within, name) if (name := self._name(node)) else within
-        at = start
-        if (name or "decorated" in node.type) and not decorated:
-            at = self.add(start, first, within) if first > start else start
-            self._opens = True
+        wrapper = node.type in _WRAPPERS
+        name = "" if wrapped else self._name(node)  # what wraps it has said it
+        inside = (*within, name) if name else within
+        at = self._opened(start, first, within, inside) if name or (wrapper and not wrapped) else start
         for child in node.children:
             if "comment" not in child.type or not self._fits(at, self._character(child.end_byte)):
-                at = self.cut(child, at, inside, depth + 1, "decorated" in node.type)
+                at = self.cut(child, at, inside, depth + 1, wrapper)
         return self.add(at, end, inside) if at < end else at
+
+    def _opened(self, start: int, first: int, within: tuple[str, ...], inside: tuple[str, ...]) -> int:
+        """Append what stands between `start` and a definition: its comments open it; return where they end."""
+        line, _, comments = self._text[start:first].partition("\n")
+        if line.strip() and start and self._text[start - 1] != "\n":  # a comment behind what is before
+            start = self.add(start, start + len(line), within)
+        else:
+            comments = line + comments
+        if not comments.strip() and first > start:
+            start = self.add(start, first, within)
+        self._opens = True
+        return self.add(start, first, inside) if first > start else start
 
     def add(self, start: int, end: int, within: tuple[str, ...]) -> int:
         """Append a unit; return where it ends. White space belongs to what it follows."""
@@ -103,7 +116,26 @@ class _Cutter:
         return end
 
     def _name(self, node: Any) -> str:
+        while node.type in _WRAPPERS and node.named_children:
+            node = node.named_children[-1]
         if not any(word in node.type for word in _DEFINITIONS):
             return ""
-        name = node.child_by_field_name("name") or node.child_by_field_name("type")
+        name = node.child_by_field_name("name")
+        if name is None and node.type == "impl_item":  # of Rust
+            name = node.child_by_field_name("type")
+        if name is None and node.type == "function_definition":
+            name = _declared(node)
+        if name is None and node.type in _NAMED_BY_CHILD:
+            name = next((child for child in node.named_children if child.type == "identifier"), None)
         return self._data[name.start_byte : name.end_byte].decode("utf-8", "replace")[:80] if name else ""
+
+
+def _declared(node: Any) -> Any | None:
+    """What a function of C, C++ or Objective-C is called, behind its stars and before its parameters."""
+    found = None
+    while node is not None and node.type != "operator_cast":
+        inner = node.child_by_field_name("declarator")
+        if inner is None and node.type in ("reference_declarator", "parenthesized_declarator"):
+            inner = next(iter(node.named_children), None)  # these name no fields
+        found, node = inner or found, inner
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -177,6 +178,51 @@ def test_a_method_says_which_class_it_is_of(splitter: PassageSplitter) -> None:
     passages = splitter.split(read_document(f"@final\nclass Duck:\n{body}".encode(), "a.py"))
     assert passages[0][0].startswith("@final\nclass Duck:")
     assert [location.split(",")[0] for _, location in passages[1:]] == ["Duck"] * (len(passages) - 1)
+
+
+LONG = "\n".join(f"    a = b + c + d + e{number};" for number in range(12))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "places"),
+    [
+        ("a.c", "static char *name(int a) {{\n{long}\n}}", "name"),
+        ("a.c", "int (*chosen(int a))(int) {{\n{long}\n}}", "chosen"),
+        ("a.cpp", "bool Duck::quack() const {{\n{long}\n}}", "Duck::quack"),
+        ("a.cpp", "class Duck {{\n  Duck &self() {{\n{long}\n  }}\n}};", "Duck > self"),
+        ("a.cpp", "template <class T> T most(T a) {{\n{long}\n}}", "most"),
+        ("a.cpp", "Duck::operator bool() const {{\n{long}\n}}", "Duck::operator bool() const"),
+        ("a.mm", "@implementation Duck\n- (int)quackAt:(int)x {{\n{long}\n}}\n@end", "Duck > quackAt"),
+        ("a.rs", "impl Show for Duck {{\nfn quack() {{\n{long}\n}}\n}}", "Duck > quack"),
+        ("a.ts", "export abstract class Duck {{\nquack(): number {{\n{long}\n}}\n}}", "Duck > quack"),
+    ],
+)
+def test_a_long_function_is_placed_by_its_name(splitter: PassageSplitter, name: str, code: str, places: str) -> None:
+    passages = splitter.split(read_document(code.format(long=LONG).encode(), name))
+    found = {re.sub(r"(, )?lines? [\d-]+$", "", location) for _, location in passages}
+    assert places in found and all(map(places.startswith, found))
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "head"),
+    [
+        ("a.py", "x = 1  # of x\n\n", "# counts ducks\n\n# slowly\ndef count():"),
+        ("a.py", "", "# counts ducks\ndef count():"),
+        ("a.py", "x = 1\n", "# counts ducks\n@cached\ndef count():"),
+        ("a.js", "let x = 1; // of x\n", "// counts ducks\nexport function count() {"),
+        ("a.ts", "let x = 1\n", "export default async function count() {"),
+        ("a.ts", "let x = 1\n", "export const count = () => {"),
+    ],
+)
+def test_comments_and_exports_stay_with_the_long_definition_they_belong_to(
+    splitter: PassageSplitter, name: str, before: str, head: str
+) -> None:
+    long = LONG.replace(";", "") if name == "a.py" else f"{LONG}\n}}"
+    passages = splitter.split(read_document(f"{before}{head}\n{long}\n".encode(), name))
+    texts = [text for text, _ in passages]
+    assert texts[: bool(before)] == [before.strip()] * bool(before)
+    assert texts[bool(before)].startswith(f"{head}\n    a = b")
+    assert "const" in head or passages[bool(before)][1].startswith("count, ")
 
 
 def test_code_in_markdown_is_cut_by_its_syntax(splitter: PassageSplitter) -> None:
