@@ -7,7 +7,7 @@ and front matter, and nothing else of Markdown; it does not know how long a pass
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -31,10 +31,20 @@ def heading_sections(text: str) -> Iterator[tuple[str, str]]:
         line. A heading with nothing under it but deeper headings makes no part: it is in their paths.
     """
     lines = text.split("\n")
+    return sections_at(lines, _headings(lines))
+
+
+def sections_at(lines: list[str], headings: Iterable[tuple[int, int, int, str]]) -> Iterator[tuple[str, str]]:
+    """Parts of a text whose headings are known, as `heading_sections` gives them.
+
+    Args:
+        lines: its lines; where a heading has two, they are made one.
+        headings: `(first line, line after, level, title)` of each.
+    """
     titles: list[tuple[int, str]] = []  # the open headings, outermost first
     start = 0
     bare_level = 0  # of the part being read, while it has nothing but its heading; else 0
-    for first, after, level, title in _headings(lines):
+    for first, after, level, title in headings:
         part = "\n".join(lines[start:first])
         if part.strip() and not (bare_level and bare_level < level and _is_bare(lines, start, first)):
             yield _path(titles), part
@@ -90,7 +100,12 @@ def _after_front_matter(lines: list[str]) -> int:
 
 
 def _plain(title: str) -> str:
-    """A heading without its markup, cut to a length that a location can have."""
+    """A heading without its markup."""
     title = _ATTRIBUTES.sub("", _TAG.sub("", _LINK.sub(r"\1", title[:1000])))
     title = " ".join(re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", title).split())
+    return shortened(title)
+
+
+def shortened(title: str) -> str:
+    """A title, cut to a length that a location can have."""
     return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"

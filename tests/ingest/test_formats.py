@@ -58,6 +58,15 @@ def docx(*paragraphs: tuple[str, str]) -> bytes:
     )
 
 
+def odt(body: str) -> bytes:
+    spaces = {"office": "office", "text": "text", "table": "table", "draw": "drawing"}
+    named = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{full}:1.0"' for name, full in spaces.items()
+    )
+    content = f"<office:body {named}><office:text>{body}</office:text></office:body>"
+    return package(**{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content})
+
+
 def xlsx(**sheets: list[list[Any]]) -> bytes:
     from openpyxl import Workbook
 
@@ -451,6 +460,44 @@ def test_programs_are_known_by_ending_or_first_line(name: str, text: str, langua
 
 def test_a_pdf_named_markdown_is_a_pdf(make_pdf: Callable[[list[str]], bytes]) -> None:
     assert read_document(make_pdf(["Key"]), "a.md").sections[0].location == "page 1"
+
+
+ODT = """
+<text:tracked-changes><text:changed-region><text:deletion><text:p>a secret</text:p></text:deletion>
+</text:changed-region></text:tracked-changes>
+<text:h text:outline-level="1">The <text:span>Shed</text:span></text:h>
+<text:h text:outline-level="2">Roof</text:h>
+<text:p>It<text:s text:c="2"/>leaks,<text:line-break/>in<text:tab/>two
+   places<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>By the chimney.</text:p>
+</text:note-body></text:note> at<text:s/>least.<office:annotation><text:p>True?</text:p>
+</office:annotation></text:p>
+<text:p># no heading</text:p>
+<text:list><text:list-item><text:p>felt</text:p><text:list><text:list-item><text:p>tar</text:p></text:list-item>
+</text:list></text:list-item><text:list-item><text:h text:outline-level="1">Costs</text:h></text:list-item></text:list>
+<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame></text:p>
+<table:table><table:table-header-rows><table:table-row><table:table-cell><text:p>what</text:p></table:table-cell>
+<table:table-cell><text:p>euros</text:p></table:table-cell></table:table-row></table:table-header-rows>
+<table:table-row><table:table-cell><text:p>felt</text:p><text:p>or tar</text:p></table:table-cell><table:table-cell>
+<text:p>40</text:p></table:table-cell></table:table-row><table:table-row><table:table-cell
+table:number-columns-repeated="2"/></table:table-row></table:table>
+<table:table><table:table-row><table:table-cell><text:p>framed</text:p></table:table-cell></table:table-row></table:table>
+"""
+
+
+def test_open_document_text_is_read_as_it_is_seen() -> None:
+    assert places(read_document(odt(ODT), "a.odt")) == [
+        (
+            "The Shed > Roof",
+            "## Roof\n\nIt  leaks,\nin\ttwo places[1] at least.\n\n[1] By the chimney.\n\nTrue?\n\n# no heading\n\n"
+            "- felt\n\n  - tar",
+        ),
+        ("Costs", "# Costs\n\nIn a box.\n\n| what | euros |\n| --- | --- |\n| felt or tar | 40 |\n\nframed"),
+    ]
+
+
+def test_open_document_text_without_words_is_skipped() -> None:
+    with pytest.raises(NothingToRead, match="no text in the ODT"):
+        read_document(odt("<text:p> </text:p>"), "a.odt")
 
 
 # ----------------------------------------------------------------------------------------------- hostile

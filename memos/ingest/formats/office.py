@@ -1,4 +1,4 @@
-"""Word and PowerPoint through markitdown (mammoth, python-pptx), OpenDocument text, and Outlook messages."""
+"""Word and PowerPoint through markitdown (mammoth, python-pptx), and Outlook messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from memos.ingest.formats.html import AS_MARKDOWN, markdown_sections
 _SLIDE = re.compile(r"(?m)^<!-- Slide number: (\d+) -->$")
 _TITLE = re.compile(r"(?m)^# (.+)$")
 _LONGEST_TITLE = 80  # characters
-_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 
 def read_docx(data: bytes) -> Document:
@@ -63,28 +62,6 @@ def read_msg(data: bytes) -> Document:
 
         text = _converted(OutlookMsgConverter(), data, ".msg")
     return _document(markdown_sections(text), "Outlook message")
-
-
-def read_odt(data: bytes) -> Document:
-    """OpenDocument text: sections by heading.
-
-    Raises:
-        NothingToRead: there is no text in it, or it is not safe to open.
-        IngestError: it is damaged.
-    """
-    with package.opened(data, "The ODT") as opened, foreign("The ODT is damaged"):
-        from defusedxml.ElementTree import fromstring
-
-        package.refuse_entities(opened, "The ODT")
-        root = fromstring(opened.read("content.xml"))
-        lines = []
-        for node in root.iter():
-            if node.tag == f"{_TEXT}h":
-                level = min(6, int(node.get(f"{_TEXT}outline-level", "1")))
-                lines.append("#" * level + " " + " ".join("".join(node.itertext()).split()))
-            elif node.tag == f"{_TEXT}p":
-                lines.append("".join(node.itertext()))
-    return _document(markdown_sections("\n\n".join(lines)), "ODT")
 
 
 def _check(data: bytes, what: str) -> None:
