@@ -38,6 +38,7 @@ _CANDIDATES = (
     "euc_jp",
     "cp949",
 )
+_SHIFT = b"\x1b$"  # ISO 2022 writes Japanese and Korean in ASCII, from here on
 _SAMPLE = 262_144  # bytes looked at to choose an encoding
 # No text has these. Tab, line feed, form feed, carriage return and escape are not among them.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
@@ -109,7 +110,8 @@ def _by_mark(data: bytes) -> tuple[str, bool] | None:
 
 def _by_encoding(data: bytes, declared: str | None) -> tuple[str, bool]:
     """The text, and whether characters of it may have been replaced."""
-    for encoding in (_unmarked_utf16(data), "utf-8"):
+    shifting = declared if _SHIFT in data else None
+    for encoding in (_unmarked_utf16(data), shifting, "utf-8"):
         if encoding and (text := _strictly(data, encoding)) is not None:
             return text, False
     if _is_damaged_utf8(data):  # whatever it declares: bytes of nothing else look like this

@@ -43,6 +43,7 @@ def test_the_encoding_is_found(text: str, encoding: str) -> None:
 
 def test_an_encoding_that_the_document_declares_is_believed() -> None:
     assert decode("дом".encode("koi8_r"), "koi8-r").text == "дом"
+    assert decode(JAPANESE.encode("iso2022_jp"), "iso-2022-jp").text == JAPANESE
 
 
 @pytest.mark.parametrize("declared", ["no-such-encoding", "undefined", "rot13", "idna", "a\x00b"])
