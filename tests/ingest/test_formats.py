@@ -353,6 +353,11 @@ CALENDAR = leaf("text/calendar", "BEGIN:VCALENDAR\nEND:VCALENDAR")
         ),
         (parts("alternative", leaf("text/html", "<p>html"), CALENDAR), [("Keys", "html")]),
         (parts("alternative", leaf("text/plain", " "), leaf("text/html", "<p>html"), CALENDAR), [("Keys", "html")]),
+        (
+            parts("related", leaf("text/html", "<p>html"), leaf("image/png", "\x89PNG", "Content-ID: <1>\n")),
+            [("Keys", "html")],
+        ),
+        ("Content-Type: multipart/mixed; boundary=b\n\n--b--\n", [("Keys", "From: Ada\nSubject: Keys")]),
         (parts("alternative", CALENDAR), [("Keys", "BEGIN:VCALENDAR\nEND:VCALENDAR")]),
         (
             parts(
@@ -380,6 +385,8 @@ CALENDAR = leaf("text/calendar", "BEGIN:VCALENDAR\nEND:VCALENDAR")
         "attached to html",
         "invitation",
         "blank",
+        "picture",
+        "no parts",
         "only a calendar",
         "attached to plain",
         "json",

@@ -122,16 +122,20 @@ def _headers(message: EmailMessage) -> Iterator[tuple[str, str]]:
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
     """The leaves. Of alternatives the text of the one that is best to read, and what is attached to any of them."""
-    if not message.is_multipart() or message.get_content_maintype() == "message":
-        yield message
+    kind = message.get_content_type()
+    if not message.is_multipart() or kind.startswith("message/"):
+        if not kind.startswith("multipart/") or _bytes(message).strip():
+            yield message
         return
     if depth == 0:
         return
     children = [child for child in message.get_payload() if isinstance(child, EmailMessage)]
-    if message.get_content_type() == "multipart/signed":
+    if kind == "multipart/signed":
         children = children[:1]  # the other one is the signature
+    if kind == "multipart/related":
+        children = [child for child in children if not _is_shown(child)]
     leaves = [list(_parts(child, depth - 1)) for child in children]
-    if message.get_content_type() == "multipart/alternative":
+    if kind == "multipart/alternative":
         best = min(leaves, key=_unreadable, default=[])
         leaves = [[part for part in child if child is best or _is_file(part)] for child in leaves]
     for child in leaves:
@@ -144,6 +148,11 @@ def _unreadable(leaves: list[EmailMessage]) -> int:
     if not kinds:
         return len(_READABLE) + 1
     return min((_READABLE.index(kind) for kind in kinds if kind in _READABLE), default=len(_READABLE))
+
+
+def _is_shown(part: EmailMessage) -> bool:
+    """Whether a part is a picture within the text, which is left out as in every HTML."""
+    return part.get_content_maintype() == "image" and "content-id" in part and not part.is_attachment()
 
 
 def _is_file(part: EmailMessage) -> bool:
