@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memos.ingest import PassageSplitter
+from memos.ingest.document import Document
 from memos.protocols import StoredFile
 
 
@@ -67,6 +68,11 @@ class MemoryIndexer:
 
     def text(self, path: Path) -> str:
         return "\n".join(text for text, _ in self.documents[str(path)][1])
+
+
+def places(document: Document) -> list[tuple[str, str]]:
+    """Where each section is, and what it says."""
+    return [(section.location, section.text.strip()) for section in document.sections]
 
 
 @pytest.fixture
