@@ -15,6 +15,7 @@ from memos.errors import InputError
 from memos.settings import home
 from memos.storage.archival import Archival
 from memos.storage.digests import DigestStore
+from memos.zone import local
 
 _POINTER = re.compile(r"(archival|recall):([0-9]{1,15})|digest:([0-9a-f]{12})")
 
@@ -84,7 +85,7 @@ def _messages(number: int, agent: str | None, around: int) -> list[Opened]:
     if not messages and alone is not None:  # a call or a result, which has no neighbours
         messages = [alone]
     return [
-        Opened(f"recall:{one.id}", f"{one.created_at:%Y-%m-%d %H:%M} {one.speaker or one.kind}", one.content)
+        Opened(f"recall:{one.id}", f"{local(one.created_at):%Y-%m-%d %H:%M} {one.speaker or one.kind}", one.content)
         for one in messages
     ]
 

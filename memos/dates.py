@@ -48,7 +48,7 @@ _REACH = 64  # characters on either side of a hint in which the whole expression
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time, its end excluded; both in UTC.
+    """A stretch of time, its end excluded; both in the zone of those who speak of it.
 
     Args:
         start: its first moment.
@@ -75,17 +75,17 @@ def periods(text: str, now: datetime) -> list[Period]:
 
     Args:
         text: any text.
-        now: when it was said; what it is relative to.
+        now: when it was said; what it is relative to. Days are those of its zone.
     """
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime(now.year, now.month, now.day)
     taken: list[tuple[int, int]] = []
     found: list[tuple[int, Period]] = []
-    for match, rule in _read(_lowered(text)):
+    for match, rule in _read(_lowered(text)):  # rules read days of the calendar, which have no zone
         if any(match.start() < end and start < match.end() for start, end in taken):
             continue
         try:
             before = _BEFORE.search(text, max(0, match.start() - _NEAR), match.start())
-            start, end = _bounded(before, *rule(match, today))
+            start, end = _bounded(before, *(day.replace(tzinfo=now.tzinfo) for day in rule(match, today)))
         except (ValueError, OverflowError):  # 31 February, the year 0
             continue
         first = before.start() if before and before["bound"] else match.start()
@@ -101,7 +101,7 @@ def dated(text: str, now: datetime) -> str:
 
     Args:
         text: any text.
-        now: when it was said.
+        now: when it was said, in the zone of who said it.
     """
     at = 0
     for period in periods(text, now):
@@ -159,7 +159,7 @@ def _month_number(text: str) -> int:
 
 def _month(year: int, month: int, count: int = 1) -> tuple[datetime, datetime]:
     first, last = (year * 12 + month - 1), (year * 12 + month - 1 + count)
-    return (datetime(first // 12, first % 12 + 1, 1, tzinfo=UTC), datetime(last // 12, last % 12 + 1, 1, tzinfo=UTC))
+    return datetime(first // 12, first % 12 + 1, 1), datetime(last // 12, last % 12 + 1, 1)
 
 
 def _day(moment: datetime, count: int = 1) -> tuple[datetime, datetime]:
@@ -179,13 +179,13 @@ def _nearest_year(match: re.Match[str], now: datetime, month: int, day: int) -> 
 
 def _full_date(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     month, day = _month_number(match["month"]), int(match["day"])
-    return _day(datetime(_nearest_year(match, now, month, day), month, day, tzinfo=UTC))
+    return _day(datetime(_nearest_year(match, now, month, day), month, day))
 
 
 def _digits(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     if not match["day"]:
         return _month(int(match["year"]), int(match["month"]))
-    return _day(datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC))
+    return _day(datetime(int(match["year"]), int(match["month"]), int(match["day"])))
 
 
 def _named_month(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from memos import prompts
 from memos.dates import dated
@@ -18,6 +18,7 @@ from memos.messages import Found, Kind, Message, Passage
 from memos.naming import stems
 from memos.probes import asks, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
+from memos.zone import LOCAL, local
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
@@ -325,7 +326,7 @@ def message_line(message: Message) -> str:
 
 def _dated(message: Message) -> Message:
     """A message whose "yesterday" says which day that was."""
-    return replace(message, content=dated(message.content, message.created_at))
+    return replace(message, content=dated(message.content, local(message.created_at)))
 
 
 def passage_line(passage: Passage) -> str:
@@ -335,11 +336,11 @@ def passage_line(passage: Passage) -> str:
         location = f" > {passage.location}" if passage.location else ""
         return f"[archival:{passage.id} {prompts.QUOTED} {passage.source}{location}] {text}"
     # A note with a location quotes a message of the user's. Without the speaker, the model says "I", too.
-    return f"[archival:{passage.id} {passage.created_at:%Y-%m-%d}] {'user: ' if passage.location else ''}{text}"
+    return f"[archival:{passage.id} {local(passage.created_at):%Y-%m-%d}] {'user: ' if passage.location else ''}{text}"
 
 
 def _day(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text.strip()[:10]).replace(tzinfo=UTC)
+        return datetime.fromisoformat(text.strip()[:10]).replace(tzinfo=LOCAL)
     except ValueError:
         raise ToolError(f"{text!r} is no date; write YYYY-MM-DD.") from None

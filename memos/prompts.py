@@ -12,6 +12,7 @@ from datetime import datetime
 
 from memos.functions import Tool
 from memos.messages import Block, Call, Kind, Message
+from memos.zone import local
 
 # The probes: one sentence at a time, apart from the conversation. In the agent's own context the same model
 # separates facts from talk far worse (AUC .59 to .70 against .907); see docs/prompts.md.
@@ -478,12 +479,12 @@ def cut_off() -> str:
 
 def line(message: Message) -> str:
     """A message as search results and pages show it."""
-    return f"[recall:{message.id} {message.created_at:%Y-%m-%d}] {_who(message)}: {message.content}"
+    return f"[recall:{message.id} {local(message.created_at):%Y-%m-%d}] {_who(message)}: {message.content}"
 
 
 def said(message: Message) -> str:
     """A message as it is read apart: without what only pages need, and its day as one says it."""
-    day = message.created_at
+    day = local(message.created_at)
     return f"[{day.day} {day:%B %Y}] {_who(message)}: {message.content}"
 
 

@@ -15,6 +15,7 @@ from memos.main_context import Entry, MainContext, Tokens
 from memos.messages import Kind, Message
 from memos.policy import KernelSettings
 from memos.protocols import AgentState, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling, TextGrammar
+from memos.zone import local
 
 PART = 0.4  # of the summary's room, for what leaves at one time
 
@@ -139,8 +140,8 @@ class Summarizer:
         earlier = self._state.evictions()
         first = earlier[0].first_id if earlier else messages[0].id
         start = self._recall.get(first) or messages[0]
-        days = f"{start.created_at:%Y-%m-%d}"
-        end = f"{messages[-1].created_at:%Y-%m-%d}"
+        days = f"{local(start.created_at):%Y-%m-%d}"
+        end = f"{local(messages[-1].created_at):%Y-%m-%d}"
         return f"recall:{first}-{messages[-1].id}, {days if days == end else days + ' to ' + end}"
 
 

@@ -22,6 +22,7 @@ from memos.naming import said_of
 from memos.pager import Pager, bearing
 from memos.probes import log_odds
 from memos.reading import Reader
+from memos.zone import local
 
 # Chosen on questions of LoCoMo that are not among those published; see docs/prompts.md.
 TOLD = 1.45  # the least log-odds that messages tell it, with what speaks for the one whom it is asked of
@@ -141,7 +142,7 @@ class TalkReader:
         told_by = bearing(lines, says, ask.question)
         by = tuple(read[index] for index in told_by)
         if by and not any(map(str.isdigit, says)):  # its "last Friday" is another day than that of who asks
-            says = dated(says, by[0].created_at)
+            says = dated(says, local(by[0].created_at))
         teller = by[0].speaker if by else ""
         other = teller if ask.other and teller not in ("", *ask.named) else ask.other
         favours = MOST

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,30 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test touches the user's data folder, or reads the user's settings."""
+    """No test touches the user's data folder, reads the user's settings, or has days other than those of UTC."""
     import os
 
+    _move(monkeypatch, "UTC")
     for name in [name for name in os.environ if name.startswith("MEMOS_") and name != "MEMOS_MODELS"]:
         monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("MEMOS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Puts the machine into a time zone, for the time of a test."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("This system has no tzset.")
+    yield lambda name: _move(monkeypatch, name)
+    _move(monkeypatch, "UTC")
+
+
+def _move(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    if hasattr(time, "tzset"):
+        time.tzset()
 
 
 @pytest.fixture(scope="session")

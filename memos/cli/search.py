@@ -12,6 +12,7 @@ import click
 
 from memos.cli.options import json_option
 from memos.messages import SPOKEN, Found, Kind, Message, Passage
+from memos.zone import LOCAL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +34,7 @@ Examples:
 @click.argument("query")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(min=1), help="Results of each kind.")
 @click.option("--role", type=click.Choice(list(ROLES)), help="Only what this side said.")
-@click.option("--from", "start", type=DAY, metavar="DATE", help="Only messages from this day on, YYYY-MM-DD (UTC).")
+@click.option("--from", "start", type=DAY, metavar="DATE", help="Only messages from this day on, YYYY-MM-DD.")
 @click.option("--to", "end", type=DAY, metavar="DATE", help="Only messages up to this day, included.")
 @click.option("--source", help="Only passages of this document, by its path.")
 @click.option("--explain", is_flag=True, help="Show what adds up to each score.")
@@ -61,8 +62,9 @@ def command(
         raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
     with stored_agent(agent) as storage:
         kinds = ROLES[role] if role else SPOKEN
-        after = end + timedelta(days=1) if end else None
-        messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=start, end=after)
+        first = start.replace(tzinfo=LOCAL) if start else None
+        after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end else None
+        messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=first, end=after)
         passages = nothing if of_messages else storage.archival.search(query, limit=limit, source=source)
     for kind, found in (("message", messages), ("passage", passages)):
         for at, item in enumerate(found.items):

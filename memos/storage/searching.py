@@ -18,6 +18,7 @@ from memos.storage.index import SearchIndex
 from memos.storage.schema import as_utc, clean, now
 from memos.storage.sql import Sql
 from memos.storage.vectors import Scope
+from memos.zone import local
 
 if TYPE_CHECKING:
     from memos.storage.corpus import Corpus, Entry, Mask
@@ -110,7 +111,7 @@ class Searcher:
 
         with self._busy:
             corpus = self._synced()
-            moment = now() if asked_at is None else as_utc(asked_at)
+            moment = local(now() if asked_at is None else as_utc(asked_at))
             spoken = languages_of(corpus.has)
             admitted = _admitted(corpus, wanted)
 

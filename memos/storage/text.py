@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from memos.dates import Period, hints_at_time, periods
+from memos.zone import local
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hangul, kana, Han and its extensions.
 UNSPACED = (
@@ -104,7 +105,7 @@ def text_terms(text: str, said_at: datetime) -> bytes:
 
     Args:
         text: the text.
-        said_at: when; what its "yesterday" is relative to.
+        said_at: when; what its "yesterday" is relative to, on the user's calendar.
     """
     words = runs(text)
     tongue = language(words)
@@ -118,7 +119,7 @@ def text_terms(text: str, said_at: datetime) -> bytes:
         marks.append(NUMBERED)
     # Most texts name no time, and their words, met before, say so faster than a look at each letter.
     may = not text.isascii() or any(timed for timed, _ in found)
-    spoken_of = periods(text, said_at) if may else []
+    spoken_of = periods(text, local(said_at)) if may else []
     if spoken_of:
         marks.append(TIMED)
         marks += sorted({mark for period in spoken_of for mark in time_marks(period)})

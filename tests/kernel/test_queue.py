@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -52,6 +54,13 @@ def test_the_models_summary_carries_pointers_and_recurs(bench: Bench, of: Any) -
     opening = prompts.SUMMARY_OPENING
     asked = [prompt for prompt, generated in bench.model.prompts if opening in bench.model.text(generated)]
     assert "pears, and Bern" in bench.model.text(asked[1]), "the second summary is asked for with the first in view"
+
+
+def test_a_summary_has_the_days_of_the_user(bench: Bench, of: Any, zone: Callable[[str], None]) -> None:
+    name = "Pacific/Kiritimati" if datetime.now(UTC).hour >= 11 else "Etc/GMT+12"  # where it is another day by now
+    zone(name)
+    (first, *_) = of(fill(bench, 12), events.Evicted)
+    assert first.summary.endswith(f", {datetime.now(ZoneInfo(name)):%Y-%m-%d}]")
 
 
 def test_a_summary_without_the_model_keeps_what_was_said_before(bench: Bench, of: Any) -> None:

@@ -159,6 +159,11 @@ def test_an_answer_says_which_day_its_last_friday_was(tmp_path: Path, says: str,
     assert Reads(tmp_path, 0.9, says=says).read(said=said)[1].says == heard
 
 
+def test_its_yesterday_is_the_day_before_that_of_who_said_it(tmp_path: Path, zone: Callable[[str], None]) -> None:
+    zone("America/Los_Angeles")  # at midnight in UTC it is still the day before
+    assert Reads(tmp_path, 0.9, says="Turquoise, yesterday.").read()[1].says == "Turquoise, yesterday (22 June 2022)"
+
+
 def test_where_another_told_it_of_themselves_the_next_are_not_read(tmp_path: Path) -> None:
     said = [("Bea", "My room is in turquoise now, all of it."), NEXT[1]]
     reads = Reads(tmp_path, 0.5, says=["Turquoise.", "Cheap."])

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from memos.cli import COMMANDS
-from memos.messages import Kind, State
+from memos.messages import Kind, State, Told
 from memos.storage import Database
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +47,17 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = memos(command, "--help")
     assert done.returncode == 0 and "Example" in done.stdout and f"memos {command}" in done.stdout
+
+
+def test_days_of_a_search_are_those_of_the_user(own_home: Path) -> None:
+    evening = datetime(2026, 5, 1, 20, tzinfo=ZoneInfo("America/Los_Angeles"))  # 2 May in UTC
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        (number,) = agent.recall.import_past([Told(Kind.USER, "I saw the dentist.", evening)])
+    asked = ("search", "ada", "dentist")
+    there = {"TZ": "America/Los_Angeles"}
+    assert "2026-05-01 20:00" in memos(*asked, "--from", "2026-05-01", "--to", "2026-05-01", **there).stdout
+    assert "Nothing found" in memos(*asked, "--from", "2026-05-02", **there).stderr
+    assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", **there).stdout
 
 
 def test_an_unknown_command_is_named() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
 from memos.errors import StorageError
-from memos.messages import Kind
+from memos.messages import Kind, State, Told
 from memos.storage import AgentStorage, Database
 from memos.storage.database import FILE, alembic_config
 from memos.storage.schema import Base
+from memos.storage.text import term_hash
 
 from .helpers import open_database
 
@@ -72,6 +75,27 @@ def test_an_old_folder_is_brought_up_to_date_with_all_that_is_in_it(home: Path, 
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("SELECT name FROM sqlite_master WHERE name LIKE '%fts%'").fetchall() == []
     plain.close()
+
+
+def test_what_was_told_by_days_of_utc_is_found_by_those_of_the_user(home: Path, zone: Callable[[str], None]) -> None:
+    database = open_database(home)
+    morning = datetime(2026, 5, 1, 23, tzinfo=UTC)  # of 2 May, in Tokyo
+    with database.agent("ada") as agent:
+        agent.recall.import_past([Told(Kind.USER, "Yesterday I ate ramen.", morning)])
+        agent.recall.append(Kind.SPEECH, "And", turn=1, state=State.DRAFT)
+        agent.archival.insert("Ramen was eaten on 1 May 2026.")
+    database.close()
+    with sqlite3.connect(home / FILE) as plain:
+        plain.execute("UPDATE alembic_version SET version_num = '0004'")
+    plain.close()
+    zone("Asia/Tokyo")
+    open_database(home).close()
+    with sqlite3.connect(home / FILE) as plain:
+        found = [terms for (terms,) in plain.execute("SELECT terms FROM messages ORDER BY id")]
+        (note,) = plain.execute("SELECT terms FROM passages").fetchone()
+    plain.close()
+    day = term_hash("\0002026-05-01").to_bytes(4, "little")
+    assert day in found[0] and found[1] == b"" and day in note
 
 
 def _fill(connection: Connection) -> None:
