@@ -10,16 +10,17 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from memos.errors import InputError
 from memos.messages import Kind, Told
+from memos.zone import LOCAL
 
 BETWEEN_TURNS = timedelta(seconds=30)  # data sets date sessions; turns follow each other
 BETWEEN_SESSIONS = timedelta(days=7)  # where they date nothing
-UNDATED = datetime(2024, 1, 1, 9, tzinfo=UTC)
+UNDATED = datetime(2024, 1, 1, 9, tzinfo=LOCAL)
 LONGMEMEVAL_DATE = "%Y/%m/%d (%a) %H:%M"
 HAYSTACK_SESSIONS = 30  # that a question of LongMemEval's oracle part is hidden among
 
@@ -107,7 +108,7 @@ def _locomo(row: Mapping[str, Any]) -> Conversation:
     sessions: list[int] = []
     places: dict[str, int] = {}
     for number, session in enumerate(row["sessions"]):
-        begins = datetime.fromisoformat(session["date_time"]).replace(tzinfo=UTC)
+        begins = datetime.fromisoformat(session["date_time"]).replace(tzinfo=LOCAL)
         for step, turn in enumerate(session["turns"]):
             kind = Kind.USER if turn["speaker"] == row["speaker_a"] else Kind.SPEECH
             places[turn["dia_id"]] = len(past)
@@ -224,4 +225,4 @@ def _longmemeval(name: str, stored: Sequence[Mapping[str, Any]], asked: Sequence
 
 
 def _date(text: str) -> datetime:
-    return datetime.strptime(text, LONGMEMEVAL_DATE).replace(tzinfo=UTC)
+    return datetime.strptime(text, LONGMEMEVAL_DATE).replace(tzinfo=LOCAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,12 @@ def test_the_unanswerable_and_the_speakers_are_kept(tmp_path: Path) -> None:
     (talk,) = locomo(write_locomo(tmp_path / "locomo"))
     assert [one.abstain for one in talk.questions] == [False, False, True]
     assert [told.speaker for told in talk.past] == ["Ann", "Bo", "Bo", "Ann"] and talk.sessions == (0, 0, 1, 1)
+
+
+def test_a_data_sets_days_are_the_same_in_every_zone(tmp_path: Path, zone: Callable[[str], None]) -> None:
+    zone("Asia/Tokyo")
+    (talk,) = locomo(write_locomo(tmp_path / "locomo"))
+    assert f"{talk.past[0].said_at.astimezone():%Y-%m-%d %H:%M}" == "2024-03-01 10:00"
 
 
 def test_a_folder_without_the_data_is_told(tmp_path: Path) -> None:
