@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from memos.dates import Period, hints_at_time, periods
+from memos.dates import Period, periods
+from memos.time_words import hints_at_time
 from memos.zone import local
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hangul, kana, Han and its extensions.

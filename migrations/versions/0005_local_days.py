@@ -1,4 +1,6 @@
-"""What a message or passage is found by knows its "yesterday" as the day that it was for the user, not in UTC."""
+"""What a message or passage is found by knows its "yesterday" as the day that it was for the user, not in UTC, and
+"last summer" as the one that is over.
+"""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memos.dates import hints_at_time, periods
+from memos.dates import periods
 from memos.storage import text
 from memos.storage.text import runs, stem, term_hash, text_terms
+from memos.time_words import hints_at_time
 
 WORDS = [
     f"{root}{end}" for root in ("convers", "nation", "runn", "hope", "relat") for end in ("ing", "ally", "ful", "s")
@@ -54,6 +55,12 @@ def test_threads_that_stem_at_once_do_not_mix_words() -> None:
         "the day before yesterday",
         "next fri.",
         "a few months back",
+        "thirty days from now",
+        "in a fortnight",
+        "half a year ago",
+        "on June 5-7",
+        "from May to July",
+        "the last two weeks",
         "this morning",
         "the summer of 2021",
         "in 1999",
