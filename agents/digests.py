@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from memos import prompts
 from memos.agents.documents import PageReader
 from memos.agents.team import whole
+from memos.document_names import DocumentNames
 from memos.errors import InputError
 from memos.events import Digested, Progress
 from memos.messages import Passage
@@ -49,15 +50,15 @@ class Summaries:
         """The summary of a document, or of all documents under a folder.
 
         Args:
-            path: as `memos sources list` has it.
+            path: as `memos sources list` has it; a folder's documents are those with a path below it, be it a copy's.
 
         Raises:
             InputError: there is nothing of this path, or it was cancelled; what was summed up by then is kept.
         """
-        sources = [document.source for document in self._archival.documents()]
-        if path in sources:
-            return self._document(path)
-        below = [source for source in dict.fromkeys(sources) if source.startswith(path.rstrip("/") + "/")]
+        names = DocumentNames(self._archival.documents())
+        if (stored := names.source(path)) is not None:
+            return self._document(stored)
+        below = names.below(path)
         if not below:
             raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
         digests = []

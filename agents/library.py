@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memos.agents.composition import ingest_into
+from memos.agents.paths import stored_document
 from memos.errors import InputError
 from memos.settings import Settings
 
@@ -81,16 +82,14 @@ class Library:
         return [one for one in documents if any(folder in Path(path).parents for path in (one.source, *one.copies))]
 
     def find(self, path: str | Path) -> Document:
-        """The document of a file.
+        """The document of a file; see `stored_document`.
 
         Raises:
             InputError: it is not stored.
         """
-        wanted = {str(path), str(Path(path).absolute())}
-        for document in self._archival.documents():
-            if wanted & {document.source, *document.copies}:
-                return document
-        raise InputError(f"No document {path} is stored; `memos sources list` shows those that are.")
+        source = stored_document(self._archival, str(path))
+        # An agent's own comes before one that all see.
+        return min((one for one in self._archival.documents() if one.source == source), key=lambda one: one.shared)
 
     def outline(self, source: str) -> Iterator[Outlined]:
         """The passages of a document in its order, each with its first words."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from memos.agents.composition import load_model, open_database
 from memos.agents.digests import Summaries
 from memos.agents.documents import Analyst, Observe
+from memos.agents.paths import stored_document, stored_path
 from memos.agents.team import Team
 from memos.errors import InputError
 from memos.protocols import LanguageModel
@@ -40,6 +41,10 @@ class Research:
     def path(self, given: str) -> str:
         """A document or folder as it is stored; see `stored_path`."""
         return stored_path(self.archival, given)
+
+    def document(self, given: str) -> str:
+        """A document as it is stored; see `stored_document`."""
+        return stored_document(self.archival, given)
 
 
 @contextmanager
@@ -81,22 +86,3 @@ def open_research(
         analyst = Analyst(model, archival, observe=observe, cancelled=cancelled)
         summaries = Summaries(analyst.reader, archival, DigestStore(place / "digests"))
         yield Research(analyst, Team(analyst, archival), summaries, archival)
-
-
-def stored_path(archival: Archival, given: str) -> str:
-    """A document or folder by the name that it is stored under: as given, absolute, or by the end of its path.
-
-    Raises:
-        InputError: several documents end so, or nothing is stored under it.
-    """
-    sources = {document.source for document in archival.documents()}
-    absolute = str(Path(given).absolute())
-    for path in (given, absolute):
-        if path in sources or any(source.startswith(path.rstrip("/") + "/") for source in sources):
-            return path
-    ends = sorted(source for source in sources if source.endswith("/" + given))
-    if len(ends) == 1:
-        return ends[0]
-    if ends:
-        raise InputError(f"{given} may be {' or '.join(ends)}: say which.")
-    raise InputError(f"There is no document {given}; memos ingest reads it in.")

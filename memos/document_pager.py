@@ -7,6 +7,7 @@ a line looks like (`pager`).
 
 from __future__ import annotations
 
+from memos.document_names import DocumentNames
 from memos.errors import ToolError
 from memos.pager import Pager, passage_line
 from memos.protocols import ArchivalStorage
@@ -37,7 +38,7 @@ class DocumentPager:
         Raises:
             ToolError: there is no such document or page; the sentence says which there are.
         """
-        source = self.source(document)
+        source, name = self.source(document), _name(document)
         size = max(1, (room - HEAD) // PASSAGE)
         found = self._archival.read_document(source, limit=size, offset=(page - 1) * size)
         pages = -(-found.total // size)
@@ -45,7 +46,6 @@ class DocumentPager:
             raise ToolError(f"{document} has no page {page}; the last is page {pages}.")
         each = (room - HEAD) // len(found.items)
         lines = [self._pager.cut(passage_line(passage), each - 1) for passage in found.items]
-        name = source.rsplit("/", 1)[-1]
         return f"{name}, showing page {page} of {pages}:\n" + "\n".join(lines)
 
     def search(self, document: str, query: str, *, room: int) -> str:
@@ -54,24 +54,32 @@ class DocumentPager:
         Raises:
             ToolError: there is no such document.
         """
-        source = self.source(document)
+        source, name = self.source(document), _name(document)
         found = self._archival.search(query, limit=5, source=source)
-        name = source.rsplit("/", 1)[-1]
         if not found.items:
             return f"{name} has nothing for {query!r}. Try other words, or read_page."
         shown = self._pager.fit(map(passage_line, found.items), room - HEAD)
         return f"{name}, showing {len(shown)} of {found.total}:\n" + "\n".join(shown)
 
     def source(self, document: str) -> str:
-        """The path of a document by its path or the end of it.
+        """The path of a document by its path or the end of it; that of a file with the same bytes does as well.
 
         Raises:
             ToolError: there is none, or there are several.
         """
-        sources = sorted({one.source for one in self._archival.documents()})
-        wanted = document.strip()
-        ends = [one for one in sources if one == wanted or one.endswith("/" + wanted)]
-        if len(ends) == 1 or wanted in ends:
-            return wanted if wanted in ends else ends[0]
-        known = ", ".join(one.rsplit("/", 1)[-1] for one in (ends or sources)[:8]) or "none"
-        raise ToolError(f"{document!r} is {'several documents' if ends else 'no document'}; there are: {known}.")
+        documents, wanted = self._archival.documents(), document.strip()
+        names = DocumentNames(documents)
+        if (exact := names.source(wanted)) is not None:
+            return exact
+        ends = names.ending(wanted)
+        if len(ends) == 1:
+            return next(iter(ends))
+        if ends:
+            raise ToolError(f"{document!r} is several documents; name one of them: {', '.join([*ends.values()][:8])}.")
+        known = ", ".join(_name(one) for one in sorted({one.source for one in documents})[:8]) or "none"
+        raise ToolError(f"{document!r} is no document; there are: {known}.")
+
+
+def _name(path: str) -> str:
+    """What a file is called, without its folders."""
+    return path.strip().rsplit("/", 1)[-1]

@@ -521,6 +521,10 @@ class Named(Protocol):
     def source(self) -> str:
         """Its path."""
 
+    @property
+    def copies(self) -> Sequence[str]:
+        """Other paths with the same bytes."""
+
 
 class ArchivalStorage(Protocol):
     """Passages that one agent can see: its own notes and the documents shared with it."""

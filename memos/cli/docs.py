@@ -58,9 +58,9 @@ def ask(question: str, source: str | None, whole: bool, agent: str | None, model
         raise click.UsageError("--whole reads one document: say which with --source.")
     with _research(agent, model, as_json) as research:
         if whole and source is not None:
-            answer = research.team.ask(question, research.path(source))
+            answer = research.team.ask(question, research.document(source))
         else:
-            answer = research.analyst.ask(question, source=research.path(source) if source else None)
+            answer = research.analyst.ask(question, source=research.document(source) if source else None)
     _print_answer(answer, as_json)
 
 
@@ -102,7 +102,7 @@ def compare(first: str, second: str, question: str | None, agent: str | None, mo
         _print_difference(first, second, agent, as_json)
         return
     with _research(agent, model, as_json) as research:
-        both = research.analyst.compare(research.path(first), research.path(second), question)
+        both = research.analyst.compare(research.document(first), research.document(second), question)
     if as_json:
         click.echo(json.dumps(asdict(both), ensure_ascii=False))
         return
@@ -115,10 +115,10 @@ def compare(first: str, second: str, question: str | None, agent: str | None, mo
 def _print_difference(first: str, second: str, agent: str | None, as_json: bool) -> None:
     from memos.agents.difference import difference
     from memos.agents.opening import documents
-    from memos.agents.research import stored_path
+    from memos.agents.paths import stored_document
 
     with documents(agent) as archival:
-        only = difference(archival, stored_path(archival, first), stored_path(archival, second))
+        only = difference(archival, stored_document(archival, first), stored_document(archival, second))
     if as_json:
         click.echo(json.dumps(asdict(only), default=str, ensure_ascii=False))
         return

@@ -58,16 +58,21 @@ class Found:
     stamp: Stamp
 
 
+def spelled(path: Path) -> Path:
+    """The path as it is known in storage: absolute, with its symbolic links. It may be gone by now."""
+    # Only the file system knows what `link/..` is.
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def absolute(path: Path) -> Path:
-    """The path as it is known in storage: absolute, with its symbolic links.
+    """The path of a file or folder that is there, as it is known in storage; see `spelled`.
 
     Raises:
         InputError: there is no such file or folder.
     """
     try:
         path.stat()
-        # Only the file system knows what `link/..` is.
-        return path.resolve() if ".." in path.parts else path.absolute()
+        return spelled(path)
     except FileNotFoundError as error:
         raise InputError(f"There is no file or folder {path}.") from error
     except (OSError, ValueError, RuntimeError) as error:

@@ -15,6 +15,7 @@ from memos import Agent, InputError, events
 from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst
 from memos.agents.opening import opened
+from memos.agents.paths import stored_document, stored_path
 from memos.agents.research import open_research
 from memos.agents.support import best_support, numbers, said, same, support
 from memos.agents.team import whole
@@ -320,6 +321,17 @@ def test_a_damaged_digest_is_as_good_as_none(own_home: Path) -> None:
     assert store.get("0123456789ab") is None and store.get("../../secret") is None
 
 
+def test_a_folder_of_copies_is_summed_up(archival: Archival) -> None:
+    (sha256,) = [one.sha256 for one in archival.documents() if one.source == RULES]
+    assert archival.share_document("/old/kept.md", sha256) == RULES
+    seen: list[events.Event] = []
+    with open_research(model=ScriptedModel(), observe=seen.append) as research:
+        folder = research.summaries.summarise(research.path("/old"))
+        assert research.summaries.summarise(research.path("kept.md")).id in folder.below
+    digested = [event for event in seen if isinstance(event, events.Digested)]
+    assert {event.name for event in digested if event.level == "document"} == {RULES}
+
+
 # ------------------------------------------------------------------------------------------ comparison
 
 
@@ -347,6 +359,40 @@ def test_the_agent_turns_the_pages_of_a_document(archival: Archival) -> None:
     results = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
     assert "showing page 1 of" in results[0] and "90 days" in results[0] and "archival:" in results[0]
     assert "no page 99" in results[1] and "blue" in results[2]
+
+
+def test_a_file_with_the_same_bytes_as_another_is_a_document_like_that_one(archival: Archival) -> None:
+    sha256 = {one.source: one.sha256 for one in archival.documents()}
+    for copy in ("/old/kept.md", "/old/backups.md"):
+        assert archival.share_document(copy, sha256[BACKUPS]) == BACKUPS
+    for name in ("/old/kept.md", "kept.md", "backups.md", "/old/backups.md"):
+        assert stored_document(archival, name) == BACKUPS
+    script = [Call("open_document", {"document": "kept.md"}), say("Done.")]
+    with Agent.open("ada", model=ScriptedModel(script), embedding="none", prefetch=False) as agent:
+        reply = agent.ask("What does kept.md say?")
+    (result,) = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
+    assert "kept.md, showing page 1 of" in result and "90 days" in result
+
+
+def test_a_name_that_means_nothing_or_too_much_is_told(archival: Archival, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(archival, "/more/rules.md", ["No rules."])
+    monkeypatch.chdir("/")
+    assert (
+        stored_document(archival, "docs/backups.md") == stored_document(archival, "docs/../docs/backups.md") == BACKUPS
+    )
+    assert stored_path(archival, "docs") == "/docs"
+    for name, says in (
+        ("rules.md", "/docs/rules.md or /more/rules.md"),
+        ("docs", "a folder"),
+        ("no.md", "no document"),
+    ):
+        with pytest.raises(InputError, match=says):
+            stored_document(archival, name)
+    script = [Call("open_document", {"document": "rules.md"}), say("Done.")]
+    with Agent.open("ada", model=ScriptedModel(script), embedding="none", prefetch=False) as agent:
+        reply = agent.ask("What does rules.md say?")
+    (result,) = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
+    assert "/docs/rules.md, /more/rules.md" in result
 
 
 def test_without_documents_there_is_nothing_to_open() -> None:
