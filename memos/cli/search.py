@@ -36,7 +36,7 @@ Examples:
 @click.option("--role", type=click.Choice(list(ROLES)), help="Only what this side said.")
 @click.option("--from", "start", type=DAY, metavar="DATE", help="Only messages from this day on, YYYY-MM-DD.")
 @click.option("--to", "end", type=DAY, metavar="DATE", help="Only messages up to this day, included.")
-@click.option("--source", help="Only passages of this document, by its path.")
+@click.option("--source", help="Only passages of this document, by its path or the end of it.")
 @click.option("--explain", is_flag=True, help="Show what adds up to each score.")
 @json_option
 def command(
@@ -55,6 +55,7 @@ def command(
     With --role, --from or --to only messages are searched, with --source only a document.
     """
     from memos.agents.composition import stored_agent
+    from memos.agents.paths import stored_document
 
     nothing: Found[Any] = Found((), (), 0)
     of_messages = role is not None or start is not None or end is not None
@@ -62,6 +63,7 @@ def command(
         raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
     with stored_agent(agent) as storage:
         kinds = ROLES[role] if role else SPOKEN
+        source = None if source is None else stored_document(storage.archival, source)
         first = start.replace(tzinfo=LOCAL) if start else None
         after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end else None
         messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=first, end=after)

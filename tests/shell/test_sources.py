@@ -11,10 +11,12 @@ from click.testing import CliRunner
 from memos.cli.ingest import command as ingest
 from memos.cli.ingesting import Report
 from memos.cli.options import printable
+from memos.cli.search import command as search
 from memos.cli.sources import command as sources
-from memos.errors import MemosError
+from memos.errors import InputError, MemosError
 from memos.ingest import FileFailed, FilesFound, FileSkipped, IngestFinished
 from memos.models import store
+from memos.storage import Database
 
 
 @pytest.fixture
@@ -57,6 +59,33 @@ def test_a_folder_is_read_listed_shown_and_removed(docs: Path) -> None:
 def test_events_are_lines_of_json(docs: Path) -> None:
     lines = [json.loads(line) for line in CliRunner().invoke(ingest, [str(docs), "--json"]).stdout.splitlines()]
     assert lines[0]["event"] == "FilesFound" and lines[-1]["event"] == "IngestFinished" and lines[-1]["copied"] == 1
+
+
+@pytest.fixture
+def shelf(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the shell is in, of which `docs/a.md` is stored, and `docs/b.md` has the same bytes."""
+    monkeypatch.setenv("MEMOS_EMBEDDING", "none")
+    monkeypatch.chdir(tmp_path)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    with Database.open(own_home) as database, database.agent("ada"):
+        library = database.library()
+        library.store_document(str(docs / "a.md"), "1" * 64, [("The spare key is in the blue tin.", "Keys")])
+        library.share_document(str(docs / "b.md"), "1" * 64)
+        library.store_document(str(docs / "c.md"), "2" * 64, [("No key fits the red tin.", "")])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["docs/a.md", "docs/../docs/a.md", "a.md", "docs/b.md"])
+def test_a_search_may_name_a_document_as_ingest_was_told_it(shelf: Path, name: str) -> None:
+    done = CliRunner().invoke(search, ["ada", "key", "--source", name, "--json"])
+    assert [json.loads(line)["source"] for line in done.stdout.splitlines()] == [str(shelf / "docs" / "a.md")]
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_search_in_a_document_that_is_not_stored_is_refused() -> None:
+    with pytest.raises(InputError, match=r"no document docs/z\.md"):
+        CliRunner().invoke(search, ["ada", "key", "--source", "docs/z.md"], catch_exceptions=False)
 
 
 def test_the_closing_table_gives_reasons(capsys: pytest.CaptureFixture[str]) -> None:
