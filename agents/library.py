@@ -6,7 +6,7 @@ A thin program over ingest and archival storage. It does not know how either wor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +64,16 @@ class Library:
         options: Options | None = None,
         stop: Event | None = None,
     ) -> Iterator[IngestFinished]:
-        """Read, and read again whenever something changes, until `stop` is set; the totals of each run."""
+        """Read, and read again whenever something changes, until `stop` is set; the totals of each run.
+
+        What has not changed is read anew in the first run at most.
+        """
+        from memos.ingest.pipeline import PLAIN
         from memos.ingest.watching import changes
 
+        options = options or PLAIN
         yield self.ingest(paths, observe, options)
+        options = replace(options, again=False)
         for _ in changes(paths, stop):
             there = [path for path in paths if Path(path).exists()]
             if there:

@@ -126,6 +126,7 @@ class _Run:
         self._options = options
         self._known: Mapping[str, StoredFile] = {}
         self._hashes: set[str] = set()  # of what is stored, so that new bytes cost no query
+        self._done: set[tuple[str, str]] = set()  # bytes and endings that this run has read
         self._reading: deque[_Reading] = deque()
 
     def events(self, roots: list[Path]) -> Generator[IngestEvent, None, None]:
@@ -202,8 +203,9 @@ class _Run:
             if stored.modified_ns:
                 self._share(source, stored)  # the same bytes, touched: next time its stamp will do
             return FileUnchanged(path, item.stamp.size)
-        twin = any(_twins(stored, path, other) for other in self._reading)
-        if not twin and not self._options.again and (original := self._share(source, stored)):
+        twin = any(_read_as(stored, path) == _read_as(other.stored, other.path) for other in self._reading)
+        done = not self._options.again or _read_as(stored, path) in self._done
+        if not twin and done and (original := self._share(source, stored)):
             return FileCopied(path, Path(original), item.stamp.size)
         parsed = None if twin else pool.submit(self._parser.parse, data, path.name)
         self._reading.append(_Reading(path, stored, data, parsed))
@@ -230,6 +232,7 @@ class _Run:
             source, stored.sha256, parsed.passages, size=stored.size, modified_ns=stored.modified_ns
         )
         self._hashes.add(stored.sha256)
+        self._done.add(_read_as(stored, file.path))
         return FileRead(file.path, number, parsed.note, size)
 
     def _share(self, source: str, stored: StoredFile) -> str | None:
@@ -258,5 +261,6 @@ class _Run:
             self._parser.stop()
 
 
-def _twins(stored: StoredFile, path: PurePath, other: _Reading) -> bool:
-    return stored.sha256 == other.stored.sha256 and path.suffix.lower() == other.path.suffix.lower()
+def _read_as(stored: StoredFile, path: PurePath) -> tuple[str, str]:
+    """What passages follow from: bytes, and the ending of the name."""
+    return stored.sha256, path.suffix.lower()

@@ -94,19 +94,13 @@ class Documents:
             }
 
     def store(self, source: str, file: StoredFile, passages: Sequence[tuple[str, str]]) -> int:
-        """Replace what is stored of a path by these passages, and note that it was done, in one transaction."""
+        """Replace what is stored of a path by these passages, and note that it was done, in one transaction.
+
+        The same bytes read anew stay one document with all their paths.
+        """
         rows = self._rows(passages)
         with self._sql.write() as session:
-            self._release(session, source)
-            document = DocumentRow(
-                agent_id=self._agent_id,
-                source=clean(source),
-                sha256=file.sha256,
-                size=file.size,
-                modified_ns=file.modified_ns,
-            )
-            session.add(document)
-            session.flush()
+            document = self._anew(session, source, file)
             for start in range(0, len(rows), ROWS):
                 session.execute(
                     insert(PassageRow), [{**row, "document_id": document.id} for row in rows[start : start + ROWS]]
@@ -132,11 +126,8 @@ class Documents:
             document = next((row for row in alike if row is known), None) or next(iter(alike), None)
             if document is None:
                 return None
-            copy = self._copy(session, source)
-            if document.source == clean(source):
-                document.size, document.modified_ns = file.size, file.modified_ns
-            elif copy is not None and copy.document_id == document.id:
-                copy.size, copy.modified_ns = file.size, file.modified_ns
+            if document is known:
+                self._stamp(session, document, source, file)
             else:
                 self._release(session, source)
                 session.add(
@@ -235,6 +226,36 @@ class Documents:
             )
         return rows
 
+    def _anew(self, session: Session, source: str, file: StoredFile) -> DocumentRow:
+        """The row for what was read of a path, without passages: a new one, or the one of the same bytes."""
+        document = _find(session, source, self._agent_id)
+        if document is not None and document.sha256 == file.sha256:
+            self._empty(session, document)
+            document.created_at = now()
+            self._stamp(session, document, source, file)
+            return document
+        self._release(session, source)
+        document = DocumentRow(
+            agent_id=self._agent_id,
+            source=clean(source),
+            sha256=file.sha256,
+            size=file.size,
+            modified_ns=file.modified_ns,
+        )
+        session.add(document)
+        session.flush()
+        return document
+
+    def _stamp(self, session: Session, document: DocumentRow, source: str, file: StoredFile) -> None:
+        """Note size and time of one of a document's files."""
+        row = document if document.source == clean(source) else self._copy(session, source)
+        assert row is not None  # it was found by this path
+        row.size, row.modified_ns = file.size, file.modified_ns
+
+    def _empty(self, session: Session, document: DocumentRow) -> None:
+        enqueue(session, PASSAGE, _passage_ids(session, document), DELETE)
+        session.execute(delete(PassageRow).where(PassageRow.document_id == document.id))
+
     def _release(self, session: Session, source: str) -> bool:
         """Forget a path: a copy alone goes; a document with copies passes to the first of them; else all goes."""
         copy = self._copy(session, source)
@@ -251,8 +272,7 @@ class Documents:
             document.source, document.size, document.modified_ns = heir.source, heir.size, heir.modified_ns
             session.delete(heir)
         else:
-            enqueue(session, PASSAGE, _passage_ids(session, document), DELETE)
-            session.execute(delete(PassageRow).where(PassageRow.document_id == document.id))
+            self._empty(session, document)
             session.delete(document)
         session.flush()
         return True

@@ -300,6 +300,36 @@ def test_read_again_reads_what_has_not_changed(tmp_path: Path, archive: Archival
     assert archive.count() == 1
 
 
+@pytest.mark.parametrize("names", [("a.txt", "b.txt"), ("a.txt", *(f"n{at}.txt" for at in range(9)), "z.txt")])
+def test_files_with_the_same_bytes_stay_one_document_that_is_read_again_once(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter, names: Sequence[str]
+) -> None:
+    """Whether the second is met while the first is being read, or long after."""
+    for name in names:
+        (tmp_path / name).write_text(name if name.startswith("n") else "the lamp", "utf-8")
+    first, last = tmp_path / names[0], tmp_path / names[-1]
+    list(ingest([tmp_path], archive, splitter))
+    sha256 = archive.stored_files()[str(first)].sha256
+    archive.store_document(str(first), sha256, [("as another version read it", "")])
+    events = list(ingest([tmp_path], archive, splitter, options=Options(again=True)))
+    assert finished(events).read == len(names) - 1 and files(events)[last.name] == FileCopied(last, first)
+    assert stored(archive, first) == stored(archive, last) == ["the lamp"]
+    assert [d.copies for d in archive.documents() if d.source == str(first)] == [(str(last),)]
+    assert len(archive.documents()) == archive.count() == len(names) - 1
+
+
+def test_a_copy_alone_read_again_renews_the_document(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    one, two = tmp_path / "a.txt", tmp_path / "b.txt"
+    for file in (one, two):
+        file.write_text("the lamp", "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    assert finished(list(ingest([two], archive, splitter, options=Options(again=True)))).read == 1
+    assert [(d.source, d.copies) for d in archive.documents()] == [(str(one), (str(two),))]
+    assert stored(archive, one) == stored(archive, two) == ["the lamp"] and archive.count() == 1
+
+
 def test_patterns_choose_files(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
     for name in ("a.md", "b.txt", "drafts/c.md", "old/deep/d.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

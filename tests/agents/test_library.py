@@ -1,0 +1,32 @@
+"""The documents of an archive as a user handles them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memos.agents import library as module
+from memos.agents.library import Library
+from memos.ingest import Options, watching
+from memos.settings import load
+from memos.storage import Database
+
+
+@pytest.fixture
+def library(own_home: Path) -> Iterator[Library]:
+    with Database.open(own_home) as database:
+        yield Library(database.library(), load(embedding="none"))
+
+
+def test_what_is_watched_is_read_anew_once_at_most(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Options] = []
+    monkeypatch.setattr(
+        module, "ingest_into", lambda _archive, _settings, _paths, _observe, options: runs.append(options)
+    )
+    monkeypatch.setattr(watching, "changes", lambda *_: [frozenset(), frozenset({tmp_path})])
+    list(library.watch([tmp_path], options=Options(again=True, prune=True)))
+    assert [(run.again, run.prune) for run in runs] == [(True, True), (False, True), (False, True)]
