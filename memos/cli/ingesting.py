@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memos.ingest.events import FileGone, IngestEvent, IngestFinished
 
 MOST_REASONS = 12  # rows of the closing table for reasons
+REMOVED = " What was stored of it is removed."
 
 
 class Report:
@@ -38,6 +39,7 @@ class Report:
         self._total, self._total_bytes = total, size
         self._files = self._bytes = 0
         self._passages = self._embedded = self._waiting = 0
+        self._pruned = 0
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._finished: IngestFinished | None = None
 
@@ -77,7 +79,7 @@ class Report:
             ("unchanged", totals.unchanged, ""),
             *_with_reasons("skipped", totals.skipped, self._reasons),
             *_with_reasons("failed", totals.failed, self._reasons),
-            ("gone", totals.gone, f"{totals.removed:,} removed" if totals.removed else "--prune removes them"),
+            ("gone", totals.gone, f"{self._pruned:,} removed" if self._pruned else "--prune removes them"),
         ]
         for what, number, more in rows:
             if number or what == "read":
@@ -98,7 +100,8 @@ class Report:
                 self._passages += passages
                 if note:
                     self._say("partly", str(path), note)
-            case events.FileSkipped(path=path, reason=reason):
+            case events.FileSkipped(path=path, reason=reason, removed=removed):
+                reason += REMOVED if removed else ""
                 self._say("skipped", str(path), reason)
                 self._reasons["skipped", reason] += 1
             case events.FileFailed(path=path, reason=reason):
@@ -106,6 +109,7 @@ class Report:
                 self._reasons["failed", reason] += 1
 
     def _gone(self, event: FileGone) -> None:
+        self._pruned += event.removed
         self._say("removed" if event.removed else "gone", str(event.path), "It is no longer in the folder.")
 
     def _say(self, verb: str, path: str, reason: str) -> None:

@@ -43,11 +43,13 @@ class FileCopied:
 
 @dataclass(frozen=True, slots=True)
 class FileSkipped:
-    """A file was left out because there is nothing in it to read, or by rule. `reason` is a sentence."""
+    """A file was left out because there is nothing in it to read, or by rule. `reason` is a sentence; `removed`: what
+    was stored of it before it was changed is not any more."""
 
     path: Path
     reason: str
     size: int = field(default=0, compare=False)
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Embedded:
 class IngestFinished:
     """Always the last event: what became of the files, and their passages.
 
-    `embedded` may exceed `passages`: an earlier run that was killed can have left some.
+    `embedded` may exceed `passages`: an earlier run that was killed can have left some. `removed` counts the files that
+    are gone, or have nothing in them any more, of which nothing is stored now.
     """
 
     read: int

@@ -145,6 +145,7 @@ class _Run:
                 if isinstance(event, FileRead):
                     passages += event.passages
                     embedding.stored()
+                removed += isinstance(event, FileSkipped) and event.removed
                 yield event
                 yield from embedding.latest()
             for gone in self._gone(roots):
@@ -223,7 +224,7 @@ class _Run:
             if not parsed.passages:
                 raise NothingToRead("There is no text in the file.")
         except NothingToRead as error:
-            return FileSkipped(file.path, str(error), size)
+            return FileSkipped(file.path, str(error), size, removed=self._emptied(source, file.stored))
         except IngestError as error:
             return FileFailed(file.path, str(error), size)
         # An indexer that fails is no bad file: its StorageError goes to the caller.
@@ -234,6 +235,11 @@ class _Run:
         self._hashes.add(stored.sha256)
         self._done.add(_read_as(stored, file.path))
         return FileRead(file.path, number, parsed.note, size)
+
+    def _emptied(self, source: str, stored: StoredFile) -> bool:
+        """Forget what a file said before there was nothing in it to read."""
+        known = self._known.get(source)
+        return known is not None and known.sha256 != stored.sha256 and self._indexer.remove_document(source)
 
     def _share(self, source: str, stored: StoredFile) -> str | None:
         if stored.sha256 not in self._hashes:

@@ -293,6 +293,24 @@ def test_what_is_gone_is_reported_and_pruned_only_if_asked(
     assert archive.jobs(source=str(inside))[0].outcome == "removed"
 
 
+def test_what_a_file_said_before_it_was_emptied_is_forgotten(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    emptied, copy, other = tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.txt"
+    for file, text in ((emptied, "the lamp"), (copy, "the lamp"), (other, "the key")):
+        file.write_text(text, "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    for file in (emptied, other):
+        file.write_bytes(b"")
+    events = list(ingest([tmp_path], archive, splitter))
+    told = files(events)[emptied.name]
+    assert isinstance(told, FileSkipped) and told.removed and finished(events).removed == 2
+    assert stored(archive, emptied) == stored(archive, other) == [] and stored(archive, copy) == ["the lamp"]
+    assert [job.outcome for job in archive.jobs(source=str(other))] == ["skipped", "removed", "stored"]
+    events = list(ingest([tmp_path], archive, splitter))
+    assert finished(events).skipped == 2 and not finished(events).removed
+
+
 def test_read_again_reads_what_has_not_changed(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
     (tmp_path / "a.txt").write_text("the lamp", "utf-8")
     list(ingest([tmp_path], archive, splitter))

@@ -111,8 +111,8 @@ def test_a_changed_file_that_cannot_be_read_keeps_its_stored_version(
     file = tmp_path / "a.txt"
     file.write_text("good", "utf-8")
     list(ingest([file], indexer, splitter))
-    file.write_bytes(b"")
-    assert isinstance(files(list(ingest([file], indexer, splitter)))["a.txt"], FileSkipped)
+    file.write_bytes(b"%PDF-1.4 and no more")
+    assert isinstance(files(list(ingest([file], indexer, splitter)))["a.txt"], FileFailed)
     assert indexer.text(file) == "good"
 
 

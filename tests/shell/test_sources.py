@@ -93,7 +93,7 @@ def test_the_closing_table_gives_reasons(capsys: pytest.CaptureFixture[str]) -> 
     report.show(FilesFound(3))
     for name in "ab":
         report.show(FileSkipped(Path(name), "The file is empty (0 bytes)."))
-    report.show(FileSkipped(Path("c"), "There is no text in it."))
+    report.show(FileSkipped(Path("c"), "There is no text in it.", removed=True))
     report.show(FileFailed(Path("\x1b[2J"), "Permission denied."))
     report.show(IngestFinished(read=0, unchanged=5, skipped=3, failed=1, passages=0, embedded=0))
     report.close()
@@ -104,7 +104,7 @@ def test_the_closing_table_gives_reasons(capsys: pytest.CaptureFixture[str]) -> 
         "unchanged 5",
         "skipped 3",
         "2 The file is empty (0 bytes).",
-        "1 There is no text in it.",
+        "1 There is no text in it. What was stored of it is removed.",
         "failed 1 Permission denied.",
     ]
     assert "failed \\x1b[2J: Permission denied." in err and "\x1b" not in err
