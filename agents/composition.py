@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from memos.storage.archival import Archival
     from memos.storage.database import AgentStorage, Database
 
+WORDS_ONLY = "none"  # the setting `embedding` for no embedding model
+
 
 def open_database(folder: Path, settings: Settings) -> Database:
     """The data folder's database. Without an embedding model on this machine, search is by words alone."""
@@ -35,15 +37,33 @@ def open_database(folder: Path, settings: Settings) -> Database:
 
 
 def embedding_folder(settings: Settings) -> Path | None:
-    """The embedding model's folder, verified; None where it has not been pulled."""
+    """The embedding model's folder, verified; None where it has not been pulled, or search is to be by words alone."""
     from memos.models.store import resolve
 
+    if settings.embedding == WORDS_ONLY:
+        return None
     if Path(settings.embedding).is_dir():
         return Path(settings.embedding)
     try:
         return resolve(settings.embedding)
     except ModelNotFound:
         return None
+
+
+def measure_folder(settings: Settings) -> Path | None:
+    """The folder of the model by whose tokens passages are measured; None: there is none, and none is wanted.
+
+    Without an embedding model it is the default one, where that is on this machine: then documents need not be read
+    again if one is chosen.
+
+    Raises:
+        ModelNotFound: the model that is wanted has not been pulled; the sentence says how.
+    """
+    from memos.models.store import resolve
+
+    if settings.embedding == WORDS_ONLY:
+        return embedding_folder(settings.model_copy(update={"embedding": Settings.model_fields["embedding"].default}))
+    return embedding_folder(settings) or resolve(settings.embedding)
 
 
 def make_embedder(settings: Settings) -> Embedder:
@@ -159,16 +179,20 @@ def ingest_into(
     observe: Callable[[IngestEvent], None] | None,
     options: Options | None = None,
 ) -> IngestFinished:
-    """Run the ingest pipeline into one archive; returns its totals."""
+    """Run the ingest pipeline into one archive; returns its totals.
+
+    Raises:
+        InputError: a path does not exist.
+        ModelNotFound: the embedding model has not been pulled.
+        StorageError: nothing more could be stored.
+    """
     from memos.ingest.events import IngestFinished
     from memos.ingest.parsing import Limits, ParserProcesses
     from memos.ingest.pipeline import Options, ingest
-    from memos.models.store import resolve
 
-    folder = embedding_folder(settings) or resolve(settings.embedding)
     limits = Limits(settings.parse_seconds, settings.parse_memory << 20)
     finished: IngestFinished | None = None
-    with ParserProcesses(folder, limits=limits) as parser:
+    with ParserProcesses(measure_folder(settings), limits=limits) as parser:
         for event in ingest(paths, archival, parser, options=options or Options()):
             if observe is not None:
                 observe(event)

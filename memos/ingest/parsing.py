@@ -98,17 +98,21 @@ class ParserProcesses:
     """Parses in child processes, each file within limits. A child serves many files, and starts when it is needed.
 
     Args:
-        folder: the embedding model's folder, for `PassageSplitter`.
+        folder: the embedding model's folder, or None, for `PassageSplitter`.
         limit: the most tokens of a passage; None: what the model can read.
         workers: how many children; None: half the processors, four at most, so that embedding goes on beside.
         limits: what one file may cost.
     """
 
     def __init__(
-        self, folder: Path, limit: int | None = None, *, workers: int | None = None, limits: Limits | None = None
+        self, folder: Path | None, limit: int | None = None, *, workers: int | None = None, limits: Limits | None = None
     ) -> None:
         self.workers = workers or max(1, min(4, (os.cpu_count() or 1) // 2))
-        self._setup = {"folder": str(folder), "limit": limit, "memory": (limits or Limits()).memory}
+        self._setup = {
+            "folder": None if folder is None else str(folder),
+            "limit": limit,
+            "memory": (limits or Limits()).memory,
+        }
         self._limits = limits or Limits()
         self._busy: set[_Child] = set()
         self._idle: LifoQueue[_Child | None] = LifoQueue()  # the last one used is warm

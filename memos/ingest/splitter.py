@@ -13,20 +13,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile, zip_longest
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from memos.errors import InputError, ModelError, ModelNotFound
+from memos.errors import InputError
 from memos.ingest import syntax
 from memos.ingest.blocks import Block, markdown_blocks
 from memos.ingest.document import CELL, Document, Form, Section, place
 from memos.ingest.formats.source_code import grammar_of
 from memos.ingest.markdown import SEPARATOR
 from memos.ingest.prose import parts
-from memos.ingest.tokens import TokenIndex, counts
+from memos.ingest.tokens import TokenIndex, counts, load_tokenizer
 
 _SPECIAL = 2  # [CLS] and [SEP], which the model adds
 _LOCATION = 32  # tokens kept free, so that a passage and its location can be embedded together
 _SMALLEST = 16
+_LONGEST_INPUT = 256  # of all-MiniLM-L6-v2, and no more than other models read
 _LONGEST_TOKEN = 8  # characters a token, for text that the tokenizer takes for one unknown word
 _WINDOW = 262_144  # characters split in one call, which cannot be interrupted
 _LONGEST_LOCATION = 200  # characters
@@ -60,7 +61,8 @@ class PassageSplitter:
     """Cuts documents to passages that fit an embedding model.
 
     Args:
-        folder: the embedding model's folder; only `tokenizer.json` and the maximum length are read from it.
+        folder: the embedding model's folder; only `tokenizer.json` and the maximum length are read from it. None: there
+            is no model, and passages are about as long as for the default one.
         limit: the most tokens of a passage together with its location; None: what the model can read.
 
     Raises:
@@ -69,24 +71,13 @@ class PassageSplitter:
         InputError: `limit` is too small.
     """
 
-    def __init__(self, folder: Path, limit: int | None = None) -> None:
-        from tokenizers import Tokenizer
-
-        file = folder / "tokenizer.json"
-        if not file.is_file():
-            raise ModelNotFound(f"There is no embedding model in {folder}: tokenizer.json is missing.")
-        try:
-            tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # tokenizers raises a bare Exception
-            raise ModelError(f"The tokenizer {file} cannot be read: {error}.") from error
-        tokenizer.no_truncation()  # the file's own settings cap every count at 128
-        tokenizer.no_padding()
+    def __init__(self, folder: Path | None, limit: int | None = None) -> None:
+        self._tokenizer = load_tokenizer(folder)
         self.limit = limit if limit is not None else _longest_input(folder)
         self._capacity = self.limit - _SPECIAL - _LOCATION
         if self._capacity < _SMALLEST:
             raise InputError(f"A passage needs at least {_SMALLEST + _SPECIAL + _LOCATION} tokens.")
         self._longest = self._capacity * _LONGEST_TOKEN
-        self._tokenizer: Any = tokenizer
 
     def split(self, document: Document) -> list[tuple[str, str]]:
         """Passages `(text, location)` in reading order, none of them blank.
@@ -271,12 +262,14 @@ class PassageSplitter:
                 yield window[span.start : span.end].strip()
 
 
-def _longest_input(folder: Path) -> int:
+def _longest_input(folder: Path | None) -> int:
+    if folder is None:
+        return _LONGEST_INPUT
     try:
         settings = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))
         return int(settings["max_seq_length"])
     except (OSError, ValueError, KeyError, TypeError):
-        return 256  # of all-MiniLM-L6-v2, and no more than other models read
+        return _LONGEST_INPUT
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:

@@ -35,7 +35,8 @@ def main() -> None:
     first = json.loads(requests.readline())
     try:
         _limit_memory(first["memory"])
-        splitter = PassageSplitter(Path(first["folder"]), first["limit"])
+        folder = None if first["folder"] is None else Path(first["folder"])
+        splitter = PassageSplitter(folder, first["limit"])
     except MemosError as error:
         _answer(answers, {"error": str(error)})
         return

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from memos.agents import library as module
+from memos.agents.composition import measure_folder
 from memos.agents.library import Library
+from memos.errors import ModelNotFound
 from memos.ingest import Options, watching
 from memos.settings import load
 from memos.storage import Database
@@ -30,3 +32,15 @@ def test_what_is_watched_is_read_anew_once_at_most(
     monkeypatch.setattr(watching, "changes", lambda *_: [frozenset(), frozenset({tmp_path})])
     list(library.watch([tmp_path], options=Options(again=True, prune=True)))
     assert [(run.again, run.prune) for run in runs] == [(True, True), (False, True), (False, True)]
+
+
+def test_documents_are_read_where_search_is_by_words_alone(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMOS_MODELS", str(tmp_path / "models"))
+    with pytest.raises(ModelNotFound, match="memos models pull"):
+        measure_folder(load())
+    file = tmp_path / "a.md"
+    file.write_text("The lamp is in the pantry.", "utf-8")
+    assert library.ingest([file]).passages == 1
+    assert [one.opening for one in library.outline(str(file))] == ["The lamp is in the pantry."]

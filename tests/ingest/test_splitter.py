@@ -25,6 +25,15 @@ def test_a_passage_and_its_location_fit_the_model(splitter: PassageSplitter) -> 
     assert " ".join(passage for passage, _ in passages) == text
 
 
+@pytest.mark.parametrize("words", ["the lamp, an electrical one. ", "台灯在储藏室里。", "A"])
+def test_without_an_embedding_model_passages_have_about_the_same_length(words: str) -> None:
+    text = words * (6000 // len(words))
+    passages = [passage for passage, _ in PassageSplitter(None).split(Document((Section(text, "page 3"),)))]
+    longest = 222 if words > "z" else 222 * 6
+    assert longest / 2 < max(map(len, passages)) <= longest
+    assert "".join(passages).replace(" ", "") == text.replace(" ", "")
+
+
 def test_plain_text_is_located_by_lines(splitter: PassageSplitter) -> None:
     text = "\n".join(f"línea 行 {number} " + "x " * 15 for number in range(1, 31))
     passages = splitter.split(read_document(text.encode(), "log.txt"))
