@@ -155,11 +155,15 @@ def stored_agent(name: str) -> Iterator[AgentStorage]:
 
 
 @contextmanager
-def library(agent: str | None = None) -> Iterator[Library]:
+def library(agent: str | None = None, *, create: bool = False) -> Iterator[Library]:
     """What every agent sees of documents, or what one agent has alone.
 
+    Args:
+        agent: its name; None: the documents that all see.
+        create: make the agent if there is none of this name.
+
     Raises:
-        InputError: there is no such agent, and its name cannot be one.
+        InputError: there is no such agent, or its name cannot be one.
         AgentBusy: it is open elsewhere.
     """
     from memos.agents.library import Library
@@ -168,7 +172,7 @@ def library(agent: str | None = None) -> Iterator[Library]:
     with open_database(home(), settings) as database, ExitStack() as held:
         archive = database.library()
         if agent is not None:
-            archive = held.enter_context(database.agent(agent)).archival
+            archive = held.enter_context(database.agent(agent, create=create)).archival
         yield Library(archive, settings)
 
 

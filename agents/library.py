@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memos.agents.composition import ingest_into
-from memos.agents.paths import stored_document
+from memos.agents.paths import spellings, stored_document
+from memos.document_names import DocumentNames
 from memos.errors import InputError
 from memos.settings import Settings
 
@@ -34,6 +35,21 @@ class Outlined:
     id: int
     location: str
     opening: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a file.
+
+    Args:
+        source: the path under which it is stored, or would be.
+        document: None: nothing of it is stored.
+        jobs: what ingest did with it, newest first.
+    """
+
+    source: str
+    document: Document | None
+    jobs: list[Job]
 
 
 class Library:
@@ -84,7 +100,7 @@ class Library:
         documents = self._archival.documents()
         if under is None:
             return documents
-        folder = Path(under).absolute()
+        folder = Path(spellings(under)[-1])
         return [one for one in documents if any(folder in Path(path).parents for path in (one.source, *one.copies))]
 
     def find(self, path: str | Path) -> Document:
@@ -105,9 +121,19 @@ class Library:
                 yield Outlined(passage.id, passage.location, " ".join(passage.text.split())[:OPENING])
             offset += len(page)
 
-    def jobs(self, source: str) -> list[Job]:
-        """What ingest did with a file, newest first."""
-        return self._archival.jobs(source=source)
+    def record(self, path: str | Path) -> Record:
+        """What is known of a file, be it only that it could not be read.
+
+        Raises:
+            InputError: nothing is.
+        """
+        names = DocumentNames(self._archival.documents())
+        for one in spellings(path):
+            jobs = self._archival.jobs(source=one)
+            if jobs and names.source(one) is None:
+                return Record(one, None, jobs)
+        document = self.find(path)
+        return Record(document.source, document, self._archival.jobs(source=document.source))
 
     def paths(self, path: str | Path) -> list[str]:
         """The stored paths that `path` names: a file's own, or all below a folder.
@@ -116,8 +142,8 @@ class Library:
             InputError: nothing of it is stored here, i.e. in this very archive, where it could be removed.
         """
         own = self._archival.stored_files()
-        exact = [name for name in dict.fromkeys((str(path), str(Path(path).absolute()))) if name in own]
-        folder = Path(path).absolute()
+        names = spellings(path)
+        exact, folder = [name for name in names if name in own], Path(names[-1])
         found = exact or [source for source in sorted(own) if folder in Path(source).parents]
         if not found:
             raise InputError(f"Nothing of {path} is stored here; `memos sources list` shows what is.")

@@ -14,7 +14,7 @@ from memos.storage.archival import Archival
 
 
 def spellings(given: str | Path) -> tuple[str, ...]:
-    """A path as it may be stored: as given (not every document is a file), and as ingest would call the file."""
+    """A path as it may be stored: as given (not every document is a file), and last as ingest would call the file."""
     from memos.ingest.walking import spelled
 
     return tuple(dict.fromkeys((str(given), str(spelled(Path(given))))))

@@ -57,7 +57,7 @@ def command(
     from memos.ingest.walking import Selection
 
     options = Options(selection=Selection(only, exclude), prune=prune, again=again)
-    with library(agent) as opened:
+    with library(agent, create=True) as opened:
         if watch:
             _follow(opened, paths, options, as_json)
             return

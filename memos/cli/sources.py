@@ -53,23 +53,27 @@ def list_sources(under: str | None, agent: str | None, as_json: bool) -> None:
 @agent_option
 @json_option
 def show(path: str, agent: str | None, as_json: bool) -> None:
-    """The passages of the document PATH, each with its place and first words, and what ingest did with the file."""
+    """The passages of the document PATH, each with its place and first words, and what ingest did with the file.
+
+    Of a file that could not be read, only the latter.
+    """
     from memos.agents.composition import library
 
     with library(agent) as opened:
-        document = opened.find(path)
-        outline, jobs = list(opened.outline(document.source)), opened.jobs(document.source)
+        record = opened.record(path)
+        outline = list(opened.outline(record.source)) if record.document else []
     if as_json:
-        value = {**asdict(document), "outline": [asdict(one) for one in outline], "jobs": [asdict(job) for job in jobs]}
-        click.echo(json.dumps(value, default=str))
+        known = asdict(record.document) if record.document else {"source": record.source, "passages": 0}
+        parts = {"outline": [asdict(one) for one in outline], "jobs": [asdict(job) for job in record.jobs]}
+        click.echo(json.dumps({**known, **parts}, default=str))
         return
-    click.echo(printable(document.source))
-    for copy in document.copies:
+    click.echo(printable(record.source) + ("" if record.document else ": nothing of it is stored"))
+    for copy in record.document.copies if record.document else ():
         click.echo(f"  the same bytes: {printable(copy)}")
     for passage in outline:
         place = f"[{printable(passage.location)}] " if passage.location else ""
         click.echo(f"  archival:{passage.id:<7} {place}{printable(passage.opening)}")
-    for job in jobs:
+    for job in record.jobs:
         reason = f": {printable(job.reason)}" if job.reason else ""
         click.echo(f"{job.created_at.astimezone():%Y-%m-%d %H:%M}  {job.outcome}{reason}")
 

@@ -82,6 +82,40 @@ def test_a_search_may_name_a_document_as_ingest_was_told_it(shelf: Path, name: s
     assert [json.loads(line)["source"] for line in done.stdout.splitlines()] == [str(shelf / "docs" / "a.md")]
 
 
+def test_paths_mean_what_they_mean_to_ingest(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shelf / "here").mkdir()
+    monkeypatch.chdir(shelf / "here")
+    runner = CliRunner()
+    assert len(json.loads(runner.invoke(sources, ["list", "../docs", "--json"]).stdout)) == 2
+    assert str(shelf / "docs" / "a.md") in runner.invoke(sources, ["show", "../docs/b.md"]).stdout
+    assert runner.invoke(sources, ["remove", "../docs/c.md", "--yes"]).stdout == "1 removed.\n"
+    assert runner.invoke(sources, ["remove", "../docs", "--yes"]).stdout == "2 removed.\n"
+
+
+def test_what_came_of_a_file_is_shown_though_nothing_of_it_is_stored(shelf: Path, own_home: Path) -> None:
+    broken, runner = str(shelf / "docs" / "broken.pdf"), CliRunner()
+    with Database.open(own_home) as database:
+        library = database.library()
+        library.note_job(broken, "failed", "The PDF is damaged.")
+        library.store_document("/archive/broken.pdf", "3" * 64, [("Another file.", "")])
+    shown = runner.invoke(sources, ["show", "docs/broken.pdf"])
+    assert shown.exit_code == 0 and shown.stdout.startswith(f"{broken}: nothing of it is stored\n")
+    assert shown.stdout.endswith("failed: The PDF is damaged.\n") and "Another" not in shown.stdout
+    told = json.loads(runner.invoke(sources, ["show", "docs/broken.pdf", "--json"]).stdout)
+    assert (told["source"], told["passages"], [job["outcome"] for job in told["jobs"]]) == (broken, 0, ["failed"])
+    with pytest.raises(InputError, match="no document"):
+        runner.invoke(sources, ["show", "docs/none.pdf"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "docs/a.md"], ["remove", "docs/a.md", "--yes"]])
+@pytest.mark.usefixtures("shelf")
+def test_an_agent_that_is_not_there_is_not_made_by_looking(own_home: Path, arguments: list[str]) -> None:
+    with pytest.raises(InputError, match="no agent tpyo"):
+        CliRunner().invoke(sources, [*arguments, "--agent", "tpyo"], catch_exceptions=False)
+    with Database.open(own_home) as database:
+        assert [agent.name for agent in database.agents()] == ["ada"]
+
+
 @pytest.mark.usefixtures("shelf")
 def test_a_search_in_a_document_that_is_not_stored_is_refused() -> None:
     with pytest.raises(InputError, match=r"no document docs/z\.md"):
