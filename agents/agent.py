@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from memos.agents.memory import Blocks, HandMemory
 from memos.agents.residency import Residency
 from memos.consent import Consent, ConsentRequest, refuse
 from memos.context_map import ContextMap
+from memos.controller import local_now
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Progress, Speech
 from memos.functions import Tool
@@ -87,6 +89,7 @@ class Agent:
         owns_model: bool,
         observe: Callable[[Event], None] | None = None,
         consent: Consent = refuse,
+        now: Callable[[], datetime] = local_now,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -100,7 +103,7 @@ class Agent:
         self._observe = observe or self._aside.append
         self.consent = consent
         self._variants = 0
-        self.kernel, self.start_events = self._boot(tools)
+        self.kernel, self.start_events = self._boot(tools, now)
         self.blocks = Blocks(self.kernel, storage, self._by_hand)
         self.memory = HandMemory(self.kernel, storage, self._by_hand)
         self.history = AgentHistory(self.kernel, storage, self._by_hand)
@@ -113,7 +116,7 @@ class Agent:
             self.start_events += tuple(self.kernel.queue.write_back())
         self._idle.begin()
 
-    def _boot(self, tools: Sequence[Tool]) -> tuple[Kernel, tuple[Event, ...]]:
+    def _boot(self, tools: Sequence[Tool], now: Callable[[], datetime]) -> tuple[Kernel, tuple[Event, ...]]:
         stored = self._storage
         wanted = self.settings
         policy = KernelSettings.for_window(self._model.window, **_given(KernelSettings, wanted))
@@ -127,6 +130,7 @@ class Agent:
             functions,
             policy=policy,
             sampling=sampling,
+            now=now,
             consent=self._consented,
         )
         assert isinstance(kernel, Kernel)
@@ -149,6 +153,7 @@ class Agent:
         progress: Callable[[str, float], None] | None = None,
         observe: Callable[[Event], None] | None = None,
         consent: Consent = refuse,
+        now: Callable[[], datetime] = local_now,
         **settings: Any,
     ) -> Self:
         """Open an agent, creating it if it is new.
@@ -167,6 +172,8 @@ class Agent:
             consent: called before a function runs that acts outside of memory, or keeps what the user did not say,
                 while documents are quoted in view; says whether it may. By default it may not, and the model is
                 told so.
+            now: the clock: what the model is told of date and time, and what "last week" is relative to. Messages are
+                stored with the time of the machine.
             settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
 
         Raises:
@@ -192,7 +199,7 @@ class Agent:
             mine = ready is None
             agent = cls(
                 storage.name, wanted, database, storage, loaded, tools,
-                owns_model=mine, observe=observe, consent=consent,
+                owns_model=mine, observe=observe, consent=consent, now=now,
             )  # fmt: skip
             undo.pop_all()
             return agent

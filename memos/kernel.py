@@ -122,7 +122,7 @@ def boot(
     summarizer = Summarizer(model, storage.recall, storage.state, policy, sampling)
     hiding = Hiding(model, storage.state)
     queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, hiding, text)
-    pager = Pager(storage.recall, storage.archival, count)
+    pager = Pager(storage.recall, storage.archival, count, now)
     memory = KernelMemory(
         working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
     )

@@ -35,10 +35,17 @@ class Pager:
         recall: message history.
         archival: passages.
         count: tokens of a text, by the loaded model.
+        now: the clock, by which a search reads "last week"; None: the storage's own.
     """
 
-    def __init__(self, recall: RecallStorage, archival: ArchivalStorage, count: Callable[[str], int]) -> None:
-        self._recall, self._archival, self._count = recall, archival, count
+    def __init__(
+        self,
+        recall: RecallStorage,
+        archival: ArchivalStorage,
+        count: Callable[[str], int],
+        now: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
+        self._recall, self._archival, self._count, self._now = recall, archival, count, now
 
     # ----------------------------------------------------------------------------------- page faults
 
@@ -53,7 +60,9 @@ class Pager:
         """
         if opened := _pointer(query, "recall"):
             return self._opened(query, map(message_line, self._recall.around(opened, before=3, after=3)), room)
-        found = self._recall.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id)
+        found = self._recall.search(
+            query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id, asked_at=self._now()
+        )
         if not found.total:
             return (
                 f"Nothing earlier matches {query!r}. Try other words, conversation_search_date for a day, or "
@@ -91,7 +100,7 @@ class Pager:
         """A page of passages by meaning and words."""
         if opened := _pointer(query, "archival"):
             return self._opened(query, map(passage_line, self._archival.around(opened)), room)
-        found = self._archival.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
+        found = self._archival.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, asked_at=self._now())
         if not found.total:
             return f"Archival memory has nothing for {query!r}. Try other words, or conversation_search."
         return self._page(found, page, [passage_line(passage) for passage in found.items], room)
@@ -192,7 +201,8 @@ class Pager:
             text: what the message asks.
             before_id: id of the first message in view.
         """
-        return self._recall.search(text, limit=TALK, before_id=before_id, kinds=(Kind.USER, Kind.SPEECH))
+        spoken = (Kind.USER, Kind.SPEECH)
+        return self._recall.search(text, limit=TALK, before_id=before_id, kinds=spoken, asked_at=self._now())
 
     def names_speaker(self, text: str) -> bool:
         """Whether a text asks, and names somebody who speaks in memory: it is about what is there, then."""
@@ -208,7 +218,8 @@ class Pager:
             text: what the message asks.
             spoken: the messages that may tell it, the likeliest first.
         """
-        notes = [one for one in self._archival.search(text, limit=SEARCHED).items if not one.source][:NOTES]
+        stored = self._archival.search(text, limit=SEARCHED, asked_at=self._now()).items
+        notes = [one for one in stored if not one.source][:NOTES]
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
         superseded = self._archival.superseded()
         for rank, message in enumerate(spoken[:MESSAGES]):

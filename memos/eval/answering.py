@@ -110,6 +110,8 @@ class Arms:
         shutil.copytree(self._stored(task.world), home)
         given = self._settings.model_dump() | {"prefetch": prefetch, **APART}
         given = {name: value for name, value in given.items() if name not in ("model", "context")}
+        if (asked_at := task.asked_at) is not None:
+            given["now"] = lambda: asked_at
         with Agent.open(AGENT, model=self._model, context=self._model.window, folder=home, **given) as agent:
             reply = agent.ask(task.text)
         return reply.text, reply.events

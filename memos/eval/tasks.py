@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from memos.errors import InputError
-from memos.eval.data import UNDATED, Conversation, files, locomo, longmemeval, rows
+from memos.eval.data import Conversation, files, locomo, longmemeval, rows
 from memos.eval.metrics import contains, declined, f1, f1_of_list, labelled
 from memos.messages import Told
 
@@ -58,7 +58,7 @@ class Task:
         text: what is asked.
         answers: any of these is right; none: that it was never said.
         evidence: places in the past, or among the notes, that tell the answer; with documents, of `told`.
-        asked_at: when.
+        asked_at: when; None: whenever it is run, since nothing in the data is dated.
         metric: `f1`, `accuracy` (any of the answers occurs), `all` (all of them do), or `label` (BABILong: it occurs
             in the first sentence, and none of `others` does).
         others: labels that would be wrong.
@@ -70,7 +70,7 @@ class Task:
     text: str
     answers: tuple[str, ...]
     evidence: tuple[int, ...]
-    asked_at: datetime = UNDATED
+    asked_at: datetime | None = None
     metric: str = "accuracy"
     others: tuple[str, ...] = ()
 
@@ -127,8 +127,3 @@ def locomo_qa(folder: Path, _seed: int) -> list[Task]:
 def longmemeval_qa(folder: Path, seed: int) -> list[Task]:
     """LongMemEval's questions, the unanswerable included."""
     return of_conversations(longmemeval(folder, seed))
-
-
-def moment(task: Task) -> datetime:
-    """When a task is asked, in UTC."""
-    return task.asked_at.astimezone(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,16 @@ def test_a_wrong_answer_was_lost_where_it_was(tmp_path: Path) -> None:
     assert arms(tmp_path / "two", say("No idea.")).answer(other, MEMOS).lost == "not retrieved"
     shared = replace(TASK, metric="f1")
     assert arms(tmp_path / "three", say("Perhaps it is the one by the door.")).answer(shared, MEMOS).lost == "not shown"
+
+
+def test_a_question_is_asked_when_the_data_says(tmp_path: Path) -> None:
+    for name, asked_at in (("dated", WHEN + timedelta(days=7)), ("undated", None)):
+        tried = arms(tmp_path / name, say("17."))
+        tried.answer(replace(TASK, asked_at=asked_at), MEMOS)
+        model = tried._model
+        assert isinstance(model, ScriptedModel)
+        clock = "[Friday 8 March 2024, 00:00]"
+        assert any(clock in model.text(prompt) for prompt, _ in model.prompts) is (asked_at is not None)
 
 
 def test_one_question_does_not_learn_from_another(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from memos.errors import ToolError
-from memos.messages import Kind
+from memos.messages import Kind, Told
 from memos.pager import Pager
 from memos.storage import AgentStorage, Database
 
@@ -42,6 +43,22 @@ def test_an_answer_is_shown_with_its_question(stored: AgentStorage) -> None:
     page = pager(stored).recall_page("hamsters", 0, before_id=10**9, room=200)
     assert "Two hamsters" in page and f"[recall:{asked.id}" in page and "Do you have pets?" in page
     assert "pets" not in pager(stored).recall_page("hamsters", 0, before_id=10**9, room=32), "cut to the room"
+
+
+def test_last_week_is_by_the_clock_of_the_kernel(stored: AgentStorage) -> None:
+    days = datetime(2024, 1, 10, 12, tzinfo=UTC), datetime(2024, 2, 28, 12, tzinfo=UTC)
+    stored.recall.import_past(
+        [Told(Kind.USER, f"I ate {what}.", day) for what, day in zip(("rice", "soup"), days, strict=True)]
+    )
+    for what, day in zip(("rice", "soup"), days, strict=True):
+
+        def clock(now: datetime = day + timedelta(days=7)) -> datetime:
+            return now
+
+        asked = Pager(stored.recall, stored.archival, lambda text: len(text.split()), clock)
+        assert asked.spoken("What did I eat last week?", before_id=10**9).items[0].content == f"I ate {what}."
+        page = asked.recall_page("What did I eat last week?", 0, before_id=10**9, room=200)
+        assert page.splitlines()[1].endswith(f"I ate {what}.")
 
 
 def test_a_search_that_found_nothing_says_what_to_try(stored: AgentStorage) -> None:
