@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from memos.cli.options import Status
 
@@ -34,7 +35,12 @@ Examples:
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The data set's folder; only read.")
 @click.option("--model", help="The chat model of a suite that answers.  [default: the setting]")
 @click.option("--context", type=int, help="Its window in tokens.  [default: the setting]")
-@click.option("--arms", default=",".join(ARMS), show_default=True, help="Ways to answer that are compared.")
+@click.option(
+    "--arms",
+    default=",".join(ARMS),
+    show_default=True,
+    help="Ways to answer that are compared; not for -recall and docs.",
+)
 @click.option("--category", default="", help="Only questions of this kind, such as qa1/128k or qa1.")
 @click.option("--limit", type=click.IntRange(min=1), help="A random sample of so many questions.  [default: all]")
 @click.option("--seed", default=0, show_default=True, help="Of the sample and the confidence intervals.")
@@ -52,8 +58,9 @@ def command(
     embedding: str | None,
     file: Path | None,
 ) -> None:
-    """Measure SUITE on the data in PATH.
+    """Measure SUITE on the data set in the folder of --data.
 
+    The -recall suites measure what search finds, without a model: there, --model, --context and --arms are refused.
     Vectors and answers are kept in the data folder: a second run is fast, and one that was ended goes on.
     """
     from rich.console import Console
@@ -63,6 +70,7 @@ def command(
     from memos.eval.suites import Run, answering, retrieval
     from memos.settings import load
 
+    _refuse_unused(suite)
     chosen = tuple(arm.strip() for arm in arms.split(",") if arm.strip())
     if unknown := [arm for arm in chosen if arm not in ARMS]:
         raise click.UsageError(f"There is no arm {unknown[0]!r}; there are {', '.join(ARMS)}.")
@@ -93,6 +101,19 @@ def command(
     if file is not None:
         more = {"nasty_failed": faults} if suite == "docs-recall" else {"lost": lost}
         report.save(file, **more, **describe(shlex.join(["memos", *sys.argv[1:]])))
+
+
+def _refuse_unused(suite: str) -> None:
+    """Refuse options that would change nothing: a result must not be taken for that of another run.
+
+    Raises:
+        UsageError: one was given; the sentence names it.
+    """
+    context = click.get_current_context()
+    unused = () if suite in ANSWERING else ("arms",) if suite == "docs" else ("arms", "model", "context")
+    for name in unused:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} changes nothing in {suite}; leave it out.")
 
 
 class _Progress:

@@ -72,7 +72,7 @@ def retrieval(run: Run, progress: Progress) -> Report:
     Raises:
         InputError: the data cannot be read, or there is nothing to ask.
     """
-    conversations = sample(RETRIEVAL[run.suite](run.data, run.seed), run.limit, run.seed)
+    conversations = sample(RETRIEVAL[run.suite](run.data, run.seed), run.limit, run.seed, run.category)
     embedder = embedder_of(run.settings)
     try:
         with tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
@@ -158,15 +158,24 @@ def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, Estimate]:
     }
 
 
-def sample(conversations: Sequence[Conversation], limit: int | None, seed: int) -> list[Conversation]:
+def sample(
+    conversations: Sequence[Conversation], limit: int | None, seed: int, category: str = ""
+) -> list[Conversation]:
     """The same conversations with a random sample of their answerable questions, in their order.
 
+    Args:
+        conversations: the data.
+        limit: how many questions at most; None: all.
+        seed: of the sample.
+        category: only questions of this kind; empty: all.
+
     Raises:
-        InputError: there is no question.
+        InputError: there is no question, or none of this category.
     """
     places = [(at, one) for at, talk in enumerate(conversations) for one in answerable(talk)]
     if not places:
         raise InputError("The data has no question whose evidence is known.")
+    places = sampled(places, lambda place: place[1].category, category, None, seed)
     if limit is not None and limit < len(places):
         places = sorted(random.Random(seed).sample(places, limit), key=lambda place: place[0])
     kept = {(at, one.id) for at, one in places}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,27 @@ def test_a_folder_without_the_data_is_told(tmp_path: Path) -> None:
 def test_an_arm_that_does_not_exist_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["nested-kv", "--data", str(tmp_path), "--arms", "memos,magic"])
     assert done.exit_code == 2 and "magic" in done.output
+
+
+@pytest.mark.parametrize(
+    ("suite", "option"),
+    [
+        *((suite, name) for suite in (*RETRIEVAL, "docs-recall") for name in ("arms", "model", "context")),
+        ("docs", "arms"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(tmp_path: Path, suite: str, option: str) -> None:
+    value = {"arms": "memos", "model": "x", "context": "2048"}[option]
+    done = CliRunner().invoke(command, [suite, "--data", str(tmp_path), f"--{option}", value])
+    assert done.exit_code == 2 and f"--{option} changes nothing in {suite}" in done.output
+
+
+def test_search_is_measured_on_the_questions_of_a_category(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suites, "embedder_of", lambda _settings: None)
+    run = suites.Run("locomo-recall", write_locomo(tmp_path / "locomo"), load(), category="multi_hop")
+    assert suites.retrieval(run, lambda _done, _of: None).n == 1
+    with pytest.raises(InputError, match="no question of category 'magic'; there are"):
+        suites.retrieval(replace(run, category="magic"), lambda _done, _of: None)
 
 
 def test_the_command_knows_the_suites_and_arms() -> None:
