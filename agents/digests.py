@@ -16,7 +16,7 @@ from memos.agents.documents import PageReader
 from memos.agents.team import whole
 from memos.document_names import DocumentNames
 from memos.errors import InputError
-from memos.events import Digested, Progress
+from memos.events import Digested, Level, Progress
 from memos.messages import Passage
 from memos.protocols import TextGrammar
 from memos.storage.archival import Archival
@@ -89,7 +89,7 @@ class Summaries:
         if run:
             yield run[0].location, run
 
-    def _reduced(self, pieces: Sequence[_Piece], name: str, level: str) -> Digest:
+    def _reduced(self, pieces: Sequence[_Piece], name: str, level: Level) -> Digest:
         """One digest of some pieces, by as many levels between as it takes."""
         while len(pieces) > FAN:
             groups = [pieces[at : at + FAN] for at in range(0, len(pieces), FAN)]
@@ -97,7 +97,7 @@ class Summaries:
             pieces = [_Piece(one.id, one.text) for one in digests]
         return self._digest(pieces, name, level)
 
-    def _digest(self, pieces: Sequence[_Piece], name: str, level: str) -> Digest:
+    def _digest(self, pieces: Sequence[_Piece], name: str, level: Level) -> Digest:
         key = self._key(pieces, name, level)
         below = tuple(piece.id for piece in pieces)
         stored = self._store.get(key)
@@ -115,11 +115,11 @@ class Summaries:
         self._reader.observe(Digested(digest.id, level, name, False, evaluated))
         return digest
 
-    def _key(self, pieces: Sequence[_Piece], name: str, level: str) -> str:
+    def _key(self, pieces: Sequence[_Piece], name: str, level: Level) -> str:
         made_from = (self._reader.model.fingerprint, prompts.SUMMARIST, level, name, *(one.text for one in pieces))
         return hashlib.sha256("\0".join(made_from).encode("utf-8", "replace")).hexdigest()[:12]
 
-    def _told(self, pieces: Sequence[_Piece], name: str, level: str) -> tuple[str, int]:
+    def _told(self, pieces: Sequence[_Piece], name: str, level: Level) -> tuple[str, int]:
         """What the model says of some pieces. One summary alone is that of the level above, too."""
         if len(pieces) == 1 and level != "section":
             return pieces[0].text, 0

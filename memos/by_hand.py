@@ -10,7 +10,7 @@ from collections.abc import Collection, Generator, Iterator
 
 from memos import events, prompts
 from memos.errors import BlockError, InputError
-from memos.events import Event
+from memos.events import Editor, Event
 from memos.messages import Block, Kind
 from memos.pager import POINTER, Pager, passage_line
 from memos.policy import KernelSettings
@@ -48,7 +48,7 @@ class ByHand:
         self._recall, self._archival = recall, archival
         self._policy, self._pending = policy, pending
 
-    def edit_block(self, label: str, text: str, *, by: str = "user") -> Generator[Event, None, None]:
+    def edit_block(self, label: str, text: str, *, by: Editor = "user") -> Generator[Event, None, None]:
         """Set a block; the model is told at once, without moving the prefix.
 
         Args:

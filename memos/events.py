@@ -7,7 +7,15 @@ ours but the values an event carries.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from memos.messages import EvictionReason, EvictionSource
+
+Editor = Literal["assistant", "user", "kernel", "undo"]  # who changed a block; `undo`: the user took a change back
+Moved = Literal["eviction", "hide", "restore", "forget", "rewind", "grown", "start"]  # why the prompt's beginning did
+Way = Literal["exact", "shift"]  # what stays behind an eviction is read again, or moved and not read
+Purpose = Literal["call", "summary", "eviction", "ahead", "reading"]  # of a pass through the model
+Level = Literal["section", "part", "document", "folder"]  # of a summary's hierarchy
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +170,12 @@ class CallInvalid(Event):
 
 @dataclass(frozen=True, slots=True)
 class BlockEdited(Event):
-    """A block of the working context changed. `by`: `assistant`, `user` or `kernel`."""
+    """A block of the working context changed."""
 
     label: str
     before: str
     after: str
-    by: str
+    by: Editor
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +197,9 @@ class Evicted(Event):
         messages: how many.
         tokens: how many were freed.
         summary: what stands for everything that has left.
-        source: who wrote it, `model` or `deterministic`.
-        reason: `flush`, `ahead` (of the next turn), `asked` or `start`.
-        way: `exact` (what stays was read again behind the summary) or `shift` (moved, not read again).
+        source: who wrote it.
+        reason: why.
+        way: what became of the rest.
     """
 
     first_id: int
@@ -199,9 +207,9 @@ class Evicted(Event):
     messages: int
     tokens: int
     summary: str
-    source: str
-    reason: str
-    way: str = "exact"
+    source: EvictionSource
+    reason: EvictionReason
+    way: Way = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +234,11 @@ class PrefixMoved(Event):
     """The prompt no longer begins with what it was: the declared exceptions of the prefix invariant.
 
     Args:
-        reason: `eviction`, `hide`, `restore`, `grown` or `start`.
+        reason: what moved it.
         kept: tokens of the old prompt that the new one still begins with.
     """
 
-    reason: str
+    reason: Moved
     kept: int
 
 
@@ -255,8 +263,8 @@ class Step(Event):
     """One pass through the model ended: the cost of a call, a summary or an eviction, in tokens.
 
     Args:
-        purpose: `call`, `summary`, `eviction` (the prompt as it is behind the summary), `ahead` (of the next turn), or
-            `reading` (of what is paged in).
+        purpose: what it was for; `eviction`: the prompt as it is behind the summary, `ahead`: of the next turn,
+            `reading`: of what is paged in.
         evaluated: prompt tokens that were evaluated.
         reused: prompt tokens that were resident.
         generated: tokens that were generated.
@@ -264,7 +272,7 @@ class Step(Event):
         seconds: wall time.
     """
 
-    purpose: str
+    purpose: Purpose
     evaluated: int
     reused: int
     generated: int
@@ -346,14 +354,14 @@ class Digested(Event):
 
     Args:
         id: `digest:…`.
-        level: `section`, `part` (of a document), `document` or `folder`.
+        level: of what; a `part` is of a document.
         name: of what.
         reused: whether it was stored.
         evaluated: tokens.
     """
 
     id: str
-    level: str
+    level: Level
     name: str
     reused: bool
     evaluated: int

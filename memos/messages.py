@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 Item = TypeVar("Item")
+# Who wrote the summary: the model, or the kernel, with the most surprising sentences or with the first words.
+EvictionSource = Literal["model", "surprise", "deterministic"]
+# The window was full, or would be in the next turn; the user asked; or it was too full when the agent was opened.
+EvictionReason = Literal["flush", "ahead", "asked", "start"]
 
 
 class Kind(StrEnum):
@@ -178,8 +182,8 @@ class Eviction:
         messages: how many left.
         tokens: how many tokens that freed.
         summary: the recursive summary from now on (of all that has ever left, not only of these).
-        source: `"model"` or `"deterministic"`.
-        reason: why: `"flush"`, `"asked"`, `"model changed"`.
+        source: who wrote it.
+        reason: why.
     """
 
     first_id: int
@@ -187,5 +191,5 @@ class Eviction:
     messages: int
     tokens: int
     summary: str
-    source: str
-    reason: str
+    source: EvictionSource
+    reason: EvictionReason

@@ -6,7 +6,7 @@ This module knows nothing else of ours but the errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from memos.errors import WindowError
 
@@ -49,8 +49,8 @@ class KernelSettings:
     page: int
     result: int
     reading: int = 180
-    eviction: str = "exact"
-    summaries: str = "model"
+    eviction: Literal["exact", "shift"] = "exact"
+    summaries: Literal["model", "surprise", "plain"] = "model"
     hide_results: bool = True
     ahead: bool = True
     warning: float = 0.70

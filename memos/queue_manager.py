@@ -15,10 +15,10 @@ from difflib import SequenceMatcher
 
 from memos import prompts
 from memos.errors import InputError, WindowError
-from memos.events import Event, Evicted, Grown, PrefixMoved, PressureWarning, Progress, Repaired, Step
+from memos.events import Event, Evicted, Grown, Moved, PrefixMoved, PressureWarning, Progress, Repaired, Step, Way
 from memos.hiding import Hiding
 from memos.main_context import Entry, Fixed, MainContext, Tokens
-from memos.messages import Block, Call, Eviction, Kind, Message, State
+from memos.messages import Block, Call, Eviction, EvictionReason, EvictionSource, Kind, Message, State
 from memos.policy import KernelSettings
 from memos.protocols import AgentState, LanguageModel, Reading, RecallStorage, shared_prefix
 from memos.speech import ARGUMENT, FUNCTION
@@ -193,7 +193,7 @@ class QueueManager:
             yield PrefixMoved("forget", kept)
         yield from self.make_room(0)
 
-    def reload(self, reason: str) -> Iterator[Event]:
+    def reload(self, reason: Moved) -> Iterator[Event]:
         """Lay the prompt out anew from storage, where history was changed. What both begin with stays resident.
 
         Args:
@@ -229,7 +229,7 @@ class QueueManager:
         needed: int,
         *,
         keep_turn: int | None = None,
-        reason: str = "flush",
+        reason: EvictionReason = "flush",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[Event]:
         """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay.
@@ -258,7 +258,7 @@ class QueueManager:
 
     def evict(
         self,
-        reason: str,
+        reason: EvictionReason,
         *,
         needed: int = 0,
         keep_turn: int | None = None,
@@ -323,7 +323,12 @@ class QueueManager:
                 yield Step("eviction", item, len(prompt) - item, 0, 0, time.perf_counter() - started)
 
     def _page_out(
-        self, leaving: Sequence[Entry], remaining: Sequence[Entry], text: str, source: str, reason: str
+        self,
+        leaving: Sequence[Entry],
+        remaining: Sequence[Entry],
+        text: str,
+        source: EvictionSource,
+        reason: EvictionReason,
     ) -> Iterator[Event]:
         """Record that entries leave, and rewrite the main context with this summary in their place."""
         before, after = self.context.tokens, self.head(text)
@@ -346,7 +351,7 @@ class QueueManager:
         yield Evicted(eviction.first_id, eviction.last_id, len(leaving), freed, text, source, reason, way)
         yield PrefixMoved("eviction", kept)
 
-    def _move(self, before: Tokens, kept: int) -> Generator[Event, None, str]:
+    def _move(self, before: Tokens, kept: int) -> Generator[Event, None, Way]:
         """Bring the cache to the rewritten prompt, by the policy's way; returns the way that was possible."""
         if self._policy.eviction == "exact":
             self._model.adopt()

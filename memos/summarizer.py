@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from memos import prompts, summary
 from memos.events import Event, Progress, Step
 from memos.main_context import Entry, MainContext, Tokens
-from memos.messages import Kind, Message
+from memos.messages import EvictionSource, Kind, Message
 from memos.policy import KernelSettings
 from memos.protocols import AgentState, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling, TextGrammar
 from memos.zone import local
@@ -48,7 +48,7 @@ class Summarizer:
         leaving: Sequence[Entry],
         messages: Sequence[Message],
         cancelled: Callable[[], bool],
-    ) -> Generator[Event, None, tuple[str, str]]:
+    ) -> Generator[Event, None, tuple[str, EvictionSource]]:
         """The summary from now on.
 
         Args:
@@ -58,14 +58,14 @@ class Summarizer:
             cancelled: asked between tokens; the summary is made without the model then.
 
         Returns:
-            Its text, and who wrote it: `model`, `surprise` or `deterministic`.
+            Its text, and who wrote it.
         """
         source, newest = self._policy.summaries, ""
         if source == "model":
             newest = yield from self._asked(context, leaving, messages, cancelled)
         elif source == "surprise":
             newest = yield from self._surprising(context, leaving, cancelled)
-        if newest:
+        if newest and source != "plain":
             return self._joined(newest, messages), source
         return self.plain(messages), "deterministic"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memos.errors import BlockError
-from memos.events import BlockEdited
+from memos.events import BlockEdited, Editor
 from memos.messages import Block, BlockChange
 from memos.protocols import AgentState
 
@@ -40,7 +40,7 @@ class WorkingContext:
         """Take the blocks as they are in storage, where history was changed."""
         self._blocks = {block.label: block for block in self._state.blocks()}
 
-    def add(self, block: Block, *, by: str) -> None:
+    def add(self, block: Block, *, by: Editor) -> None:
         """Add a block behind the others; one of its label stays as it is."""
         if block.label not in self._blocks:
             self._state.save_block(block, by=by)
@@ -66,7 +66,7 @@ class WorkingContext:
         """The block's lines that are not blank: the units that `replace` works on."""
         return tuple(line for line in self[label].text.split("\n") if line.strip())
 
-    def set(self, label: str, text: str, *, by: str) -> Block:
+    def set(self, label: str, text: str, *, by: Editor) -> Block:
         """Replace a block's whole text.
 
         Args:
@@ -89,7 +89,7 @@ class WorkingContext:
             self._observe(BlockEdited(label, block.text, text, by))
         return changed
 
-    def append(self, label: str, content: str, *, by: str) -> Block:
+    def append(self, label: str, content: str, *, by: Editor) -> Block:
         """Add a line to a block; a line that is there already changes nothing."""
         content = " ".join(content.split())
         if not content:
@@ -99,7 +99,7 @@ class WorkingContext:
             return self[label]
         return self.set(label, f"{text}\n{content}" if text.strip() else content, by=by)
 
-    def replace(self, label: str, old: str, new: str, *, by: str) -> Block:
+    def replace(self, label: str, old: str, new: str, *, by: Editor) -> Block:
         """Replace `old` in a block by `new`; an empty `new` deletes, and a line left blank goes with it.
 
         Raises:

@@ -30,6 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from memos.messages import EvictionReason, EvictionSource
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 # Constraints have names of our choosing, so that a later migration can drop them on any database.
@@ -199,8 +201,8 @@ class EvictionRow(Base):
     messages: Mapped[int]
     tokens: Mapped[int]
     summary: Mapped[str]
-    source: Mapped[str] = mapped_column(String(32))
-    reason: Mapped[str] = mapped_column(String(64))
+    source: Mapped[EvictionSource] = mapped_column(String(32))
+    reason: Mapped[EvictionReason] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -303,7 +303,7 @@ def _told(bench: Bench, said: Sequence[tuple[Kind, str, str]]) -> None:
     """A past that was imported, out of view."""
     when = datetime(2022, 6, 24, tzinfo=UTC)
     bench.stored.recall.import_past([Told(kind, text, when, speaker) for kind, text, speaker in said])
-    list(bench.kernel.queue.reload("told"))
+    list(bench.kernel.queue.reload("rewind"))
     list(bench.kernel.queue.evict("asked"))
 
 
