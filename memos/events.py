@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from memos.messages import EvictionReason, EvictionSource
 
+Asked = Literal["fact", "ask", "keep", "answer", "change", "forget"]  # what the kernel asks of a sentence
 Editor = Literal["assistant", "user", "kernel", "undo"]  # who changed a block; `undo`: the user took a change back
 Moved = Literal["eviction", "hide", "restore", "forget", "rewind", "grown", "start"]  # why the prompt's beginning did
 Way = Literal["exact", "shift"]  # what stays behind an eviction is read again, or moved and not read
@@ -83,14 +84,16 @@ class Probed(Event):
     """The kernel asked the model about one sentence of the user, beside the resident context.
 
     Args:
-        question: `fact` (a lasting fact about the user?) or `request` (does it ask for what was told?).
+        question: `fact` (a lasting fact about the user?), `ask` (does it ask for what was told?), `keep` (does it ask
+            to keep something?), `answer` (of a note or message: does it tell what is asked?), `change` or `forget` (is what
+            is noted to be corrected, or forgotten?).
         sentence: the sentence.
         probability: of yes.
         evaluated: tokens that the question cost.
-        led_to: where a fact was kept, `prefetch`, or empty.
+        led_to: where a fact was kept, corrected or forgotten (`block user and archival:3`), `prefetch`, `saving`, `answer`, or empty.
     """
 
-    question: str
+    question: Asked
     sentence: str
     probability: float
     evaluated: int

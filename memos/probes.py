@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
+from memos.events import Asked
 from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
@@ -29,13 +30,13 @@ class Answer:
     """What the model thinks of one sentence.
 
     Args:
-        question: `fact`, `ask`, `keep`, `answer`, `change` or `forget`.
+        question: what was asked.
         sentence: the sentence that it was asked of.
         probability: that it tells a fact, asks for one, asks to keep one, is answered, wants one changed or forgotten.
         evaluated: tokens that asking cost.
     """
 
-    question: str
+    question: Asked
     sentence: str
     probability: float
     evaluated: int
