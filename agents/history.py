@@ -91,13 +91,13 @@ def exported(stored: AgentStorage, form: str) -> str:
 
 
 def _markdown(name: str, messages: Sequence[Message]) -> str:
-    who = {Kind.USER: "You", Kind.SPEECH: name}
+    who = {Kind.USER: "You", Kind.SPEECH: name}  # unless somebody else spoke, in a talk that was imported
     parts = [f"# {name}\n"]
     for message in messages:
         if message.kind in SPOKEN:
             when = f"{message.created_at.astimezone():%Y-%m-%d %H:%M}"
             cut = " (cut off)" if message.state is State.CUT else ""
-            parts.append(f"## {who[message.kind]} · {when}{cut}\n\n{message.content}\n")
+            parts.append(f"## {message.speaker or who[message.kind]} · {when}{cut}\n\n{message.content}\n")
     return "\n".join(parts)
 
 
@@ -106,6 +106,7 @@ def _json(stored: AgentStorage, messages: Sequence[Message]) -> str:
         {
             "id": message.id,
             "kind": str(message.kind),
+            "speaker": message.speaker,
             "state": str(message.state),
             "turn": message.turn,
             "created_at": message.created_at.isoformat(),

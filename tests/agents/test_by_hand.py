@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from memos import Agent, BlockError, InputError, events, prompts
 from memos.agents import Sessions
 from memos.cli.agents import command as agents_command
-from memos.messages import Call, Kind, Message, State
+from memos.messages import Call, Kind, Message, State, Told
 from memos.testing import ScriptedModel, say
 
 LONG = "word " * 90
@@ -245,6 +246,17 @@ class TestSessions:
         sessions.delete("eve")
         assert sessions.agent is None and [one.name for one in sessions.agents()] == ["lovelace"]
         assert any(choice.name == "smollm2-135m" for choice in sessions.models())
+        sessions.close()
+
+    def test_who_spoke_in_an_imported_talk_is_exported(self) -> None:
+        sessions, when = Sessions(model=ScriptedModel([]), embedding="none"), datetime(2024, 1, 1, tzinfo=UTC)
+        agent = sessions.open("ada")
+        past = (Told(Kind.USER, "Hello.", when, "Melanie"), Told(Kind.SPEECH, "Hi Mel.", when, "Caroline"))
+        agent._storage.recall.import_past([*past, Told(Kind.USER, "And I?", when)])
+        headings = [line.partition(" ·")[0] for line in agent.history.export().splitlines() if line.startswith("## ")]
+        assert headings == ["## Melanie", "## Caroline", "## You"]
+        rows = json.loads(agent.history.export("json"))["messages"]
+        assert [row["speaker"] for row in rows] == ["Melanie", "Caroline", ""]
         sessions.close()
 
     def test_between_turns_an_observer_hears_at_once(self) -> None:
