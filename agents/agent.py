@@ -68,7 +68,7 @@ class Agent:
 
     Attributes:
         name: what the user calls it.
-        settings: those that it was opened with.
+        settings: those that it was opened with; `model` is the name of the model that it runs on.
         start_events: what was repaired or noticed when it was opened.
         kernel: the running kernel.
         blocks: the working context: `agent.blocks["user"].text`; assign to edit by hand.
@@ -184,7 +184,7 @@ class Agent:
             StorageError: the data folder cannot be used.
         """
         ready = model if model is not None and not isinstance(model, str | Path) else None
-        named = str(model) if isinstance(model, str | Path) else None
+        named = ready.name if ready is not None else None if model is None else str(model)
         wanted = load(model=named, context=context, **settings)
         with ExitStack() as undo:
             database = open_database(Path(folder) if folder else home(), wanted)
@@ -201,6 +201,7 @@ class Agent:
                 storage.name, wanted, database, storage, loaded, tools,
                 owns_model=mine, observe=observe, consent=consent, now=now,
             )  # fmt: skip
+            storage.state.save_model(loaded.name)
             undo.pop_all()
             return agent
 

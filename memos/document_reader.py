@@ -30,7 +30,7 @@ TOLD = 0.5  # the least probability, by the model, that what is read tells the a
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Quoted:
     """What documents say to a question.
 
     Args:
@@ -54,7 +54,7 @@ class DocumentReader:
     def __init__(self, archival: ArchivalStorage, reader: Reader, count: Callable[[str], int]) -> None:
         self._archival, self._reader, self._count = archival, reader, count
 
-    def read(self, question: str, room: int, cancelled: Callable[[], bool]) -> Generator[Event, None, Told | None]:
+    def read(self, question: str, room: int, cancelled: Callable[[], bool]) -> Generator[Event, None, Quoted | None]:
         """Look for a question's answer.
 
         Args:
@@ -78,7 +78,7 @@ class DocumentReader:
             last_first = shown[::-1]
             if told_by := bearing([one.text for one in last_first], says, question) if says else []:
                 wanted = [last_first[at] for at in told_by]
-                return Told(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
+                return Quoted(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
         return None
 
     def _views(self, question: str, passages: Sequence[Passage], room: int) -> Iterator[_View]:

@@ -196,12 +196,6 @@ class Archival:
         """The files that are stored here, by path, other paths of the same bytes included."""
         return self._documents.files()
 
-    def document_hash(self, source: str) -> str | None:
-        """SHA-256 of the stored version of a document, or None where it is not stored here."""
-        with self._sql.read() as session:
-            document = self._documents.find(session, source)
-            return None if document is None else document.sha256
-
     def store_document(
         self, source: str, sha256: str, passages: Sequence[tuple[str, str]], *, size: int = 0, modified_ns: int = 0
     ) -> int:

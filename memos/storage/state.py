@@ -1,4 +1,4 @@
-"""An agent's state besides its messages: blocks and their history, summary, queue start, settings.
+"""An agent's state besides its messages: blocks and their history, summary, queue start, model.
 
 Owns how these are kept. It does not know what a block means, nor how large one may be.
 """
@@ -56,24 +56,6 @@ class State:
                 self._remember(session, row, by)
             row.text, row.token_limit, row.description = text, block.limit, clean(block.description)
             row.changed_at = now()
-
-    def remove_block(self, label: str, *, by: str) -> None:
-        """Remove a block and keep its text in the history. One that is not there does not matter."""
-        with self._sql.write() as session:
-            row = self._block(session, label)
-            if row is not None:
-                self._remember(session, row, by)
-                session.delete(row)
-
-    def block_history(self, label: str) -> list[tuple[str, str]]:
-        """Former texts of a block and who replaced each, oldest first."""
-        statement = (
-            select(BlockHistoryRow.former, BlockHistoryRow.changed_by)
-            .where(BlockHistoryRow.agent_id == self._agent_id, BlockHistoryRow.label == label)
-            .order_by(BlockHistoryRow.id)
-        )
-        with self._sql.read() as session:
-            return [(row.former, row.changed_by) for row in session.execute(statement)]
 
     def summary(self) -> str:
         """The recursive summary; empty before the first eviction."""
@@ -136,25 +118,10 @@ class State:
                 for row in session.scalars(statement)
             ]
 
-    def model(self) -> str:
-        """The name of the model that the agent was last used with; may be empty."""
-        with self._sql.read() as session:
-            return self._agent(session).model
-
     def save_model(self, name: str) -> None:
         """Remember which model the agent is used with."""
         with self._sql.write() as session:
             session.execute(update(AgentRow).where(AgentRow.id == self._agent_id).values(model=name))
-
-    def settings(self) -> dict[str, Any]:
-        """What was set for this agent alone, as JSON values by name."""
-        with self._sql.read() as session:
-            return dict(self._agent(session).settings)
-
-    def save_settings(self, settings: dict[str, Any]) -> None:
-        """Replace what was set for this agent alone."""
-        with self._sql.write() as session:
-            self._agent(session).settings = dict(settings)
 
     def _agent(self, session: Session) -> AgentRow:
         row = session.get(AgentRow, self._agent_id)

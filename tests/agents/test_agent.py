@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
+from memos.agents import Sessions
 from memos.messages import Call
 from memos.protocols import Generated, Piece, Reading
 from memos.testing import ScriptedModel, say
@@ -46,6 +47,18 @@ def test_a_tool_of_ones_own_is_called() -> None:
         reply = agent.ask("How is the weather in Bern?")
         results = [event.result for event in reply.events if isinstance(event, events.CallFinished)]
         assert results == ["[result] Rain in Bern."] and str(reply) == "It rains."
+
+
+def test_the_model_that_an_agent_runs_on_is_known() -> None:
+    with opened(model=ScriptedModel([], name="parrot")) as agent:
+        assert agent.settings.model == agent.model_name == "parrot"
+    sessions = Sessions(model=ScriptedModel([], name="magpie"), embedding="none")
+    try:
+        assert [one.model for one in sessions.agents()] == ["parrot"]
+        assert sessions.open("ada").settings.model == "magpie"
+        assert [one.model for one in sessions.agents()] == ["magpie"]
+    finally:
+        sessions.close()
 
 
 def test_two_tools_of_one_name_are_refused() -> None:

@@ -133,11 +133,8 @@ def test_blocks_keep_their_order_and_their_past(agent: AgentStorage) -> None:
         Block("user", "Anna", 200, "who the user is"),
         Block("assistant", "kind", 50),
     ]
-    assert state.block_history("user") == [("", "model"), ("Ann", "user")]
-    state.remove_block("assistant", by="user")
-    state.remove_block("assistant", by="user")
-    assert [block.label for block in state.blocks()] == ["user"]
-    assert state.block_history("assistant") == [("kind", "user")]
+    changes = [(change.former, change.by) for change in agent.history.block_changes("user")]
+    assert changes == [("", "model"), ("Ann", "user")]
 
 
 def test_an_eviction_moves_start_and_summary_together(agent: AgentStorage) -> None:
@@ -152,6 +149,3 @@ def test_an_eviction_moves_start_and_summary_together(agent: AgentStorage) -> No
     state.record_write_back(state.blocks())
     assert state.written_back() == state.blocks()
     assert (state.summary(), state.queue_start(), state.evictions()) == ("They met.", 8, [eviction])
-    assert state.settings() == {}
-    state.save_settings({"temperature": 0.5})
-    assert state.settings() == {"temperature": 0.5}

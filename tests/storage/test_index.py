@@ -49,11 +49,10 @@ def test_a_note_comes_back_as_it_was_and_is_found_at_once(indexed: Database) -> 
 def test_a_document_is_replaced_as_a_whole(indexed: Database) -> None:
     with indexed.agent("sam") as agent:
         archival = agent.archival
-        assert archival.document_hash("/a.md") is None
         assert archival.store_document("/a.md", "1" * 64, [("old tea", "p. 1"), ("old rice", "p. 2")]) == 2
         assert archival.index_pending() == 2
         assert archival.store_document("/a.md", "2" * 64, [("new tea", "p. 1")]) == 1
-        assert archival.document_hash("/a.md") == "2" * 64
+        assert archival.stored_files()["/a.md"].sha256 == "2" * 64
         found = archival.search("tea rice")
         assert [(p.text, p.source, p.location) for p in found.items] == [("new tea", "/a.md", "p. 1")]
         assert indexed.index._vectors.count("passages") == 1
@@ -87,7 +86,7 @@ def test_a_document_that_cannot_be_stored_leaves_the_former_one(indexed: Databas
 
     with pytest.raises(Killed):
         archival.store_document("/a.md", "2" * 64, passages())
-    assert archival.document_hash("/a.md") == "1" * 64
+    assert archival.stored_files()["/a.md"].sha256 == "1" * 64
     assert texts(archival, "tea") == ["old tea"]
 
 
@@ -101,7 +100,7 @@ def test_an_agent_sees_its_own_and_what_is_shared(indexed: Database) -> None:
         assert set(texts(eve.archival, "tea")) == {"tea of eve", "tea in eve's document", "tea for all"}
         assert texts(indexed.library(), "tea") == ["tea for all"]
         assert set(texts(sam.archival, "")) == {"tea of sam", "tea for all"}
-        assert sam.archival.document_hash("/x") is None
+        assert "/x" not in sam.archival.stored_files()
         assert eve.archival.get(mine.id) is None
         assert [p.text for p in eve.archival.search("tea", source="/x").items if "eve" in p.text]
         assert sam.archival.search("tea", source="/x").total == 1
