@@ -202,7 +202,7 @@ class Analyst:
 
         Args:
             question: in any language.
-            source: only from this document.
+            source: only from this document, or from those below this folder.
 
         Raises:
             InputError: the question is empty.
@@ -211,7 +211,8 @@ class Analyst:
             raise InputError("There is no question.")
         found = self._archival.search(question, limit=CANDIDATES, source=source).items
         documents = [passage for passage in found if passage.source]  # a note is no document
-        return self.answer_from(question, documents if source else about(question, documents))
+        one = all(passage.source == source for passage in documents)  # which it is about, whatever the question names
+        return self.answer_from(question, documents if one else about(question, documents))
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells

@@ -553,7 +553,7 @@ class ArchivalStorage(Protocol):
             query: words.
             limit: the most to return.
             offset: how many of the best to skip.
-            source: only passages of this document.
+            source: only passages of this document, or of those below this folder.
             asked_at: what "last week" in the query is relative to; None: now.
         """
 

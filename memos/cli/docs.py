@@ -49,7 +49,7 @@ Examples:
   memos docs ask "Which rules changed?" --source /home/ada/docs/rules.md --whole --json""",
 )
 @click.argument("question")
-@click.option("--source", help="Only this document, by its path or the end of it.")
+@click.option("--source", help="Only this document, by its path or the end of it, or this folder.")
 @click.option("--whole", is_flag=True, help="Read all of --source, from the first page to the last.")
 @_shared
 def ask(question: str, source: str | None, whole: bool, agent: str | None, model: str | None, as_json: bool) -> None:
@@ -60,7 +60,7 @@ def ask(question: str, source: str | None, whole: bool, agent: str | None, model
         if whole and source is not None:
             answer = research.team.ask(question, research.document(source))
         else:
-            answer = research.analyst.ask(question, source=research.document(source) if source else None)
+            answer = research.analyst.ask(question, source=research.path(source) if source else None)
     _print_answer(answer, as_json)
 
 

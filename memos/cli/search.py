@@ -36,7 +36,7 @@ Examples:
 @click.option("--role", type=click.Choice(list(ROLES)), help="Only what this side said.")
 @click.option("--from", "start", type=DAY, metavar="DATE", help="Only messages from this day on, YYYY-MM-DD.")
 @click.option("--to", "end", type=DAY, metavar="DATE", help="Only messages up to this day, included.")
-@click.option("--source", help="Only passages of this document, by its path or the end of it.")
+@click.option("--source", help="Only this document, by its path or the end of it, or this folder.")
 @click.option("--explain", is_flag=True, help="Show what adds up to each score.")
 @json_option
 def command(
@@ -52,18 +52,18 @@ def command(
 ) -> None:
     """Search AGENT's messages, notes and documents for QUERY, without loading the model.
 
-    With --role, --from or --to only messages are searched, with --source only a document.
+    With --role, --from or --to only messages are searched, with --source only documents.
     """
     from memos.agents.composition import stored_agent
-    from memos.agents.paths import stored_document
+    from memos.agents.paths import stored_path
 
     nothing: Found[Any] = Found((), (), 0)
     of_messages = role is not None or start is not None or end is not None
     if of_messages and source is not None:
         raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
     with stored_agent(agent) as storage:
+        source = None if source is None else stored_path(storage.archival, source)
         kinds = ROLES[role] if role else SPOKEN
-        source = None if source is None else stored_document(storage.archival, source)
         first = start.replace(tzinfo=LOCAL) if start else None
         after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end else None
         messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=first, end=after)

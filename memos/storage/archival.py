@@ -101,25 +101,24 @@ class Archival:
             query: words.
             limit: the most to return.
             offset: how many of the best to skip.
-            source: only passages of this document.
+            source: only passages of this document, or of those below this folder.
             asked_at: what the query's "last week" is relative to; None: now.
         """
         where = [self._visible(PassageRow)]
-        document: int | None = None
+        wanted = Filter()
         if source is not None:
-            with self._sql.read() as session:
-                row = self._document(session, source)
-            if row is None:
+            documents = self._within(source)
+            if not documents:
                 return Found((), (), 0)
-            document = row.id
-            where.append(PassageRow.document_id == document)
+            wanted = Filter(groups=frozenset(documents))
+            where.append(PassageRow.document_id.in_(documents))
         if not query.strip():
             return self._newest(where, limit, offset)
         if not query_words(clean(query)):
             where.append(PassageRow.content.contains(clean(query).strip(), autoescape=True))
             return self._newest(where, limit, offset)
         owners = (SHARED,) if self._agent_id is None else (SHARED, self._agent_id)
-        hits = self._searcher.search(query, Filter(group=document), Scope(owners), asked_at)
+        hits = self._searcher.search(query, wanted, Scope(owners), asked_at)
         with self._sql.read() as session:
             # SQL has the last word: the index may still name what is gone.
             present = set(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(hits.ids), *where)))
@@ -243,6 +242,12 @@ class Archival:
             page = _with_source().where(mine).order_by(PassageRow.ordinal).limit(limit).offset(offset)
             passages = tuple(_passage(*row) for row in session.execute(page))
         return Found(passages, (0.0,) * len(passages), total)
+
+    def _within(self, source: str) -> list[int]:
+        """The rows of a document, or of those below a folder."""
+        with self._sql.read() as session:
+            row = self._document(session, source)
+            return [row.id] if row is not None else self._documents.below(session, source)
 
     def _document(self, session: Session, source: str) -> DocumentRow | None:
         """The agent's own where a shared one has the same path."""

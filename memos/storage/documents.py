@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from memos.protocols import StoredFile
@@ -153,6 +153,18 @@ class Documents:
     def find(self, session: Session, source: str, *, shared: bool = False) -> DocumentRow | None:
         """The document of a path or of a copy, of this owner or shared."""
         return _find(session, source, None if shared else self._agent_id)
+
+    def below(self, session: Session, folder: str) -> list[int]:
+        """Ids of the documents that this owner can see and that have a path below a folder, be it a copy's."""
+        start = clean(folder).rstrip("/") + "/"
+
+        def inside(rows: type[DocumentRow] | type[CopyRow]) -> ColumnElement[bool]:
+            # LIKE would not tell Docs from docs.
+            return and_(self._visible(rows), func.substr(rows.source, 1, len(start)) == start)
+
+        firsts = select(DocumentRow.id).where(inside(DocumentRow))
+        copies = select(CopyRow.document_id).where(inside(CopyRow))
+        return list(session.scalars(firsts.union(copies)))
 
     def listing(self) -> list[Document]:
         """The documents that this owner can see, by path."""

@@ -43,7 +43,7 @@ class Filter:
         end: before, exclusive.
         before_id: smaller ids only.
         speaker: whose words.
-        group: of this document only.
+        groups: of these documents only.
     """
 
     kinds: tuple[str, ...] | None = None
@@ -51,7 +51,7 @@ class Filter:
     end: datetime | None = None
     before_id: int | None = None
     speaker: str | None = None
-    group: int | None = None
+    groups: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,6 @@ def _admitted(corpus: Corpus, wanted: Filter) -> Mask:
         admitted &= corpus.ids < wanted.before_id
     if wanted.speaker is not None:
         admitted &= corpus.speakers == corpus.speaker_names.get(wanted.speaker, -1)
-    if wanted.group is not None:
-        admitted &= corpus.groups == wanted.group
+    if wanted.groups is not None:
+        admitted &= np.isin(corpus.groups, list(wanted.groups))
     return admitted

@@ -374,6 +374,16 @@ def test_a_file_with_the_same_bytes_as_another_is_a_document_like_that_one(archi
     assert "kept.md, showing page 1 of" in result and "90 days" in result
 
 
+def test_a_question_may_be_put_to_a_folder(archival: Archival) -> None:
+    fill(archival, "/other/backups.md", ["Backups are kept for 17 days."])
+    model = ScriptedModel(answers=["17 days [1]"], yes=0.9)
+    seen: list[events.Event] = []
+    answer = analyst(archival, model, seen).ask("How long are backups kept?", source="/other")
+    assert answer.text == "17 days" and answer.citations[0].source == "/other/backups.md"
+    (shown,) = [event for event in seen if isinstance(event, events.PagesShown)]
+    assert len(shown.pages) == 1
+
+
 def test_a_name_that_means_nothing_or_too_much_is_told(archival: Archival, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(archival, "/more/rules.md", ["No rules."])
     monkeypatch.chdir("/")

@@ -116,6 +116,17 @@ def test_an_agent_that_is_not_there_is_not_made_by_looking(own_home: Path, argum
         assert [agent.name for agent in database.agents()] == ["ada"]
 
 
+def test_a_search_may_name_a_folder(shelf: Path, own_home: Path) -> None:
+    with Database.open(own_home) as database:
+        library = database.library()
+        library.store_document(str(shelf / "docs_2" / "d.md"), "4" * 64, [("A key elsewhere.", "")])
+        library.store_document(str(shelf / "DOCS" / "e.md"), "5" * 64, [("Another key elsewhere.", "")])
+        library.share_document(str(shelf / "copies" / "c.md"), "2" * 64)
+    for folder, names in (("docs", {"a.md", "c.md"}), ("../" + shelf.name + "/copies/", {"c.md"})):
+        done = CliRunner().invoke(search, ["ada", "key", "--source", folder, "--json"])
+        assert {Path(json.loads(line)["source"]).name for line in done.stdout.splitlines()} == names
+
+
 @pytest.mark.usefixtures("shelf")
 def test_a_search_in_a_document_that_is_not_stored_is_refused() -> None:
     with pytest.raises(InputError, match=r"no document docs/z\.md"):
