@@ -8,7 +8,7 @@ paint: the agent's libraries load in a thread while the screen is up already.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -60,7 +60,7 @@ class ShellCommands(Provider):
     def _doing(self, name: str) -> Callable[[], Any]:
         shell = self.app
         assert isinstance(shell, Shell)
-        return lambda: shell.run_worker(shell.action_do(name))
+        return lambda: shell.beside(shell.action_do(name))
 
 
 class Shell(App[None]):
@@ -150,19 +150,24 @@ class Shell(App[None]):
         await self._do(name, "")
 
     async def _do(self, name: str, argument: str) -> None:
+        await self._told(doing.DO[name](self, argument))
+
+    async def _told(self, work: Awaitable[None]) -> None:
+        """Await something; what is refused, or goes wrong, becomes a note."""
         try:
-            await doing.DO[name](self, argument)
+            await work
         except (MemosError, OSError) as error:
             await self.transcript.note(str(error), failed=True)
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that asks the user first, without waiting for it; what goes wrong becomes a note."""
+        self.run_worker(self._told(work))
 
     async def action_do_on_message(self, name: str) -> None:
         """Do a command to the message that has the focus."""
         said = self.focused
         if isinstance(said, Said):
-            try:
-                await doing.DO_ON_A_MESSAGE[name](self, said)
-            except MemosError as error:
-                await self.transcript.note(str(error), failed=True)
+            await self._told(doing.DO_ON_A_MESSAGE[name](self, said))
 
     async def on_submitted(self, message: messages.Submitted) -> None:
         """A message, or a command."""
@@ -177,10 +182,7 @@ class Shell(App[None]):
         await self._say(message.text)
 
     async def _say(self, text: str) -> None:
-        try:
-            await doing.say(self, text)
-        except (MemosError, OSError) as error:
-            await self.transcript.note(str(error), failed=True)
+        await self._told(doing.say(self, text))
 
     def on_typed(self, message: messages.Typed) -> None:
         """Offer what the word may become."""
@@ -188,7 +190,7 @@ class Shell(App[None]):
 
     async def on_long_paste(self, message: messages.LongPaste) -> None:
         """Offer to read it into archival memory."""
-        self.run_worker(doing.long_paste(self, message.text))
+        self.beside(doing.long_paste(self, message.text))
 
     def sending(self, text: str) -> None:
         """A text is on its way; it comes back into the input if it is not stored."""
@@ -306,7 +308,7 @@ class Shell(App[None]):
             allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse"))
             self.session.answer(allowed=allowed)
 
-        self.run_worker(ask())
+        self.beside(ask())
 
     def on_ingesting(self, message: messages.Ingesting) -> None:
         """How far."""

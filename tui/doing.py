@@ -66,9 +66,8 @@ async def long_paste(shell: Shell, text: str) -> None:
     if not await shell.push_screen_wait(Confirm(question, "Into archival memory", "Into the message")):
         shell.prompt.insert(text)
         return
-    path = await asyncio.to_thread(_kept, text)
     _idle(shell)
-    shell.session.ingest(path)
+    shell.session.ingest(await asyncio.to_thread(_kept, text))
 
 
 def _kept(text: str) -> Path:
@@ -119,7 +118,7 @@ async def agents(shell: Shell, argument: str) -> None:
     if argument:
         shell.session.open(argument)
         return
-    shell.run_worker(_choose_agent(shell))
+    shell.beside(_choose_agent(shell))
 
 
 async def _choose_agent(shell: Shell) -> None:
@@ -154,7 +153,7 @@ async def models(shell: Shell, argument: str) -> None:
     if argument:
         shell.session.open(shell.wanted, model=argument)
         return
-    shell.run_worker(_choose_model(shell))
+    shell.beside(_choose_model(shell))
 
 
 async def _choose_model(shell: Shell) -> None:
@@ -230,7 +229,7 @@ async def fork(shell: Shell, argument: str) -> None:
     if argument:
         await fork_at(shell, argument, None)
     else:
-        shell.run_worker(ask_and_fork(shell, None))
+        shell.beside(ask_and_fork(shell, None))
 
 
 async def ask_and_fork(shell: Shell, before_id: int | None) -> None:
@@ -269,7 +268,7 @@ async def rename(shell: Shell, argument: str) -> None:
         if new and new != name:
             await _rename(shell, name, new)
 
-    shell.run_worker(ask())
+    shell.beside(ask())
 
 
 async def _rename(shell: Shell, name: str, new: str) -> None:
@@ -295,12 +294,21 @@ async def export(shell: Shell, argument: str) -> None:
 async def _export(shell: Shell, name: str, path: str) -> None:
     target = Path(path).expanduser()
     form = "json" if target.suffix == ".json" else "markdown"
-    if await asyncio.to_thread(target.exists):
-        raise InputError(f"{target} is there already; give another name.")
     text = await shell.from_sessions(lambda sessions: sessions.export(name, form))
-    if text is not None:
-        await asyncio.to_thread(target.write_text, text, encoding="utf-8")
-        await shell.transcript.note(f"The conversation is in {target.absolute()}.")
+    if text is None:
+        return
+    try:
+        await asyncio.to_thread(_write_new, target, text)
+    except FileExistsError as error:
+        raise InputError(f"{target} is there already; give another name.") from error
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); give another name.") from error
+    await shell.transcript.note(f"The conversation is in {target.absolute()}.")
+
+
+def _write_new(target: Path, text: str) -> None:
+    with target.open("x", encoding="utf-8") as file:
+        file.write(text)
 
 
 async def ingest(shell: Shell, argument: str) -> None:
@@ -397,13 +405,13 @@ async def rewind_message(shell: Shell, said: Said) -> None:
             shell.session.do(lambda agent: agent.history.rewind(number), changes_history=True)
             shell.prompt.focus()
 
-    shell.run_worker(ask())
+    shell.beside(ask())
 
 
 async def fork_message(shell: Shell, said: Said) -> None:
     """A copy of the agent as it was before."""
     _idle(shell)
-    shell.run_worker(ask_and_fork(shell, said.message_id))
+    shell.beside(ask_and_fork(shell, said.message_id))
 
 
 async def pin_message(shell: Shell, said: Said) -> None:
@@ -425,7 +433,7 @@ async def forget_message(shell: Shell, said: Said) -> None:
         if await shell.push_screen_wait(Confirm(question, "Forget", "Keep")):
             await shell.change_memory("forget", f"recall:{said.message_id}")
 
-    shell.run_worker(ask())
+    shell.beside(ask())
 
 
 DO: Mapping[str, Callable[[Shell, str], Awaitable[None]]] = {

@@ -542,6 +542,24 @@ class TestMemory:
             await opened.pilot.pause()
             assert opened.shell.prompt.text == text
 
+    async def test_a_long_paste_during_a_reply_is_refused_and_the_shell_lives(self, own_home: Path) -> None:
+        from textual.events import Paste
+
+        model = Held([say("A long story.")])
+        async with terminal(model=model) as opened:
+            opened.shell.prompt.put("Tell me a story.")
+            opened.shell.simulate_key("enter")
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.MessageStored))
+            opened.shell.prompt.post_message(Paste("a pasted line\n" * 400))
+            await opened.until(messages.LongPaste)
+            await opened.pilot.press("y")
+            await opened.shell.workers.wait_for_complete()
+            refused = opened.said[-1]
+            model.go_on.set()
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.TurnFinished))
+            assert "The agent is busy" in refused and not (own_home / "pastes").exists()
+            assert stored(opened) == ["Tell me a story.", "A long story."]
+
     async def test_a_path_and_a_command_are_completed(self, tmp_path: Path) -> None:
         (tmp_path / "notebook.md").write_text("x")
         async with terminal() as opened:
@@ -597,6 +615,25 @@ class TestCommands:
             await opened.pilot.press("enter")
             await opened.until(messages.Opened, after=after)
             assert opened.agent.name == "eve"
+
+    @pytest.mark.parametrize(("path", "told"), [("ada.md", "is there already"), ("no/such/talk.md", "No such file")])
+    async def test_a_file_that_cannot_be_written_is_a_sentence(
+        self, path: str, told: str, hello: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "ada.md").write_text("mine")
+        async with terminal(hello) as opened:
+            await opened.say("Hi.")
+            await opened.pilot.press("f5")
+            await opened.pilot.pause()
+            await opened.pilot.press("f7")
+            await opened.pilot.pause()
+            asked = opened.shell.screen.query_one("#answer", Input)
+            asked.value = path
+            await opened.pilot.press("enter")
+            await opened.shell.workers.wait_for_complete()
+            assert told in opened.said[-1] and "another name" in opened.said[-1]
+            assert (tmp_path / "ada.md").read_text() == "mine"
 
     async def test_a_model_that_is_not_here_says_how_to_get_it(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
