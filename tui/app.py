@@ -313,7 +313,7 @@ class Shell(App[None]):
     def on_ingesting(self, message: messages.Ingesting) -> None:
         """How far."""
         done = f" {message.done:,} of {message.total:,} passages" if message.done else ""
-        self.status.doing(f"reading {message.what}{done}")
+        self.status.doing(f"reading {message.what}{done}, Esc stops")
 
     def show_window(self, view: ContextMap) -> None:
         """Draw the window."""

@@ -43,7 +43,7 @@ COMMANDS: Sequence[Command] = (
     Command("memory", "Search", "Browse and search messages, notes and documents.", "f4", "[WORDS]", footer=True),
     Command("agents", "Agents", "Open, rename, copy, export or delete an agent.", "f5", "[NAME]", footer=True),
     Command("models", "Models", "Choose another model.", "f8", "[NAME]", footer=True),
-    Command("stop", "Stop", "End the reply; what was said is kept.", "escape", slash=False, footer=True),
+    Command("stop", "Stop", "End a reply, or reading files; what is done is kept.", "escape", slash=False, footer=True),
     Command("regenerate", "Answer anew", "Have the last message answered in other words.", "ctrl+r"),
     Command("rewind", "Take back", "Take the last message back, or another and all after it.", "", "[NUMBER]"),
     Command("edit", "Edit message", "Say the last message, or another, in other words.", "ctrl+up", "[NUMBER]"),

@@ -47,10 +47,8 @@ async def say(shell: Shell, text: str) -> None:
         await shell.to_newest()
     shell.sending(text)
     instead, shell.editing = shell.editing, None
-    for path in planned.ingest[:-1]:
-        shell.session.ingest(path)
     if planned.ingest:
-        shell.session.ingest(planned.ingest[-1], then=planned.text)
+        shell.session.ingest(planned.ingest, then=planned.text)
     else:
         shell.session.say(planned.text, instead_of=instead)
 
@@ -67,7 +65,7 @@ async def long_paste(shell: Shell, text: str) -> None:
         shell.prompt.insert(text)
         return
     _idle(shell)
-    shell.session.ingest(await asyncio.to_thread(_kept, text))
+    shell.session.ingest([await asyncio.to_thread(_kept, text)])
 
 
 def _kept(text: str) -> Path:
@@ -166,7 +164,7 @@ async def _choose_model(shell: Shell) -> None:
 
 
 async def stop(shell: Shell, argument: str) -> None:
-    """End the reply, and take back what waits to be sent; or give up an edit."""
+    """End the reply or the reading of documents, and take back what waits to be sent; or give up an edit."""
     shell.give_back()
     if shell.editing is not None and not shell.session.busy:
         shell.editing = None
@@ -316,7 +314,7 @@ async def ingest(shell: Shell, argument: str) -> None:
     _idle(shell)
     if not argument:
         raise InputError("Say what to read: /ingest PATH.")
-    shell.session.ingest(Path(argument).expanduser())
+    shell.session.ingest([Path(argument).expanduser()])
 
 
 async def evict(shell: Shell, argument: str) -> None:

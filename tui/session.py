@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -54,10 +54,12 @@ class Session:
     """
 
     def __init__(self, post: Callable[[Message], Any], make: Callable[[], Sessions]) -> None:
-        self._post, self._make = post, make
+        self._give, self._make = post, make
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="memos-agent")
         self._sessions: Sessions | None = None
-        self._busy = threading.Event()
+        self._counting = threading.Lock()
+        self._begun = 0  # works that run in the worker or wait for it
+        self._stop = threading.Event()  # what was begun shall end
         self._asking = threading.Event()
         self._answers: SimpleQueue[bool] = SimpleQueue()
         self._closed = False
@@ -70,7 +72,12 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether the agent works on something."""
-        return self._busy.is_set()
+        return self._begun > 0
+
+    def _post(self, message: Message) -> None:
+        """Give a message to the application, unless it leaves: there is nothing left then to show it in."""
+        if not self._closed:
+            self._give(message)
 
     def _start(self, work: Callable[[], None], unsent: str = "", *, opening: bool = False) -> None:
         """Have something done in the worker; a failure becomes a message."""
@@ -83,11 +90,15 @@ class Session:
             except Exception as error:  # whatever it is, the user shall see it and go on
                 self._post(messages.Failed(f"Something unforeseen: {error!r}.", opening, unsent))
             finally:
-                self._busy.clear()
+                with self._counting:
+                    self._begun -= 1
                 agent = self.agent
                 self._post(messages.TurnOver(agent.map() if agent is not None else None))
 
-        self._busy.set()
+        with self._counting:
+            if not self._begun:
+                self._stop.clear()
+            self._begun += 1
         self._worker.submit(guarded)
 
     # ------------------------------------------------------------------------------------------ agents
@@ -142,15 +153,15 @@ class Session:
     def say(self, text: str, *, instead_of: int | None = None) -> None:
         """Say something to the agent."""
 
-        def work() -> None:
-            agent = self._opened()
-            stream = agent.stream(text, instead_of=instead_of)
-            if instead_of is None:
-                self._tell(agent, stream)
-            else:
-                self._tell_changed(agent, stream)
+        self._start(lambda: self._said(text, instead_of), text)
 
-        self._start(work, text)
+    def _said(self, text: str, instead_of: int | None) -> None:
+        agent = self._opened()
+        stream = agent.stream(text, instead_of=instead_of)
+        if instead_of is None:
+            self._tell(agent, stream)
+        else:
+            self._tell_changed(agent, stream)
 
     def regenerate(self) -> None:
         """Have the last message answered anew."""
@@ -193,9 +204,11 @@ class Session:
         await asyncio.get_running_loop().run_in_executor(self._worker, run)
 
     def cancel(self) -> None:
-        """End the running turn between two tokens."""
-        if self.agent is not None and self.busy:
-            self.agent.cancel()
+        """End what runs: a turn between two tokens, the reading of documents between two steps of it."""
+        if self.busy:
+            self._stop.set()
+            if self.agent is not None:
+                self.agent.cancel()
             self.answer(allowed=False)
 
     def _consent(self, request: ConsentRequest) -> bool:
@@ -215,6 +228,8 @@ class Session:
 
     def _tell(self, agent: Agent, stream: Iterable[Event]) -> None:
         for event in stream:
+            if self._stop.is_set():  # before the turn began, which then did not know of it
+                agent.cancel()
             self._post(messages.Happened(event, agent.map() if isinstance(event, MOVES) else None, time.monotonic()))
 
     def _tell_changed(self, agent: Agent, stream: Iterable[Event]) -> None:
@@ -252,27 +267,39 @@ class Session:
         agent = self._opened()
         return await asyncio.to_thread(work, agent)
 
-    def ingest(self, path: Path, then: str = "") -> None:
-        """Read a file or folder into the agent's archival memory, telling how far; then say something."""
+    def ingest(self, paths: Sequence[Path], then: str = "", *, instead_of: int | None = None) -> None:
+        """Read files and folders into the agent's archival memory, telling how far; then say something.
+
+        Args:
+            paths: which.
+            then: what is said when all of them are read; empty: nothing.
+            instead_of: as for `say`.
+        """
 
         def work() -> None:
-            agent = self._opened()
-            total = 0
-
-            def observe(event: Any) -> None:
-                nonlocal total
-                total = getattr(event, "total", total)
-                self._post(messages.Ingesting(path.name, getattr(event, "done", 0), max(1, total)))
-
-            done = agent.ingest(path, observe=observe)
-            told = f"{path.name} is in archival memory: {done.passages:,} passages"
-            told += f", {done.unchanged} unchanged" if done.unchanged else ""
-            told += f", {done.failed + done.skipped} not read" if done.failed + done.skipped else ""
-            self._tell(agent, [events.Notice(f"{told}.")])
+            for path in paths:
+                self._read_in(self._opened(), path)
             if then:
-                self._tell(agent, agent.stream(then))
+                self._said(then, instead_of)
 
         self._start(work, then)
+
+    def _read_in(self, agent: Agent, path: Path) -> None:
+        name = path.name or str(path.absolute())
+        total = 0
+
+        def observe(event: Any) -> None:
+            nonlocal total
+            if self._stop.is_set():  # what is raised here ends the reading, and nothing is lost
+                raise InputError(f"Reading {name} was stopped: what is read is kept, and read again it goes on there.")
+            total = getattr(event, "total", total)
+            self._post(messages.Ingesting(name, getattr(event, "done", 0), max(1, total)))
+
+        done = agent.ingest(path, observe=observe)
+        told = f"{name} is in archival memory: {done.passages:,} passages"
+        told += f", {done.unchanged} unchanged" if done.unchanged else ""
+        told += f", {done.failed + done.skipped} not read" if done.failed + done.skipped else ""
+        self._tell(agent, [events.Notice(f"{told}.")])
 
     def close(self) -> None:
         """End what runs, save and close. Closing twice is fine."""

@@ -529,6 +529,81 @@ class TestMemory:
             assert any("2 passages" in line for line in opened.said)
             assert stored(opened, Kind.SPEECH) == ["A book."]
 
+    async def test_a_reply_behind_two_files_is_stopped_by_escape(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("a.txt", "b.txt"):
+            (tmp_path / name).write_text("A long text. " * 1000)
+        read: list[str] = []
+
+        def ingest(*paths: Path, observe: Callable[[Any], None]) -> IngestFinished:
+            read.extend(path.name for path in paths)
+            return IngestFinished(len(paths), 0, 0, 0, 2, 2)
+
+        model = Held([say(LONG)])
+        async with terminal(model=model) as opened:
+            monkeypatch.setattr(opened.agent, "ingest", ingest)
+            opened.shell.prompt.put(f"@{tmp_path / 'a.txt'} @{tmp_path / 'b.txt'} what do they say?")
+            opened.shell.simulate_key("enter")
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.MessageStored))
+            opened.shell.prompt.put("/evict")
+            await opened.pilot.press("enter")
+            await opened.until(messages.Submitted, lambda one: one.text == "/evict")
+            assert "busy" in opened.said[-1] and read == ["a.txt", "b.txt"]
+            await opened.pilot.press("escape")
+            model.go_on.set()
+            over = await opened.until(messages.Happened, lambda one: isinstance(one.event, events.TurnFinished))
+            assert isinstance(over.event, events.TurnFinished) and over.event.reason == "cancelled"
+
+    @pytest.mark.parametrize("key", ["escape", "ctrl+q"])
+    async def test_reading_a_folder_is_stopped_and_left(
+        self, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reading, go_on, told = threading.Event(), threading.Event(), []
+
+        def ingest(*_paths: Path, observe: Callable[[Any], None]) -> IngestFinished:
+            for done in range(1000):
+                observe(Embedded(done, 1000))
+                told.append(done)
+                reading.set()
+                assert go_on.wait(PATIENCE)
+            return IngestFinished(1, 0, 0, 0, 1000, 1000)
+
+        async with terminal() as opened:
+            monkeypatch.setattr(opened.agent, "ingest", ingest)
+            opened.shell.prompt.put(f"@{tmp_path} what is in there?")
+            await opened.pilot.press("enter")
+            await asyncio.to_thread(reading.wait, PATIENCE)
+            after = len(opened.seen)
+            leaving = asyncio.create_task(opened.pilot.press(key))
+            await asyncio.to_thread(opened.shell.session._stop.wait, PATIENCE)
+            go_on.set()
+            await leaving
+            if key == "escape":
+                await opened.until(messages.TurnOver, after=after)
+                assert "was stopped" in opened.said[-1] and not stored(opened)
+                assert opened.shell.prompt.text == f"@{tmp_path} what is in there?"
+        assert told == [0]
+
+    async def test_escape_before_the_turn_has_begun_ends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        begun, go_on = threading.Event(), threading.Event()
+        async with terminal([say(LONG)]) as opened:
+            stream = opened.agent.stream
+
+            def late(text: str, **options: Any) -> Iterator[events.Event]:
+                begun.set()
+                assert go_on.wait(PATIENCE)
+                yield from stream(text, **options)
+
+            monkeypatch.setattr(opened.agent, "stream", late)
+            opened.shell.prompt.put("Tell me a story.")
+            await opened.pilot.press("enter")
+            await asyncio.to_thread(begun.wait, PATIENCE)
+            await opened.pilot.press("escape")
+            go_on.set()
+            over = await opened.until(messages.Happened, lambda one: isinstance(one.event, events.TurnFinished))
+            assert isinstance(over.event, events.TurnFinished) and over.event.reason == "cancelled"
+
     async def test_a_long_paste_is_offered_to_archival_memory(self) -> None:
         from textual.events import Paste
 
