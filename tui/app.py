@@ -258,6 +258,7 @@ class Shell(App[None]):
         agent = message.agent
         self.wanted = agent.name
         self.title = f"memos · {agent.name}"
+        self.editing = None  # its number means another message here
         self.status.who(agent.name, agent.model_name)
         self.prompt.remember(message.asked)
         timeline = self.query_one(Timeline)
@@ -285,6 +286,8 @@ class Shell(App[None]):
     async def on_changed(self, message: messages.Changed) -> None:
         """History is not what it was."""
         agent = self.session.agent
+        if not self._unstored:  # not by what stands in the input: the message that it was for may be gone
+            self.editing = None
         await self.transcript.show(agent.name if agent else self.wanted, message.messages)
         self.show_window(message.view)
 
@@ -342,7 +345,7 @@ class Shell(App[None]):
         transcript = self.transcript
         match event:
             case events.MessageStored(message_id=number, text=text):
-                self._unstored = ""
+                self._unstored, self.editing = "", None
                 self.status.moved("")
                 self.status.doing("thinking")
                 await transcript.user_said(text, number)

@@ -46,11 +46,10 @@ async def say(shell: Shell, text: str) -> None:
     if not shell.transcript.at_newest:
         await shell.to_newest()
     shell.sending(text)
-    instead, shell.editing = shell.editing, None
     if planned.ingest:
-        shell.session.ingest(planned.ingest, then=planned.text)
+        shell.session.ingest(planned.ingest, then=planned.text, instead_of=shell.editing)
     else:
-        shell.session.say(planned.text, instead_of=instead)
+        shell.session.say(planned.text, instead_of=shell.editing)
 
 
 async def long_paste(shell: Shell, text: str) -> None:

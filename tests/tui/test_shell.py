@@ -352,6 +352,40 @@ class TestHistory:
             await opened.say("first, better")
             assert stored(opened) == ["first, better", "three"]
 
+    async def test_an_edit_that_was_refused_still_takes_the_messages_place(self) -> None:
+        async with terminal([say("one"), say("two")], window=1024) as opened:
+            await opened.say("first")
+            await opened.pilot.press("ctrl+up")
+            await opened.until(messages.Typed, lambda one: one.text == "first")
+            await opened.say("word " * 1200)
+            assert "at most" in opened.said[-1] and opened.shell.prompt.text.startswith("word")
+            await opened.say("first, better")
+            assert stored(opened) == ["first, better", "two"] and opened.shell.editing is None
+
+    async def test_an_edit_with_a_long_file_takes_the_messages_place(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = f"And in @{tmp_path} ?"
+        async with terminal([say("one"), say("two")]) as opened:
+            monkeypatch.setattr(opened.agent, "ingest", lambda *_, observe: IngestFinished(1, 0, 0, 0, 2, 2))
+            await opened.say("first")
+            await opened.pilot.press("ctrl+up")
+            await opened.until(messages.Typed, lambda one: one.text == "first")
+            await opened.say(text)
+            assert stored(opened) == [text, "two"] and opened.said[-2:] == [text, "two"]
+
+    async def test_an_edit_ends_where_its_message_may_be_gone(self) -> None:
+        async with terminal([say("one"), say("two"), say("three")]) as opened:
+            await opened.say("first")
+            await opened.say("second")
+            for command in ("/regenerate", "/agents eve"):
+                said = opened.shell.query(Said).first()
+                said.focus()
+                await opened.pilot.press("e")
+                assert opened.shell.editing == said.message_id
+                await opened.say(command)
+                assert opened.shell.editing is None
+
     async def test_escape_leaves_an_edit(self, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
             await opened.say("Hi.")
