@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from memos.errors import InputError
 from memos.messages import Kind
-from memos.tui.attachments import plan
+from memos.tui.attachments import expanded, plan
 
 if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
@@ -289,7 +289,7 @@ async def export(shell: Shell, argument: str) -> None:
 
 
 async def _export(shell: Shell, name: str, path: str) -> None:
-    target = Path(path).expanduser()
+    target = expanded(path)
     form = "json" if target.suffix == ".json" else "markdown"
     text = await shell.from_sessions(lambda sessions: sessions.export(name, form))
     if text is None:
@@ -313,7 +313,7 @@ async def ingest(shell: Shell, argument: str) -> None:
     _idle(shell)
     if not argument:
         raise InputError("Say what to read: /ingest PATH.")
-    shell.session.ingest([Path(argument).expanduser()])
+    shell.session.ingest([expanded(argument)])
 
 
 async def evict(shell: Shell, argument: str) -> None:

@@ -43,7 +43,7 @@ class Help(ModalScreen[None]):
             yield Static(
                 Content(
                     "Enter sends · Shift+Enter or Ctrl+J: a new line · Up, Down: what was sent · Tab completes\n"
-                    "@PATH attaches a short text file, and reads a long one or a folder into archival memory\n"
+                    '@PATH or @"A PATH" attaches a short text; a long one or a folder is read into archival memory\n'
                     "Ctrl+P: the palette · drag with the mouse and Ctrl+C: copy a selection"
                 )
             )

@@ -5,8 +5,8 @@ It does not know what becomes of the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -15,12 +15,15 @@ from textual.content import Content
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from memos.errors import InputError
 from memos.tui import messages
+from memos.tui.attachments import expanded
 from memos.tui.commands import beginning_with
 from memos.tui.text import one_line
 
 LONG = 3000  # characters; a longer paste is offered to archival memory
 MOST = 8  # completions
+_LAST_WORD = re.compile(r'(?<![^ ])(?:@"[^"]*|[^ ]*)$')
 
 
 class Completions(OptionList, can_focus=False):
@@ -139,7 +142,7 @@ class Prompt(TextArea):
             self._menu.action_cursor_down()
         else:
             row, column = self.cursor_location
-            begun = self.document.get_line(row)[:column].split(" ")[-1]
+            begun = last_word(self.document.get_line(row)[:column])
             self.replace(self._menu.chosen, (row, column - len(begun)), (row, column))
 
     def _recall(self, step: int, event: events.Key) -> None:
@@ -162,8 +165,13 @@ class Prompt(TextArea):
     def on_text_area_changed(self) -> None:
         """Tell what could be completed."""
         row, column = self.cursor_location
-        line = self.document.get_line(row)[:column]
-        self.post_message(messages.Typed(self.text, line.split(" ")[-1]))
+        self.post_message(messages.Typed(self.text, last_word(self.document.get_line(row)[:column])))
+
+
+def last_word(line: str) -> str:
+    """What a line ends with: a word, or a file's name that is begun in quotes, `@"my no`."""
+    found = _LAST_WORD.search(line)
+    return found[0] if found else ""
 
 
 def completions(text: str, word: str) -> list[tuple[str, str]]:
@@ -177,18 +185,26 @@ def completions(text: str, word: str) -> list[tuple[str, str]]:
         found = beginning_with(text)
         return [(f"/{one.id} ".rstrip() + (" " if one.argument else ""), one.help) for one in found[:MOST]]
     if word.startswith("@") and len(word) > 1:
-        return [(f"@{path}", "") for path in paths(word[1:])]
+        begun = word[1:].removeprefix('"')
+        return [(_named(path, quoted=word.startswith('@"')), "") for path in paths(begun)]
     return []
+
+
+def _named(path: str, *, quoted: bool) -> str:
+    """A path as it stands in a message; one of a folder goes on, so its quotes stay open."""
+    if not quoted and " " not in path:
+        return f"@{path}"
+    return f'@"{path}' + ("" if path.endswith("/") else '"')
 
 
 def paths(begun: str) -> list[str]:
     """Files and folders whose paths begin so, folders with a slash at the end."""
-    place = Path(begun).expanduser()
-    folder, name = (place, "") if begun.endswith("/") else (place.parent, place.name)
-    shown = begun[: len(begun) - len(name)] if name else begun
+    shown, slash, name = begun.rpartition("/")
+    shown += slash
     try:
+        folder = expanded(shown)
         inside = sorted(folder.iterdir(), key=lambda one: one.name)
         matching = [one for one in inside if one.name.startswith(name) and (name or not one.name.startswith("."))]
         return [f"{shown}{one.name}{'/' if one.is_dir() else ''}" for one in matching[:MOST]]
-    except OSError:
+    except (OSError, InputError):
         return []

@@ -545,6 +545,15 @@ class TestMemory:
             assert "no file missing.txt" in opened.said[-1]
             assert opened.shell.prompt.text == "Read @missing.txt please" and len(stored(opened, Kind.USER)) == 1
 
+    async def test_a_home_folder_of_nobody_ends_nothing(self) -> None:
+        async with terminal() as opened:
+            await opened.pilot.press(*"@~nobody-there/a")
+            for command in ("/ingest ~nobody-there/a.txt", "/export ~nobody-there/a.md"):
+                opened.shell.prompt.put(command)
+                await opened.pilot.press("enter")
+                await opened.pilot.pause()
+                assert "write the whole path" in opened.said[-1]
+
     async def test_a_long_file_is_read_with_progress_and_the_message_follows(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -680,6 +689,15 @@ class TestMemory:
             await opened.pilot.pause()
             await opened.pilot.press("tab")
             assert opened.shell.prompt.text.strip() == f"see @{tmp_path}/notebook.md"
+            (tmp_path / "two words").mkdir()
+            (tmp_path / "two words" / "a b.md").write_text("x")
+            opened.shell.prompt.put(f"see @{tmp_path}/two")
+            await opened.pilot.pause()
+            await opened.pilot.press("tab")
+            assert opened.shell.prompt.text == f'see @"{tmp_path}/two words/'
+            await opened.pilot.pause()
+            await opened.pilot.press("tab")
+            assert opened.shell.prompt.text == f'see @"{tmp_path}/two words/a b.md"'
 
 
 class TestCommands:
