@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -13,11 +14,12 @@ from textual.widgets import Footer, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from memos.errors import MemosError
+from memos.messages import BlockChange
 from memos.tui.text import moment, one_line
 
 if TYPE_CHECKING:
     from memos.agents import Agent
-    from memos.messages import Block, BlockChange
+    from memos.messages import Block
     from memos.tui.app import Shell
 
 
@@ -36,6 +38,7 @@ class BlockEditor(ModalScreen[None]):
         self._agent = agent
         self._labels = list(agent.blocks)
         self._label = self._labels[0]
+        self._loaded = ""  # the block's text when it came into the editor
         self._changes: list[BlockChange] = []
 
     def compose(self) -> ComposeResult:
@@ -60,10 +63,19 @@ class BlockEditor(ModalScreen[None]):
     def _block(self) -> Block:
         return self._agent.blocks[self._label]
 
-    def _show(self, label: str) -> None:
-        self._label = label
-        self._put(self._block.text)
-        self._changes = self._agent.blocks.changes(label)
+    @property
+    def _typed(self) -> str:
+        return self.query_one("#text", TextArea).text
+
+    def _show_anew(self) -> None:
+        """Show the block as it is now; what was typed and is not in it is offered like a former text."""
+        typed = BlockChange(self._typed, "you, not saved", datetime.now(UTC))
+        self._show(self._label, *([] if typed.former in (self._loaded, self._block.text) else [typed]))
+
+    def _show(self, label: str, *unsaved: BlockChange) -> None:
+        self._label, self._loaded = label, self._agent.blocks[label].text
+        self._put(self._loaded)
+        self._changes = [*self._agent.blocks.changes(label), *unsaved]
         history = self.query_one("#changes", OptionList)
         history.clear_options()
         for number, change in reversed(list(enumerate(self._changes))):
@@ -78,10 +90,10 @@ class BlockEditor(ModalScreen[None]):
         editor.move_cursor(editor.document.end)
 
     def _measure(self) -> None:
-        text, block = self.query_one("#text", TextArea).text, self._block
+        text, block = self._typed, self._block
         used = self._agent.blocks.size(text)
         over = f" · {used - block.limit} over: it cannot be saved" if used > block.limit else ""
-        saved = "" if text == block.text else " · not saved"
+        saved = "" if text == self._loaded else " · not saved"
         told = f"{used} of {block.limit} tokens{over}{saved} · {block.description}"
         size = self.query_one("#size", Static)
         size.update(Content(told))
@@ -95,7 +107,7 @@ class BlockEditor(ModalScreen[None]):
         """Another block is looked at, unless an edit would be lost."""
         if event.option_list.id != "labels" or event.option.id in (None, self._label):
             return
-        if self.query_one("#text", TextArea).text != self._block.text:
+        if self._typed != self._loaded:
             self.notify(f"Block {self._label} has changes: Ctrl+S saves them, Esc drops them.", severity="warning")
             event.option_list.highlighted = self._labels.index(self._label)
             return
@@ -109,8 +121,13 @@ class BlockEditor(ModalScreen[None]):
             self.query_one("#text").focus()
 
     async def action_save(self) -> None:
-        """Save the text; the assistant is told at once."""
-        text, label = self.query_one("#text", TextArea).text, self._label
+        """Save the text; the assistant is told at once. What has changed meanwhile is never written over."""
+        text, label = self._typed, self._label
+        if self._block.text != self._loaded and not self.app.session.busy:  # while it is, nothing is saved
+            self._show_anew()
+            told = "was changed meanwhile and is shown as it is now; your text is below, as the newest former one."
+            self.notify(f"Block {label} {told}", severity="warning")
+            return
         await self._change(lambda agent: agent.blocks.edit(label, text), f"Block {label} is saved.")
 
     async def action_undo(self) -> None:
@@ -124,7 +141,7 @@ class BlockEditor(ModalScreen[None]):
         except MemosError as error:
             self.notify(str(error), severity="error")
             return
-        self._show(self._label)
+        self._show_anew()
         self.notify(told)
 
     def action_leave(self) -> None:

@@ -22,11 +22,12 @@ from memos.errors import InputError, MemosError
 if TYPE_CHECKING:
     from memos.agents import Agent
     from memos.consent import ConsentRequest
+    from memos.messages import Block
 
 HELP = """\
 /context          what fills the window
 /blocks           what the assistant always has in view
-/edit BLOCK TEXT  replace a block's text by hand
+/edit BLOCK TEXT  replace a block's text by hand; without TEXT, show it
 /search WORDS     search what was said
 /evict            page the oldest messages out now
 /quit             leave (or Ctrl-D); Ctrl-C stops a reply"""
@@ -168,10 +169,12 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             click.echo(f"  {'used':<18}{ledger.used:>7,} of {ledger.usable:,} ({ledger.pressure:.0%})")
         elif name == "/blocks":
             for block in agent.blocks.values():
-                click.echo(f"  [{block.label}] at most {block.limit} tokens\n  {block.text or '(empty)'}")
+                _show_block(block)
         elif name == "/edit":
             label, _, content = rest.partition(" ")
-            printer.all(agent.edit_block(label, content))
+            if content.strip():
+                printer.all(agent.edit_block(label, content))
+            _show_block(agent.blocks[label])
         elif name == "/search":
             for message in agent.recall.search(rest, limit=5).items:
                 click.echo(f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}")
@@ -181,6 +184,10 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             click.echo(HELP, err=True)
     except MemosError as error:
         printer.error(error)
+
+
+def _show_block(block: Block) -> None:
+    click.echo(f"  [{block.label}] at most {block.limit} tokens\n  {block.text or '(empty)'}")
 
 
 class Printer:

@@ -496,7 +496,25 @@ class TestMemory:
             after = len(opened.seen)
             await opened.pilot.press("f6")
             await opened.until(messages.Happened, lambda one: isinstance(one.event, events.BlockEdited), after=after)
-            assert opened.agent.blocks["user"].text == "" and editor.query_one("#changes", OptionList).option_count == 2
+            former = editor.query_one("#changes", OptionList)
+            assert opened.agent.blocks["user"].text == "" and former.option_count == 3
+            assert "by you, not saved: word word" in str(former.get_option_at_index(0).prompt)
+
+    async def test_a_block_that_was_changed_meanwhile_is_not_written_over(self) -> None:
+        async with terminal() as opened:
+            await opened.pilot.press("f3", *"Ada")
+            editor = opened.shell.screen
+            text = editor.query_one("#text", TextArea)
+            await opened.shell.at_once(lambda agent: agent.blocks.edit("user", "Has a dog"))
+            await opened.pilot.press("ctrl+s")
+            await opened.pilot.pause()
+            assert opened.agent.blocks["user"].text == text.text == "Has a dog"
+            former = editor.query_one("#changes", OptionList)
+            former.focus()
+            await opened.pilot.press("home", "enter")
+            assert text.text == "Ada"
+            await opened.pilot.press("ctrl+s")
+            await opened.until(messages.Happened, lambda one: getattr(one.event, "after", "") == "Ada")
 
     async def test_one_writes_on_where_a_block_ends(self) -> None:
         async with terminal() as opened:
