@@ -41,7 +41,7 @@ COMMANDS: Sequence[Command] = (
     Command("panel", "Map", "Show or hide the map of the window and the paging timeline.", "f2", footer=True),
     Command("blocks", "Blocks", "Edit what the assistant always has in view.", "f3", footer=True),
     Command("memory", "Search", "Browse and search messages, notes and documents.", "f4", "[WORDS]", footer=True),
-    Command("agents", "Agents", "Open, rename, copy, export or delete an agent.", "f5", "[NAME]", footer=True),
+    Command("agents", "Agents", "Open, rename, export or delete an agent.", "f5", "[NAME]", footer=True),
     Command("models", "Models", "Choose another model.", "f8", "[NAME]", footer=True),
     Command("stop", "Stop", "End a reply, or reading files; what is done is kept.", "escape", slash=False, footer=True),
     Command("regenerate", "Answer anew", "Have the last message answered in other words.", "ctrl+r"),

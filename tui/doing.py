@@ -125,7 +125,7 @@ async def _choose_agent(shell: Shell) -> None:
     choice = await shell.push_screen_wait(AgentList())
     if choice is None:
         return
-    name, here = choice.name, shell.wanted
+    name = choice.name
     if choice.what == "open":
         shell.session.open(name)
     elif choice.what == "rename":
@@ -137,11 +137,22 @@ async def _choose_agent(shell: Shell) -> None:
         if path:
             await _export(shell, name, path)
     elif await shell.push_screen_wait(Confirm(f"Delete {name} and everything it remembers?", "Delete", "Keep")):
-        await shell.from_sessions(lambda sessions: sessions.delete(name))
-        if name == here:
-            shell.session.open("default")
-        else:
-            shell.notify(f"{name} is deleted.")
+        await _alter(shell, name, lambda sessions: sessions.delete(name), "default", f"{name} is deleted.")
+
+
+async def _alter(shell: Shell, name: str, work: Callable[[Sessions], None], then: str, told: str) -> None:
+    """Rename or delete an agent. The open one is closed for it: another is opened then, or itself where it failed."""
+
+    def run(sessions: Sessions) -> bool:
+        work(sessions)
+        return True
+
+    is_here = name.casefold() == shell.wanted.casefold()
+    done = await shell.from_sessions(run)
+    if done:
+        shell.notify(told)
+    if is_here and (done or shell.session.agent is None):
+        shell.session.open(then if done else name)
 
 
 async def models(shell: Shell, argument: str) -> None:
@@ -269,17 +280,8 @@ async def rename(shell: Shell, argument: str) -> None:
 
 
 async def _rename(shell: Shell, name: str, new: str) -> None:
-    is_open = shell.session.agent is not None and shell.session.agent.name == name
-
-    def give(sessions: Sessions) -> bool:
-        sessions.rename(name, new)
-        return True
-
-    done = await shell.from_sessions(give)
-    if is_open:
-        shell.session.open(new if done else name)
-    elif done:
-        shell.notify(f"{name} is called {new} now.")
+    told = f"{name} is called {new} now."
+    await _alter(shell, name, lambda sessions: sessions.rename(name, new), new, told)
 
 
 async def export(shell: Shell, argument: str) -> None:

@@ -761,6 +761,45 @@ class TestCommands:
             await opened.until(messages.Opened, after=after)
             assert opened.agent.name == "eve"
 
+    @pytest.mark.parametrize("typed", ["zoe", "eve"])
+    async def test_an_agent_that_cannot_be_deleted_is_not_said_to_be(self, typed: str) -> None:
+        other = Sessions(model=ScriptedModel(), embedding="none")
+        other.open("eve")
+        async with terminal() as opened:
+            await opened.pilot.press("f5")
+            await opened.pilot.pause()
+            await opened.pilot.press(*typed, "f8")
+            await opened.pilot.pause()
+            assert isinstance(opened.shell.screen, Confirm)
+            await opened.pilot.press("y")
+            await opened.shell.workers.wait_for_complete()
+            (told,) = [note.message for note in opened.shell._notifications]
+            assert {"zoe": "There is no agent zoe", "eve": "eve"}[typed] in told and "is deleted" not in told
+            assert opened.agent.name == "ada"
+        other.close()
+
+    async def test_a_deleted_agent_that_was_open_gives_way_to_another(self) -> None:
+        async with terminal() as opened:
+            await opened.pilot.press("f5")
+            await opened.pilot.pause()
+            await opened.pilot.press("f8")
+            await opened.pilot.pause()
+            after = len(opened.seen)
+            await opened.pilot.press("y")
+            await opened.until(messages.Opened, after=after)
+            assert opened.agent.name == "default"
+            assert [note.message for note in opened.shell._notifications] == ["ada is deleted."]
+
+    async def test_a_name_that_is_taken_leaves_the_agent_open(self, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say("/agents eve")
+            await opened.say("/agents ada")
+            after = len(opened.seen)
+            opened.shell.prompt.put("/rename eve")
+            await opened.pilot.press("enter")
+            await opened.until(messages.Opened, after=after)
+            assert opened.agent.name == "ada"
+
     @pytest.mark.parametrize(("path", "told"), [("ada.md", "is there already"), ("no/such/talk.md", "No such file")])
     async def test_a_file_that_cannot_be_written_is_a_sentence(
         self, path: str, told: str, hello: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
