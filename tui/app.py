@@ -158,6 +158,8 @@ class Shell(App[None]):
             await work
         except (MemosError, OSError) as error:
             await self.transcript.note(str(error), failed=True)
+        except Exception as error:  # as in the agent's thread: the user shall see it and go on
+            await self.transcript.note(f"Something unforeseen: {error!r}.", failed=True)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that asks the user first, without waiting for it; what goes wrong becomes a note."""

@@ -6,6 +6,7 @@ They ask the agent through `Shell.session` and never wait for it. Errors of ours
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
     from memos.tui.app import Shell
     from memos.tui.transcript import Said
+
+_NUMBER = re.compile("[0-9]{1,18}")  # of a message; more digits no database takes
 
 
 def _idle(shell: Shell) -> None:
@@ -219,7 +222,7 @@ async def _asked(shell: Shell, argument: str) -> tuple[int, str]:
     """The user's message that a command is about: the last, or that of a number."""
     _agent(shell)
     number = argument.removeprefix("recall:")
-    if argument and not number.isdigit():
+    if argument and not _NUMBER.fullmatch(number):
         raise InputError(f"{argument!r} is no message; write its number, as in recall:7.")
 
     def read(agent: Agent) -> tuple[int, str]:

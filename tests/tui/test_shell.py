@@ -926,6 +926,27 @@ class TestFailure:
                 await opened.say("Hi.")
                 assert "odd" in opened.said[-1] and opened.shell.prompt.text == "Hi."
 
+    @pytest.mark.parametrize("number", ["²", "9" * 30, "recall:", "-1"])
+    async def test_what_is_no_number_of_a_message_is_refused(self, number: str, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say("Hi.")
+            opened.shell.prompt.put(f"/rewind {number}")
+            await opened.pilot.press("enter")
+            await opened.pilot.pause()
+            assert "is no message" in opened.said[-1] and stored(opened) == ["Hi.", "Hello Ada!"]
+
+    async def test_an_unforeseen_error_of_a_command_is_shown_and_the_shell_lives(
+        self, hello: list[Call], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with terminal(hello) as opened:
+            with monkeypatch.context() as patch:
+                patch.setattr(opened.agent.history, "last_asked", lambda: 1 // 0)
+                await opened.pilot.press("ctrl+up")
+                await opened.pilot.pause()
+            assert "ZeroDivisionError" in opened.said[-1]
+            await opened.say("Hi.")
+            assert stored(opened) == ["Hi.", "Hello Ada!"]
+
     async def test_control_characters_do_not_reach_the_terminal(self) -> None:
         async with terminal([say("red \x1b[31malert\x07 \u202eevil")]) as opened:
             await opened.say("Hi \x1b]0;title\x07 there")
