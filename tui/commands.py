@@ -25,6 +25,7 @@ class Command:
         argument: what may follow the slash command, as its help shows it.
         footer: whether the footer shows it.
         slash: whether there is a slash command.
+        everywhere: whether its keys do it from dialogs and lists, too.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Command:
     argument: str = ""
     footer: bool = False
     slash: bool = True
+    everywhere: bool = False
 
 
 COMMANDS: Sequence[Command] = (
@@ -56,7 +58,7 @@ COMMANDS: Sequence[Command] = (
     Command("copy", "Copy reply", "Copy the last reply, or the message that has the focus.", "ctrl+shift+c,f9"),
     Command("theme", "Theme", "Choose colours for this session; `theme` in settings.toml is for good.", "", "[NAME]"),
     Command("retry", "Try again", "Open the agent again after a failure."),
-    Command("quit", "Leave", "Save and leave.", "ctrl+q"),
+    Command("quit", "Leave", "Save and leave.", "ctrl+q", everywhere=True),
 )
 
 # Keys of one message, while it has the focus (Tab, or a click).
@@ -77,7 +79,13 @@ def bindings() -> list[Binding]:
     """The application's key bindings."""
     return [
         Binding(
-            command.keys, f"do('{command.id}')", command.title, show=command.footer, id=command.id, tooltip=command.help
+            command.keys,
+            f"do('{command.id}')",
+            command.title,
+            show=command.footer,
+            priority=command.everywhere,
+            id=command.id,
+            tooltip=command.help,
         )
         for command in COMMANDS
         if command.keys

@@ -257,9 +257,12 @@ class TestConversation:
             pytest.skip(f"{cores} cores have a load of {load:.1f}: too busy to tell ({min(worst) * 1000:.0f} ms)")
         assert min(worst) < 0.05 * slowdown, (worst, slowdown)
 
-    async def test_leaving_saves_and_gives_the_agent_free(self, hello: list[Call]) -> None:
+    @pytest.mark.parametrize("before", ["f2", "f3", "f5"])
+    async def test_leaving_saves_and_gives_the_agent_free(self, before: str, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
             await opened.say("Hi.")
+            await opened.pilot.press(before)
+            await opened.pilot.pause()
             await opened.pilot.press("ctrl+q")
             await opened.pilot.pause()
             assert opened.shell.return_code == 0
