@@ -83,7 +83,7 @@ class Shell(App[None]):
         self.wanted = agent
         self.session = Session(self.post_message, make)
         self.keys: Mapping[str, str] = {}
-        self.editing: int | None = None  # the message whose place the next one takes
+        self._editing: int | None = None
         self._panel_chosen = False
         self._unstored = ""
         self._to_tell: list[str] = []  # when the agent is open
@@ -142,6 +142,16 @@ class Shell(App[None]):
     def status(self) -> Status:
         """The status line."""
         return self.query_one(Status)
+
+    @property
+    def editing(self) -> int | None:
+        """The message whose place the next one takes; None: it goes behind the last."""
+        return self._editing
+
+    @editing.setter
+    def editing(self, number: int | None) -> None:
+        self._editing = number
+        self.waiting.edits(number)
 
     # --------------------------------------------------------------------------------------- commands
 

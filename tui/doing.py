@@ -199,7 +199,7 @@ async def rewind(shell: Shell, argument: str) -> None:
     _idle(shell)
     number, text = await _asked(shell, argument)
     shell.session.do(lambda agent: agent.history.rewind(number), changes_history=True)
-    shell.prompt.put(text)
+    shell.prompt.put_instead(text)
     shell.prompt.focus()
 
 
@@ -213,9 +213,8 @@ async def edit(shell: Shell, argument: str) -> None:
 def begin_edit(shell: Shell, number: int, text: str) -> None:
     """Put a message into the input; what is sent next takes its place."""
     shell.editing = number
-    shell.prompt.put(text)
+    shell.prompt.put_instead(text)
     shell.prompt.focus()
-    shell.notify(f"Enter says recall:{number} anew and takes back what came after it; Esc leaves it as it is.")
 
 
 async def _asked(shell: Shell, argument: str) -> tuple[int, str]:

@@ -46,11 +46,13 @@ class Completions(OptionList, can_focus=False):
 
 
 class Waiting(Static):
-    """What was sent while the agent was busy or still loading: it goes out once the agent is free."""
+    """What will be sent, or replaced, in other ways than usual: texts that were sent while the agent was busy or still
+    loading go out once it is free; and the message in whose place Enter puts what is typed."""
 
     def __init__(self) -> None:
         super().__init__("", id="waiting")
         self._texts: list[str] = []
+        self._edited: int | None = None
         self.display = False
 
     def add(self, text: str) -> None:
@@ -65,9 +67,19 @@ class Waiting(Static):
         self._draw()
         return text
 
+    def edits(self, number: int | None) -> None:
+        """Which message is said in other words; None: none is."""
+        self._edited = number
+        self._draw()
+
     def _draw(self) -> None:
-        self.display = bool(self._texts)
-        self.update(Content(f"Sent when the agent is free; Esc takes it back: {one_line(' '.join(self._texts))}"))
+        lines = []
+        if self._edited is not None:
+            lines.append(f"Enter puts this in the place of recall:{self._edited} and all after it; Esc leaves it.")
+        if self._texts:
+            lines.append(f"Sent when the agent is free; Esc takes it back: {one_line(' '.join(self._texts))}")
+        self.display = bool(lines)
+        self.update(Content("\n".join(lines)))
 
 
 class Prompt(TextArea):
@@ -101,14 +113,22 @@ class Prompt(TextArea):
         self.text = text
         self.move_cursor(self.document.end)
 
+    def put_instead(self, text: str) -> None:
+        """Replace the text; Up brings back what stood there."""
+        self._keep(self.text.strip())
+        self.put(text)
+
+    def _keep(self, text: str) -> None:
+        if text and (not self._sent or self._sent[-1] != text):
+            self._sent.append(text)
+        self._place = len(self._sent)
+
     def action_send(self) -> None:
         """Send the text, unless it is blank."""
         text = self.text.strip()
         if not text:
             return
-        if not self._sent or self._sent[-1] != text:
-            self._sent.append(text)
-        self._place = len(self._sent)
+        self._keep(text)
         self.clear()
         self.post_message(messages.Submitted(text))
 

@@ -392,12 +392,16 @@ class TestHistory:
     async def test_escape_leaves_an_edit(self, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
             await opened.say("Hi.")
-            await opened.pilot.press("ctrl+up")
+            await opened.pilot.press(*"draft", "ctrl+up")
             await opened.pilot.pause()
             edited = opened.shell.editing
+            told, shown = str(opened.shell.waiting.content), bool(opened.shell.waiting.display)
+            assert f"in the place of recall:{edited}" in told and shown
             await opened.pilot.press("escape")
-            assert edited and opened.shell.editing is None and not opened.shell.prompt.text
-            assert stored(opened) == ["Hi.", "Hello Ada!"]
+            assert edited and opened.shell.editing is None and len(opened.shell.prompt.text) == 0
+            assert stored(opened) == ["Hi.", "Hello Ada!"] and not opened.shell.waiting.display
+            await opened.pilot.press("up")
+            assert opened.shell.prompt.text == "draft"
 
     async def test_a_copy_goes_its_own_way(self) -> None:
         async with terminal([say("one"), say("two")]) as opened:
