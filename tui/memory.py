@@ -199,7 +199,7 @@ class MemoryBrowser(ModalScreen[None]):
             agent = self.app.session.agent
             pinned = agent is not None and hit.pointer in agent.memory.pins
             await self.app.change_memory("unpin" if pinned else "pin", hit.pointer)
-            self._draw(self._hits.index(hit))
+            self._draw(self.query_one("#hits", OptionList).highlighted or 0)
 
     async def action_page_in(self) -> None:
         """Put it into view now."""

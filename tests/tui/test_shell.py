@@ -559,6 +559,26 @@ class TestMemory:
             await opened.shell.workers.wait_for_complete()
             assert opened.agent.archival.get(note.id) is None
 
+    async def test_results_may_change_while_something_is_pinned(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with terminal() as opened:
+            opened.agent.archival.insert("The locker is number 17.")
+            await opened.pilot.press("f4", "f6")
+            await opened.shell.workers.wait_for_complete()
+            browser = opened.shell.screen
+            assert isinstance(browser, MemoryBrowser)
+            change = opened.shell.change_memory
+
+            async def changed(what: str, pointer: str) -> None:
+                await change(what, pointer)
+                browser.query_one("#query", Input).value = "nothing like it"
+                while browser._hits:
+                    await asyncio.sleep(0)
+
+            monkeypatch.setattr(opened.shell, "change_memory", changed)
+            await opened.pilot.press("f7")
+            await opened.pilot.pause()
+            assert opened.agent.memory.pins and browser.query_one("#hits", OptionList).option_count == 0
+
     async def test_a_short_file_is_attached_and_a_missing_one_sends_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "note.txt").write_text("The locker is number 17.\n")
         async with terminal([say("Seventeen.")]) as opened:
