@@ -135,7 +135,8 @@ class HandMemory:
         return self._alone(lambda: queue.hiding.restore(queue.context, message_id))
 
     def forget(self, pointer: str) -> tuple[Event, ...]:
-        """Destroy the words of a message, or a note, for good: in storage, in view, and where a page or note quotes it.
+        """Destroy the words of a message, or a note, for good: in storage, in view, and where a page, a note, a pin or
+        a line of a block quotes it.
 
         A summary that was made of them may still tell; the last event says so where there is one.
 
@@ -153,14 +154,12 @@ class HandMemory:
             message = stored.recall.get(number)
             if message is None or message.kind is Kind.CALL:
                 raise InputError(f"recall:{number} cannot be forgotten: there is no such message, or it is a call.")
-            text = message.content
             changed = stored.history.forget_message(number)
         else:
             passage = stored.archival.get(number)
             if passage is None or passage.source:
                 raise InputError(f"archival:{number} is no note; remove a document as a whole.")
-            text = passage.text
             changed = stored.history.forget_note(number)
-        yield from self._kernel.by_hand.forgotten(changed, text)
+        yield from self._kernel.by_hand.forgotten(changed)
         if stored.state.summary():
             yield Notice(f"{where}:{number} is forgotten. The summary in view may still tell of it.")

@@ -119,17 +119,18 @@ class ByHand:
             return ()
         return tuple(pointer for line in self._working.lines(PINNED) if (pointer := _pointer(line)))
 
-    def forgotten(self, message_ids: Collection[int], text: str) -> Iterator[Event]:
-        """Messages were forgotten in storage: take their words out of view, and `text` out of the blocks."""
-        yield from self._queue.redact(message_ids)
-        if self.pins:
-            for number in message_ids:
-                if f"recall:{number}" in self.pins:
-                    yield from self.unpin(f"recall:{number}")
-        for block in self._working.blocks:
-            kept = [line for line in self._working.lines(block.label) if line != text]
-            if len(kept) < len(self._working.lines(block.label)):
-                yield from self.edit_block(block.label, "\n".join(kept))
+    def forgotten(self, message_ids: Collection[int]) -> Iterator[Event]:
+        """Words were forgotten in storage: take them out of view, too.
+
+        Args:
+            message_ids: the messages that had them; blocks may have had them as well.
+        """
+        before = self._working.blocks
+        self._working.reload()
+        changed = [(old, new) for old, new in zip(before, self._working.blocks, strict=True) if old.text != new.text]
+        for old, new in changed:
+            yield events.BlockEdited(new.label, old.text, new.text, "user")
+        yield from self._queue.redact(message_ids, blocks_differ=bool(changed))
 
     def rewound(self, *, blocks_differ: bool) -> Iterator[Event]:
         """The end of the history was taken back in storage: bring blocks and queue in line with it.

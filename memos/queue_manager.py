@@ -181,14 +181,24 @@ class QueueManager:
                 return entry.message_id
         return None
 
-    def redact(self, message_ids: Collection[int]) -> Iterator[Event]:
-        """The words of stored messages are not what they were: bring those in view in line."""
+    def redact(self, message_ids: Collection[int], *, blocks_differ: bool) -> Iterator[Event]:
+        """The words of stored messages are not what they were: bring those in view in line.
+
+        Args:
+            message_ids: of these messages.
+            blocks_differ: the blocks have lost words, too, which their copies in the head may have, and what told of
+                them in the queue may be gone.
+        """
         size, entries = self.context.used, list(self.context.entries)
         for index, entry in enumerate(entries):
             message = self._recall.get(entry.message_id) if entry.message_id in message_ids else None
             if message is not None:
                 entries[index] = self.entry(message).hidden() if entry.parked else self.entry(message)
-        kept = self.context.rewrite(self.context.fixed, entries)
+        fixed = self.context.fixed
+        if blocks_differ:
+            self._state.record_write_back(self._working.blocks)
+            fixed = self.head(self._state.summary())
+        kept = self.context.rewrite(fixed, entries)
         if kept < size:
             yield PrefixMoved("forget", kept)
         yield from self.make_room(0)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError
 from memos.messages import BlockChange, State
+from memos.storage.forgetting import forget_message, forget_note, remove_notes
 from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
 from memos.storage.schema import (
     AgentRow,
@@ -33,7 +34,6 @@ from memos.storage.schema import (
 from memos.storage.sql import Sql
 from memos.storage.text import text_terms
 
-FORGOTTEN = "(forgotten)"
 BY_HAND = ("user", "undo")  # who changed a block's text, where that outlives a rewind
 _RECALL = re.compile(r"\brecall:(\d+)(?:-(\d+))?")
 _ARCHIVAL = re.compile(r"\barchival:(\d+)")
@@ -104,60 +104,29 @@ class History:
     # ------------------------------------------------------------------------------------------ forget
 
     def forget_message(self, message_id: int) -> list[int]:
-        """Destroy the words of a message, the notes that quote it, the pages and results that show any of these, and
-        what the kernel said with it, which may repeat its question.
+        """Destroy the words of a message and of its notes: in them, in the blocks, in the pages, results and alerts
+        that show them, in the calls that saved them, and what the kernel said in its turn, which may repeat its
+        question.
 
         Returns:
             Ids of the messages whose words are gone.
         """
         with self._sql.write() as session:
-            quoting = (PassageRow.agent_id == self._agent_id, PassageRow.location == f"recall:{message_id}")
-            notes = list(session.scalars(select(PassageRow.id).where(*quoting)))
-            _remove_notes(session, notes)
-            pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
-            said = [message_id, *_said_with(session, self._agent_id, message_id)]
-            gone = _without_words(session, self._agent_id, said, pointers)
+            gone = forget_message(session, self._agent_id, message_id)
         self._changed()
         return gone
 
     def forget_note(self, passage_id: int) -> list[int]:
-        """Destroy a note of the agent, and the pages and results that show it.
+        """Destroy a note of the agent, in the blocks, in the pages, results and alerts that show it, and in the call
+        that saved it.
 
         Returns:
             Ids of the messages whose words are gone.
         """
-        mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None), PassageRow.id == passage_id)
         with self._sql.write() as session:
-            _remove_notes(session, list(session.scalars(select(PassageRow.id).where(*mine))))
-            gone = _without_words(session, self._agent_id, [], [f"archival:{passage_id}"])
+            gone = forget_note(session, self._agent_id, passage_id)
         self._changed()
         return gone
-
-
-def _remove_notes(session: Session, notes: Sequence[int]) -> None:
-    enqueue(session, PASSAGE, notes, DELETE)
-    session.execute(delete(PassageRow).where(PassageRow.id.in_(notes)))
-
-
-def _said_with(session: Session, agent_id: int, message_id: int) -> list[int]:
-    """Ids of the alerts and pages of a message's turn."""
-    mine = MessageRow.agent_id == agent_id
-    turn = select(MessageRow.turn).where(mine, MessageRow.id == message_id).scalar_subquery()
-    of_turn = (mine, MessageRow.turn == turn, MessageRow.kind.in_(["alert", "page"]))
-    return list(session.scalars(select(MessageRow.id).where(*of_turn)))
-
-
-def _without_words(session: Session, agent_id: int, ids: Sequence[int], pointers: Sequence[str]) -> list[int]:
-    """Take the words out of messages, and of pages and results that show what the pointers name."""
-    shows = or_(*(MessageRow.content.contains(f"[{pointer} ", autoescape=True) for pointer in pointers))
-    shown = and_(MessageRow.kind.in_(["page", "result"]), shows)
-    mine = (MessageRow.agent_id == agent_id, or_(MessageRow.id.in_(ids), shown))
-    rows = list(session.scalars(select(MessageRow).where(*mine)))
-    for row in rows:
-        row.content, row.terms = FORGOTTEN, b""
-        row.state, row.token_ids, row.tokens = str(State.FORGOTTEN), (), 0
-    enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
-    return [row.id for row in rows]
 
 
 # ------------------------------------------------------------------------------------------------- rewind
@@ -212,7 +181,7 @@ def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:
     texts = session.scalars(select(MessageRow.content).where(MessageRow.id.in_(results)))
     written = [int(found[1]) for text in texts if (found := re.search(r"stored as archival:(\d+)", text))]
     mine = (PassageRow.agent_id == agent_id, PassageRow.document_id.is_(None))
-    _remove_notes(
+    remove_notes(
         session, list(session.scalars(select(PassageRow.id).where(*mine, quoting | PassageRow.id.in_(written))))
     )
 

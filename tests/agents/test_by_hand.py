@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +31,17 @@ def asked(agent: Agent) -> list[Message]:
 
 def contents(agent: Agent) -> list[str]:
     return [message.content for message in agent.recall.since(0) if message.kind in (Kind.USER, Kind.SPEECH)]
+
+
+def assert_forgotten(agent: Agent, *words: str) -> None:
+    """Neither the prompt nor anything that is stored has one of these words."""
+    model = agent.kernel.controller._model
+    assert isinstance(model, ScriptedModel)
+    with closing(sqlite3.connect(agent._database.home / "memos.sqlite")) as database:
+        stored = "\n".join(database.iterdump())
+    for word in words:
+        assert word not in model.text(agent.kernel.queue.context.tokens)
+        assert word not in stored
 
 
 class TestGoingBack:
@@ -160,14 +173,79 @@ class TestMemory:
             agent.memory.pin(f"recall:{number}")
             happened = agent.memory.forget(f"recall:{number}")
             assert any(isinstance(event, events.PrefixMoved) and event.reason == "forget" for event in happened)
-            view = agent.kernel.queue.context.tokens
-            model = agent.kernel.controller._model
-            assert isinstance(model, ScriptedModel)
             assert agent.blocks["user"].text == "Name is Ada" and agent.memory.pins == ()
             assert agent.recall.search("Rex").items == () and agent.archival.get(note.id) is None
             stored = [m.content for m in agent.recall.since(0) if m.kind in (Kind.USER, Kind.PAGE)]
             assert stored == ["(forgotten)", "(forgotten)"]
-            assert secret not in model.text(view).split("edited block")[0]
+            assert_forgotten(agent, secret)
+
+    def test_the_notes_of_a_message_are_forgotten_with_the_lines_that_repeat_them(self) -> None:
+        model = ScriptedModel([say("Nice.")], yes=lambda prompt: 0.9 if prompts.FACT_PROBE in prompt else 0.0)
+        with opened(model=model) as agent:
+            agent.ask("I have a dog. I live in Graz.")
+            assert agent.blocks["user"].text == "I have a dog.\nI live in Graz." and agent.archival.count() == 2
+            agent.blocks["user"] = "Name is Ada\n" + agent.blocks["user"].text
+            agent.memory.forget(f"recall:{asked(agent)[0].id}")
+            assert agent.blocks["user"].text == "Name is Ada" and agent.archival.count() == 0
+            assert_forgotten(agent, "dog", "Graz")
+        with opened(model=model) as again:
+            assert_forgotten(again, "dog", "Graz")
+
+    def test_a_pinned_note_is_forgotten_with_its_pin(self) -> None:
+        with opened() as agent:
+            agent.ask("Hi.")
+            note = agent.archival.insert("The locker is number 17.")
+            other = agent.archival.insert("Backups run at night.")
+            agent.memory.pin(f"archival:{note.id}")
+            agent.memory.pin(f"archival:{other.id}")
+            agent.memory.forget(f"archival:{note.id}")
+            assert agent.memory.pins == (f"archival:{other.id}",)
+            assert_forgotten(agent, "locker")
+            model = agent.kernel.controller._model
+            assert isinstance(model, ScriptedModel)
+            assert "Backups" in model.text(agent.kernel.queue.context.tokens)
+
+    def test_alerts_and_copies_in_the_head_forget_what_a_block_said(self) -> None:
+        with opened([say("One."), say("Two.")]) as agent:
+            agent.ask("My secret word is xylophone.")
+            agent.ask("Hello again.")
+            first = asked(agent)[0]
+            agent.memory.pin(f"recall:{first.id}")
+            agent.blocks["user"] = f"Name is Ada\n{first.content}\n" + "word " * 90
+            agent.evict()  # writes the blocks back
+            agent.ask("And again.")
+            agent.blocks["user"] = f"Name is Ada\n{first.content}"
+            agent.memory.forget(f"recall:{first.id}")
+            assert agent.blocks["user"].text == "Name is Ada"
+            assert_forgotten(agent, "xylophone")
+            while agent.blocks["user"].text:
+                agent.blocks.undo("user")
+                assert "xylophone" not in agent.blocks["user"].text
+
+    def test_what_the_model_saved_is_forgotten_in_its_call_and_in_the_result(self) -> None:
+        script = [
+            Call("archival_memory_insert", {"content": "The locker is number 17."}),
+            Call("core_memory_append", {"label": "user", "content": "The locker is number 17."}),
+            say("Noted."),
+        ]
+        with opened(script, memory_threshold=0.0, note_facts=False) as agent:
+            agent.ask("Keep that.")
+            agent.memory.forget(f"archival:{agent.archival.search('locker').items[0].id}")
+            assert_forgotten(agent, "locker")
+            calls = [json.loads(m.content) for m in agent.recall.since(0) if m.kind is Kind.CALL]
+            assert [call["arguments"]["content"] for call in calls] == ["(forgotten)"] * 2
+            assert agent.ask("And now?").text
+
+    def test_forgetting_brings_nothing_back_that_was_taken_back(self) -> None:
+        with opened([say("One."), say("Two.")]) as agent:
+            agent.ask("Hi.")
+            note = agent.archival.insert("The locker is number 17.")
+            agent.ask("Where is it?")
+            agent.memory.page_in(f"archival:{note.id}")
+            agent.history.rewind(asked(agent)[-1].id)
+            before = agent.recall.count()
+            agent.memory.forget(f"archival:{note.id}")
+            assert agent.recall.count() == before
 
     def test_what_the_kernel_said_with_it_is_forgotten_with_it(self) -> None:
         with opened([say("What a name.")]) as agent:
@@ -175,10 +253,7 @@ class TestMemory:
             *_, again = [m.content for m in agent.recall.since(0) if m.kind is Kind.ALERT]
             assert again == prompts.reply("Is Rex a good name?")
             agent.memory.forget(f"recall:{asked(agent)[0].id}")
-            model = agent.kernel.controller._model
-            assert isinstance(model, ScriptedModel)
-            assert "Rex" not in model.text(agent.kernel.queue.context.tokens)
-            assert not [m for m in agent.recall.since(0) if "Rex" in m.content]
+            assert_forgotten(agent, "Rex")
 
     def test_undo_goes_back_change_by_change(self) -> None:
         with opened() as agent:
