@@ -212,6 +212,8 @@ class Agent:
     ) -> Generator[Event, None, None]:
         """Say something and follow what happens, event by event.
 
+        From this call on it can be cancelled; nothing happens before the first event is asked for.
+
         Args:
             text: the message.
             instead_of: an earlier message of the user, whose place this one takes: that one and everything after it
@@ -221,6 +223,11 @@ class Agent:
         Raises:
             InputError: the message is empty, too long, or another turn is running; nothing was stored or taken back.
         """
+        return self._streamed(text, instead_of, self.kernel.controller.turn(text, sampling))
+
+    def _streamed(
+        self, text: str, instead_of: int | None, turn: Generator[Event, None, None]
+    ) -> Generator[Event, None, None]:
         with self._alone():
             yield from self._residency.resume()
             while self._aside:  # what happened since the last turn
@@ -228,7 +235,7 @@ class Agent:
             if instead_of is not None:
                 self.kernel.queue.check_message(text)
                 yield from self.history.taken_back(instead_of)
-            yield from self.kernel.controller.turn(text, sampling)
+            yield from turn
             yield from self._residency.turn_ended()
             yield from (Notice(notice) for notice in self._database.take_notices())
         self._idle.begin()
@@ -243,7 +250,7 @@ class Agent:
         """Have the last message answered anew, in other words: with a temperature, and another seed each time.
 
         Raises:
-            InputError: nothing was asked yet, or a turn is running; nothing is changed.
+            InputError: nothing was asked yet, or (with the first event) a turn is running; nothing is changed.
         """
         asked = self.history.last_asked()
         if asked is None:
@@ -251,10 +258,11 @@ class Agent:
         self._variants += 1
         usual = Sampling(**_given(Sampling, self.settings))
         warmer = replace(usual, temperature=max(VARIETY, usual.temperature), seed=usual.seed + self._variants)
-        yield from self.stream(asked.content, instead_of=asked.id, sampling=warmer)
+        return self.stream(asked.content, instead_of=asked.id, sampling=warmer)
 
     def cancel(self) -> None:
-        """End the running turn between two tokens; what was said so far is kept. From any thread."""
+        """End the running turn between two tokens, or one that is about to begin; what was said is kept. From any
+        thread."""
         self.kernel.controller.cancel()
 
     @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from memos.messages import Call, Kind, Message, State
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
-from memos.queue_manager import QueueManager
+from memos.queue_manager import INTERRUPTED, QueueManager
 from memos.remembering import Remembered, Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
@@ -43,6 +44,7 @@ class _Turn:
 
     number: int
     sampling: Sampling
+    cancelled: Callable[[], bool]
     made: list[Call] = field(default_factory=list)
     done: list[Call] = field(default_factory=list)  # of them, those that succeeded
     remembered: Remembered = field(default_factory=Remembered)
@@ -96,14 +98,21 @@ class Controller:
         self._guard, self._consent = guard, consent
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
         self._pending, self._now = pending, now
-        self._cancel = threading.Event()
+        # One for every turn that is asked for and not over; a turn that never begins is forgotten with its generator.
+        self._cancels: weakref.WeakSet[threading.Event] = weakref.WeakSet()
+        self._cancelling = threading.Lock()
 
     def cancel(self) -> None:
-        """End the running turn between two tokens; what was said is kept. From any thread."""
-        self._cancel.set()
+        """End the running turn between two tokens, or one that is about to begin; what was said is kept. From any
+        thread."""
+        with self._cancelling:
+            for cancel in self._cancels:
+                cancel.set()
 
     def turn(self, text: str, sampling: Sampling | None = None) -> Generator[Event, None, None]:
         """Answer one message of the user. Closing the generator ends the turn; what was said is kept.
+
+        From this call on the turn can be cancelled, though it begins with the first event that is asked for.
 
         Args:
             text: the message.
@@ -112,15 +121,20 @@ class Controller:
         Raises:
             InputError: the message is empty or too long; nothing was stored.
         """
+        cancel = threading.Event()
+        with self._cancelling:
+            self._cancels.add(cancel)
+        return self._turn(text, sampling or self._sampling, cancel)
+
+    def _turn(self, text: str, sampling: Sampling, cancel: threading.Event) -> Generator[Event, None, None]:
         self._queue.check_message(text)
-        self._cancel.clear()
         started = time.perf_counter()
-        turn = _Turn(self._recall.last_turn() + 1, sampling or self._sampling)
+        turn = _Turn(self._recall.last_turn() + 1, sampling, cancel.is_set)
         message = yield from self._take(text, turn)
         while not turn.reason:
             yield from self._step(turn)
         if self._policy.note_facts and turn.reason == "spoke":
-            for event in self._remembering.keep_facts(message, turn.done, self._cancel.is_set):
+            for event in self._remembering.keep_facts(message, turn.done, turn.cancelled):
                 yield event
                 yield from self._drain()
         context = self._queue.context
@@ -147,17 +161,25 @@ class Controller:
     # ----------------------------------------------------------------------------------- the message
 
     def _take(self, text: str, turn: _Turn) -> Generator[Event, None, Message]:
-        """Store the message, make room, put it into view, and page in what goes with it."""
+        """Store the message, make room, put it into view, and page in what goes with it.
+
+        What is stored comes into view, whether the turn is cancelled meanwhile or whoever listens leaves.
+        """
         clock = self._clock_text(self._recall.last_spoken())
         stored = [self._recall.append(Kind.ALERT, clock, turn=turn.number)] if clock else []
         message = self._recall.append(Kind.USER, text, turn=turn.number)
         stored.append(message)
-        yield events.MessageStored(message.id, turn.number, text)
-        needed = sum(self._queue.cost(one.kind, one.content) for one in stored)
-        yield from self._queue.make_room(needed + self._policy.step_room)
-        for one in stored:
-            self._queue.admit(one)
-        turn.remembered = yield from self._remembering.page_in(message, self._cancel.is_set)
+        needed = sum(self._queue.cost(one.kind, one.content) for one in stored) + self._policy.step_room
+        try:
+            yield events.MessageStored(message.id, turn.number, text)
+            yield from self._queue.make_room(needed, cancelled=turn.cancelled)
+        finally:
+            at_once = list(self._queue.make_room(needed, with_model=False))
+            for one in stored:
+                self._queue.admit(one)
+        yield from at_once
+        if not turn.cancelled():
+            turn.remembered = yield from self._remembering.page_in(message, turn.cancelled)
         yield from self._queue.warn(turn.number)
         return message
 
@@ -174,8 +196,12 @@ class Controller:
     def _step(self, turn: _Turn) -> Iterator[Event]:
         last = turn.steps + 1 >= self._policy.max_steps
         if not last:
-            yield from self._queue.make_room(self._policy.step_room, keep_turn=turn.number)
-            last = self._queue.context.free < self._policy.step_room
+            needed = self._policy.step_room
+            yield from self._queue.make_room(needed, keep_turn=turn.number, cancelled=turn.cancelled)
+            last = self._queue.context.free < needed
+        if turn.cancelled():
+            turn.reason = "cancelled"
+            return
         only = (SPEECH,) if last else ()
         grammar = admit(
             self._tools,
@@ -201,7 +227,7 @@ class Controller:
             grammar,
             limit=limit,
             sampling=turn.sampling,
-            cancelled=self._cancel.is_set,
+            cancelled=turn.cancelled,
             echoes=self._echoes(turn),
         )
         end: Generated | None = None
@@ -219,9 +245,10 @@ class Controller:
             raise
         if end is None:
             raise ModelError("The model ended without a result.")
+        spoke = self._speak(turn, speech, end) if speech.message is not None else None
         yield events.Step("call", end.evaluated, end.reused, len(end.tokens), end.decodes, end.seconds)
-        if speech.message is not None:
-            yield from self._speak(turn, speech, end)
+        if spoke is not None:
+            yield spoke
         elif end.finish == "cancelled":
             turn.reason = "cancelled"
         else:
@@ -236,7 +263,8 @@ class Controller:
         brought = [entry for entry in entries if entry.turn == turn.number and entry.kind in QUOTES]
         return said + [Echo(entry.tokens, own + QUOTES[entry.kind]) for entry in brought]
 
-    def _speak(self, turn: _Turn, speech: _Speech, end: Generated) -> Iterator[Event]:
+    def _speak(self, turn: _Turn, speech: _Speech, end: Generated) -> Event:
+        """Put what was said into view; returns what tells of it."""
         whole = end.finish == "stop"
         message = speech.finish(
             State.DONE if whole else State.CUT,
@@ -246,7 +274,7 @@ class Controller:
         self._queue.admit(message)
         turn.text = message.content
         turn.reason = "cancelled" if end.finish == "cancelled" else "spoke"
-        yield events.Speech(message.id, message.content, cut=not whole)
+        return events.Speech(message.id, message.content, cut=not whole)
 
     def _call(self, turn: _Turn, end: Generated) -> Iterator[Event]:
         try:
@@ -263,32 +291,31 @@ class Controller:
             turn.reason = "spoke"
             return
         message = self._queue.append(Kind.CALL, call.text, turn=turn.number, token_ids=end.tokens)
-        yield events.CallStarted(message.id, call.name, call.arguments)
         turn.made.append(call)
+        outcome = Outcome(prompts.refused(call.name), False, 0.0)  # unless it runs
         try:
-            refused = yield from self._refused(message, call, turn)
-        except BaseException:  # whoever was to answer has left: the call has its result all the same
-            self._finish(message, call, Outcome(prompts.refused(call.name), False, 0.0))
-            raise
-        outcome = refused or self._executor.run(call)
-        if outcome.ok:
-            turn.done.append(call)
-        yield from self._drain()
-        result = self._finish(message, call, outcome)
+            yield events.CallStarted(message.id, call.name, call.arguments)
+            if (yield from self._allowed(message, call, turn)):
+                outcome = Outcome(INTERRUPTED, False, 0.0)
+                outcome = self._executor.run(call)
+            if outcome.ok:
+                turn.done.append(call)
+            yield from self._drain()
+        finally:  # whoever listens may have left: the call has its result all the same
+            result = self._finish(message, call, outcome)
         yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)
 
-    def _refused(self, message: Message, call: Call, turn: _Turn) -> Generator[Event, None, Outcome | None]:
-        """Ask the user, if the call must be allowed; what the model is told if it is not."""
+    def _allowed(self, message: Message, call: Call, turn: _Turn) -> Generator[Event, None, bool]:
+        """Whether a call may run; the user is asked if they must allow it."""
         request = self._guard.request(call, turn.number)
         if request is None:
-            return None
+            return True
         yield events.ConsentAsked(message.id, call.name, call.arguments, request.sources)
-        allowed = not self._cancel.is_set() and self._consent(request) and not self._cancel.is_set()
+        allowed = not turn.cancelled() and self._consent(request) and not turn.cancelled()
         yield events.ConsentGiven(message.id, call.name, allowed)
-        if allowed:
-            return None
-        turn.refused.add(call.name)  # nobody is asked the same thing twice
-        return Outcome(prompts.refused(call.name), False, 0.0)
+        if not allowed:
+            turn.refused.add(call.name)  # nobody is asked the same thing twice
+        return allowed
 
     def _finish(self, message: Message, call: Call, outcome: Outcome) -> Message:
         result = self._queue.append(Kind.RESULT, self._fitted(prompts.result(outcome.text)), turn=message.turn)
@@ -303,8 +330,8 @@ class Controller:
         return self._pager.cut(text, max(8, min(self._policy.result, room)))
 
     def _drain(self) -> Iterator[Event]:
-        yield from self._pending
-        self._pending.clear()
+        while self._pending:
+            yield self._pending.pop(0)
 
 
 class _Speech:

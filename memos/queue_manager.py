@@ -26,6 +26,7 @@ from memos.summarizer import Summarizer
 from memos.working_context import WorkingContext
 
 SHORTEST_RUN = 8  # tokens for which a second splice is worth its cost
+INTERRUPTED = "interrupted: the program ended before this function returned."
 PIECE = 64  # tokens that are read at a time where nobody waits: a second on a slow machine
 
 
@@ -241,17 +242,20 @@ class QueueManager:
         keep_turn: int | None = None,
         reason: EvictionReason = "flush",
         cancelled: Callable[[], bool] = lambda: False,
+        with_model: bool = True,
     ) -> Iterator[Event]:
         """Flush if fewer than `needed` tokens are free. Messages of `keep_turn` stay.
 
         Long results of turns that are over are hidden first: that reads nothing again. Then a larger window is taken
-        where the model has one.
+        where the model has one. The rest is as `evict` says.
         """
         if self.context.free < needed and self._policy.hide_results:
             yield from self.hiding.hide_long_results(self.context, keep_turn)
         yield from self._grow(self.context.used + needed)
         if self.context.free < needed:
-            yield from self.evict(reason, needed=needed, keep_turn=keep_turn, cancelled=cancelled)
+            yield from self.evict(
+                reason, needed=needed, keep_turn=keep_turn, cancelled=cancelled, with_model=with_model
+            )
 
     def _grow(self, size: int) -> Iterator[Event]:
         """Take larger windows until a prompt of `size` tokens fits, as far as there are any."""
@@ -273,19 +277,31 @@ class QueueManager:
         needed: int = 0,
         keep_turn: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        with_model: bool = True,
     ) -> Generator[Event, None, None]:
         """Page the oldest turns out until the queue's room is at the policy's mark and `needed` fits.
 
         It cannot fail for want of a summary: if the model's is unusable, a deterministic one stands in.
         Nothing happens where nothing may leave, or where it is cancelled before the page-out is recorded.
+
+        Args:
+            reason: for the event that says so.
+            needed: tokens.
+            keep_turn: the turn whose messages stay; None: all may leave.
+            cancelled: asked between tokens.
+            with_model: whether the model sums up, and reads what stays beside what is there; without, it is done at
+                once, and what stays is read with the next step.
         """
         cut = self._cut(needed, keep_turn)
         if cut == 0:
             return
         leaving, remaining = self.context.entries[:cut], self.context.entries[cut:]
         messages = self._stored(leaving)
-        text, source = yield from self._summarizer.written(self.context, leaving, messages, cancelled)
-        if self._policy.eviction == "exact" and not cancelled():
+        if with_model:
+            text, source = yield from self._summarizer.written(self.context, leaving, messages, cancelled)
+        else:
+            text, source = self._summarizer.plain(messages), "deterministic"
+        if with_model and self._policy.eviction == "exact" and not cancelled():
             yield from self._prepare(self.context.laid_out(self.head(text), remaining), cancelled)
         if not cancelled():
             yield from self._page_out(leaving, remaining, text, source, reason)
@@ -432,8 +448,7 @@ class QueueManager:
             return
         last = messages[-1]
         if last.kind is Kind.CALL:
-            text = "interrupted: the program ended before this function returned."
-            result = self._recall.append(Kind.RESULT, prompts.result(text), turn=last.turn)
+            result = self._recall.append(Kind.RESULT, prompts.result(INTERRUPTED), turn=last.turn)
             messages.append(result)
             name = json.loads(last.content).get("function", "?")
             yield Repaired(f"recall:{last.id}: the call of {name} was interrupted; the model is told so.")

@@ -90,6 +90,17 @@ def test_a_second_message_at_once_is_refused() -> None:
         assert agent.ask("three").text
 
 
+def test_a_cancel_counts_from_when_a_message_is_said() -> None:
+    with opened([say("one two"), say("three"), say("four")]) as agent:
+        agent.cancel()  # nothing runs
+        assert agent.ask("hi").text == "one two"
+        for stream in (agent.stream("and again"), agent.regenerate()):
+            agent.cancel()  # before the first event is asked for
+            (end,) = [event for event in stream if isinstance(event, events.TurnFinished)]
+            assert end.reason == "cancelled" and end.text == ""
+        assert agent.ask("and now?").text == "three"
+
+
 @pytest.mark.parametrize("name", ["a/b", "", "..", "-x", "x" * 65])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(InputError):

@@ -203,6 +203,37 @@ def test_cancelling_keeps_what_was_said(bench: Bench, of: Any) -> None:
     assert of(bench.say("and now?"), events.TurnFinished)[0].text == "next"
 
 
+def test_a_turn_can_be_cancelled_before_it_begins(bench: Bench, of: Any) -> None:
+    bench.open([say("one two three"), say("next")])
+    bench.kernel.controller.cancel()
+    turn = bench.kernel.controller.turn("hi")
+    bench.kernel.controller.cancel()
+    happened = list(turn)
+    assert of(happened, events.TurnFinished)[0].reason == "cancelled" and not of(happened, events.Speech)
+    assert "hi" in bench.view() and not bench.model.prompts
+    assert of(bench.say("and now?"), events.TurnFinished)[0].text == "one two three", "only that turn"
+
+
+@pytest.mark.parametrize("eviction", ["exact", "shift"])
+def test_cancelling_while_room_is_made_pages_out_at_once(bench: Bench, of: Any, eviction: str) -> None:
+    bench.open(note_facts=False, eviction=eviction)
+    happened: list[events.Event] = []
+    while not of(happened, events.Evicted):
+        bench.model.prompts.clear()
+        happened, cancelled = [], False
+        for event in bench.kernel.controller.turn("word " * 60):
+            happened.append(event)
+            if isinstance(event, events.Progress) and event.task == "summing up":
+                bench.kernel.controller.cancel()
+                cancelled = True
+    assert cancelled and of(happened, events.Evicted)[0].source == "deterministic"
+    assert of(happened, events.TurnFinished)[0].reason == "cancelled"
+    assert not [words for _, words in bench.model.prompts if words], "neither a summary nor a reply"
+    turn = bench.stored.recall.last_turn()
+    assert any(one.kind is Kind.USER and one.turn == turn for one in bench.kernel.queue.context.entries)
+    assert of(bench.say("and now?"), events.TurnFinished)[0].reason == "spoke"
+
+
 def test_a_listener_who_leaves_early_leaves_a_whole_conversation(bench: Bench) -> None:
     bench.open([say("one two three"), say("next")])
     turn = bench.kernel.controller.turn("hi")
@@ -214,6 +245,43 @@ def test_a_listener_who_leaves_early_leaves_a_whole_conversation(bench: Bench) -
     bench.say("and now?")
     bench.open()
     assert bench.started == []
+
+
+@pytest.mark.parametrize(
+    "last", [events.MessageStored, events.Progress, events.CallStarted, events.BlockEdited, events.Step, events.Evicted]
+)
+def test_wherever_a_listener_leaves_the_queue_is_what_is_stored(bench: Bench, last: type[events.Event]) -> None:
+    bench.open(note_facts=False)
+    for _ in range(4):
+        bench.say("word " * 60)
+    bench.open([SAVE, say("one two"), say("next")], model=probed(keep=1.0), note_facts=False)
+    for _ in range(3):  # the third of them evicts
+        turn = bench.kernel.controller.turn("The dog is called Rex. " + "word " * 60)
+        for event in turn:
+            if isinstance(event, last):
+                break
+        turn.close()
+        in_view = bench.kernel.queue.context.entries
+        assert [one.message_id for one in in_view] == [
+            one.id for one in bench.stored.recall.since(bench.kernel.queue.first_id)
+        ]
+        kinds = [entry.kind for entry in in_view]
+        assert kinds.count(Kind.CALL) == kinds.count(Kind.RESULT)
+    tokens = bench.kernel.queue.context.tokens
+    bench.open(note_facts=False)
+    assert not [one for one in bench.started if "never answered" not in str(one)]
+    assert bench.kernel.queue.context.tokens == tokens
+
+
+def test_a_call_whose_listener_leaves_behind_it_has_its_real_result(bench: Bench) -> None:
+    bench.open([SAVE, say("Fine.")], model=probed(keep=1.0), note_facts=False)
+    turn = bench.kernel.controller.turn("The dog is called Rex.")
+    next(event for event in turn if isinstance(event, events.BlockEdited))
+    turn.close()
+    assert "Rex" in bench.kernel.working["user"].text
+    assert bench.stored.recall.since(0)[-1].content == prompts.result(
+        prompts.saved("user", bench.kernel.working.left("user"))
+    )
 
 
 @pytest.mark.parametrize("text", ["", "   \n"])
