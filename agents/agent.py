@@ -54,6 +54,13 @@ class Reply:
     text: str
     events: tuple[Event, ...]
 
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """The reply that a turn's events tell."""
+        happened = tuple(events)
+        said = [event.text for event in happened if isinstance(event, Speech)]
+        return cls(said[-1] if said else "", happened)
+
     def __str__(self) -> str:
         return self.text
 
@@ -242,9 +249,7 @@ class Agent:
 
     def ask(self, text: str) -> Reply:
         """Say something and wait for the answer."""
-        events = tuple(self.stream(text))
-        said = [event.text for event in events if isinstance(event, Speech)]
-        return Reply(said[-1] if said else "", events)
+        return Reply.of(self.stream(text))
 
     def regenerate(self) -> Generator[Event, None, None]:
         """Have the last message answered anew, in other words: with a temperature, and another seed each time.

@@ -7,8 +7,9 @@ used by two threads. It adds nothing to what `Agent` can do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -35,12 +36,13 @@ class AsyncAgent:
 
     @classmethod
     async def open(cls, name: str, **options: Any) -> Self:
-        """Open an agent; arguments and errors as in `Agent.open`."""
+        """Open an agent; arguments and errors as in `Agent.open`. Cancelling the task closes what it has opened."""
         worker = ThreadPoolExecutor(1, thread_name_prefix=f"memos-{name}")
-        loop = asyncio.get_running_loop()
+        opening = worker.submit(Agent.open, name, **options)
         try:
-            agent = await loop.run_in_executor(worker, lambda: Agent.open(name, **options))
+            agent = await asyncio.wrap_future(opening)
         except BaseException:
+            opening.add_done_callback(_close)  # the worker may be in the middle of it
             worker.shutdown(wait=False)
             raise
         return cls(agent, worker)
@@ -49,33 +51,35 @@ class AsyncAgent:
         return await asyncio.get_running_loop().run_in_executor(self._worker, function)
 
     async def ask(self, text: str) -> Reply:
-        """Say something and wait for the answer. Cancelling the task cancels the turn."""
+        """Say something and wait for the answer. Cancelling the task cancels the turn, or what waits to become one."""
+        request = _Request(self.agent, text)
         try:
-            return await self._run(lambda: self.agent.ask(text))
+            return await self._run(lambda: Reply.of(request.events()))
         except asyncio.CancelledError:
-            self.agent.cancel()
+            request.leave()
             raise
 
     async def stream(self, text: str) -> AsyncGenerator[Event, None]:
-        """Say something and follow what happens. Leaving the loop early cancels the turn."""
+        """Say something and follow what happens. Leaving the loop early cancels the turn, as with `ask`."""
         loop = asyncio.get_running_loop()
+        request = _Request(self.agent, text)
         events: asyncio.Queue[Any] = asyncio.Queue()
 
         def work() -> None:
             try:
-                for event in self.agent.stream(text):
+                for event in request.events():
                     loop.call_soon_threadsafe(events.put_nowait, event)
             finally:
                 loop.call_soon_threadsafe(events.put_nowait, _END)
 
-        running = loop.run_in_executor(self._worker, work)
+        running = self._worker.submit(work)
         try:
             while (event := await events.get()) is not _END:
                 yield event
         finally:
-            if not running.done():
-                self.agent.cancel()
-            await running
+            request.leave()
+            if not running.cancel():  # it has begun, so it is waited for
+                await asyncio.wrap_future(running)
 
     def cancel(self) -> None:
         """End the running turn between two tokens."""
@@ -113,3 +117,42 @@ class AsyncAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+class _Request:
+    """A message to an agent from a task that may leave: before the worker gets to it, while it runs, or afterwards.
+
+    Args:
+        agent: the agent.
+        text: the message.
+    """
+
+    def __init__(self, agent: Agent, text: str) -> None:
+        self._agent, self._text = agent, text
+        self._changing = threading.Lock()
+        self._left = self._running = False
+
+    def events(self) -> Iterator[Event]:
+        """What happens, for the worker; nothing at all if nobody waits for it any more."""
+        with self._changing:
+            if self._left:
+                return
+            stream, self._running = self._agent.stream(self._text), True
+        try:
+            yield from stream
+        finally:
+            with self._changing:
+                self._running = False
+
+    def leave(self) -> None:
+        """Nobody waits any more: end the turn if it runs. Another's is left alone."""
+        with self._changing:
+            self._left = True
+            if self._running:
+                self._agent.cancel()
+
+
+def _close(opening: Future[Agent]) -> None:
+    """Close an agent that was opened for nobody."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

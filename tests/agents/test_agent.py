@@ -189,3 +189,67 @@ def test_leaving_an_asynchronous_stream_cancels_the_turn() -> None:
             return said.content
 
     assert 0 < len(asyncio.run(talk()).split()) < 200
+
+
+@pytest.mark.parametrize("way", ["ask", "stream"])
+def test_cancelling_a_request_that_waits_leaves_the_one_that_runs_alone(way: str) -> None:
+    async def talk() -> tuple[str, bool, list[str]]:
+        script = [say("word " * 30), say("never said")]
+        async with await AsyncAgent.open("ada", model=Slow(script), embedding="none") as agent:
+
+            async def second() -> None:
+                if way == "ask":
+                    await agent.ask("second")
+                async for _ in agent.stream("second"):
+                    pass
+
+            first = asyncio.create_task(agent.ask("first"))
+            await asyncio.sleep(0.1)
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(0.1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            early = not first.done()  # it does not wait for the other's end
+            reply = await first
+            stored = [m.content for m in agent.agent.recall.since(0) if m.kind == "user"]
+            return reply.text, early, stored
+
+    text, early, stored = asyncio.run(talk())
+    assert len(text.split()) == 30 and early and stored == ["first"]
+
+
+def test_cancelling_the_task_that_asks_cancels_its_turn() -> None:
+    async def talk() -> list[str]:
+        async with await AsyncAgent.open("ada", model=Slow([say("word " * 200)]), embedding="none") as agent:
+            asking = asyncio.create_task(agent.ask("first"))
+            while not (said := [m for m in agent.agent.recall.since(0) if m.kind == "speech"]):
+                await asyncio.sleep(0.02)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await agent.context()
+            return [m.content for m in agent.agent.recall.since(said[0].id)]
+
+    (said,) = asyncio.run(talk())
+    assert 0 < len(said.split()) < 200
+
+
+def test_an_agent_that_is_opened_for_nobody_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Agent.open
+
+    def slow(*arguments: Any, **options: Any) -> Agent:
+        opened = usual(*arguments, **options)
+        time.sleep(0.2)
+        return opened
+
+    async def talk() -> None:
+        monkeypatch.setattr(Agent, "open", slow)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(AsyncAgent.open("ada", model=ScriptedModel(), embedding="none"), 0.1)
+        monkeypatch.setattr(Agent, "open", usual)
+        await asyncio.sleep(1)
+        async with await AsyncAgent.open("ada", model=ScriptedModel(), embedding="none"):
+            pass
+
+    asyncio.run(talk())
