@@ -23,6 +23,7 @@ from memos.events import Event
 from memos.function_executor import FunctionExecutor, Outcome
 from memos.functions import Tool
 from memos.messages import Call, Kind, Message, State
+from memos.noting import Noting
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
@@ -46,7 +47,6 @@ class _Turn:
     sampling: Sampling
     cancelled: Callable[[], bool]
     made: list[Call] = field(default_factory=list)
-    done: list[Call] = field(default_factory=list)  # of them, those that succeeded
     remembered: Remembered = field(default_factory=Remembered)
     refused: set[str] = field(default_factory=set)
     steps: int = 0
@@ -62,7 +62,8 @@ class Controller:
         queue: the FIFO queue and the main context.
         working: the blocks.
         pager: cuts what is too long.
-        remembering: pages memory in before the answer, keeps facts after it.
+        remembering: pages memory in before the answer.
+        noting: keeps facts after it.
         recall: message history.
         executor: runs calls.
         guard: says which calls the user must allow.
@@ -82,6 +83,7 @@ class Controller:
         working: WorkingContext,
         pager: Pager,
         remembering: Remembering,
+        noting: Noting,
         recall: RecallStorage,
         executor: FunctionExecutor,
         guard: Guard,
@@ -93,7 +95,7 @@ class Controller:
         now: Callable[[], datetime],
     ) -> None:
         self._model, self._queue, self._working = model, queue, working
-        self._pager, self._remembering = pager, remembering
+        self._pager, self._remembering, self._noting = pager, remembering, noting
         self._recall, self._executor = recall, executor
         self._guard, self._consent = guard, consent
         self._tools, self._policy, self._sampling = tuple(tools), policy, sampling
@@ -130,13 +132,10 @@ class Controller:
         self._queue.check_message(text)
         started = time.perf_counter()
         turn = _Turn(self._recall.last_turn() + 1, sampling, cancel.is_set)
-        message = yield from self._take(text, turn)
+        yield from self._take(text, turn)
         while not turn.reason:
             yield from self._step(turn)
-        if self._policy.note_facts and turn.reason == "spoke":
-            for event in self._remembering.keep_facts(message, turn.done, turn.cancelled):
-                yield event
-                yield from self._drain()
+        yield from self._note(turn.cancelled)
         context = self._queue.context
         yield events.TurnFinished(
             turn=turn.number,
@@ -149,18 +148,26 @@ class Controller:
         )
 
     def ahead(self, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
-        """Between turns: do what the next one would have to do before it can answer.
+        """Between turns: do what a turn has left undone, and what the next would have to do before it can answer.
 
         Args:
             cancelled: ends it at once; what is recorded by then stays, the rest is as if it had not begun.
         """
         if self._policy.ahead:
+            yield from self._note(cancelled)
             yield from self._queue.evict_ahead(cancelled)
             yield from self._queue.read_ahead(cancelled)
 
+    def _note(self, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Keep what the user told, in this turn and in those that were cancelled or left before it came to that."""
+        if self._policy.note_facts:
+            for event in self._noting.keep(cancelled):
+                yield event
+                yield from self._drain()
+
     # ----------------------------------------------------------------------------------- the message
 
-    def _take(self, text: str, turn: _Turn) -> Generator[Event, None, Message]:
+    def _take(self, text: str, turn: _Turn) -> Iterator[Event]:
         """Store the message, make room, put it into view, and page in what goes with it.
 
         What is stored comes into view, whether the turn is cancelled meanwhile or whoever listens leaves.
@@ -169,6 +176,8 @@ class Controller:
         stored = [self._recall.append(Kind.ALERT, clock, turn=turn.number)] if clock else []
         message = self._recall.append(Kind.USER, text, turn=turn.number)
         stored.append(message)
+        if self._policy.note_facts:
+            self._noting.owe(message)
         needed = sum(self._queue.cost(one.kind, one.content) for one in stored) + self._policy.step_room
         try:
             yield events.MessageStored(message.id, turn.number, text)
@@ -181,7 +190,6 @@ class Controller:
         if not turn.cancelled():
             turn.remembered = yield from self._remembering.page_in(message, turn.cancelled)
         yield from self._queue.warn(turn.number)
-        return message
 
     def _clock_text(self, newest: Message | None) -> str:
         now = self._now()
@@ -298,8 +306,6 @@ class Controller:
             if (yield from self._allowed(message, call, turn)):
                 outcome = Outcome(INTERRUPTED, False, 0.0)
                 outcome = self._executor.run(call)
-            if outcome.ok:
-                turn.done.append(call)
             yield from self._drain()
         finally:  # whoever listens may have left: the call has its result all the same
             result = self._finish(message, call, outcome)

@@ -24,6 +24,7 @@ from memos.hiding import Hiding
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
 from memos.messages import Block
+from memos.noting import Noting
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Prober
@@ -141,6 +142,7 @@ def boot(
         working=working,
         pager=pager,
         remembering=remembering,
+        noting=Noting(remembering, storage.recall, storage.archival, storage.state),
         recall=storage.recall,
         executor=FunctionExecutor(tools, memory),
         guard=Guard(tools, queue.context, storage.recall, storage.state, storage.archival),

@@ -513,6 +513,9 @@ class RecallStorage(Protocol):
     def record_call(self, message_id: int, result_id: int, call: Call, *, ok: bool, seconds: float) -> None:
         """Note that the call in `message_id` was answered by `result_id`."""
 
+    def calls(self, turn: int) -> list[Call]:
+        """The calls of a turn that succeeded, in their order."""
+
 
 class Named(Protocol):
     """Something stored under a path."""
@@ -537,6 +540,9 @@ class ArchivalStorage(Protocol):
 
     def superseded(self) -> frozenset[str]:
         """The texts of notes that were put away: what is not so any more."""
+
+    def quoting(self, pointer: str) -> list[Passage]:
+        """The notes that quote a message, oldest first. `pointer`: e.g. `recall:7`."""
 
     def search(
         self,
@@ -605,6 +611,12 @@ class AgentState(Protocol):
 
     def record_hidden(self, message_ids: Sequence[int]) -> None:
         """These are hidden now, and no others."""
+
+    def unnoted(self) -> list[int]:
+        """Ids of the messages in which facts are still to be looked for, oldest first."""
+
+    def record_unnoted(self, message_ids: Sequence[int]) -> None:
+        """In these, and no others, they are."""
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far, oldest first."""

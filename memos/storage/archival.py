@@ -151,6 +151,13 @@ class Archival:
             for row, document, at, terms in session.execute(newer)
         ]
 
+    def quoting(self, pointer: str) -> list[Passage]:
+        """The notes that quote a message, oldest first. `pointer`: e.g. `recall:7`."""
+        mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None))
+        statement = select(PassageRow).where(*mine, PassageRow.location == pointer).order_by(PassageRow.id)
+        with self._sql.read() as session:
+            return [_passage(row, None) for row in session.scalars(statement)]
+
     def get(self, passage_id: int) -> Passage | None:
         """The passage with this id if this agent can see it, or None."""
         statement = _with_source().where(PassageRow.id == passage_id, self._visible(PassageRow))

@@ -35,6 +35,7 @@ from memos.storage.sql import Sql
 from memos.storage.text import text_terms
 
 BY_HAND = ("user", "undo")  # who changed a block's text, where that outlives a rewind
+MARKS = ("hidden", "unnoted")  # what an agent's state says of messages, by id
 _RECALL = re.compile(r"\brecall:(\d+)(?:-(\d+))?")
 _ARCHIVAL = re.compile(r"\barchival:(\d+)")
 
@@ -196,8 +197,8 @@ def _notes_back(session: Session, agent_id: int, ids: Sequence[int]) -> None:
 
 def _window_back(session: Session, agent_id: int, first_id: int, since: datetime) -> None:
     agent = session.get_one(AgentRow, agent_id)
-    hidden = [number for number in agent.prompt.get("hidden", []) if number < first_id]
-    agent.prompt = {**agent.prompt, "hidden": hidden}
+    marked = {name: [number for number in agent.prompt.get(name, []) if number < first_id] for name in MARKS}
+    agent.prompt = {**agent.prompt, **marked}
     caused = or_(EvictionRow.last_id >= first_id, EvictionRow.created_at >= since)
     later = list(session.scalars(select(EvictionRow.id).where(EvictionRow.agent_id == agent_id, caused)))
     if not later:
@@ -293,8 +294,10 @@ def _follow(
     start = (new for old, new in sorted(messages.items()) if old >= source.queue_start)
     agent.queue_start = next(start, max(messages.values(), default=-1) + 1) if source.queue_start else 0
     agent.summary = follow(source.summary)
-    hidden = [messages[number] for number in source.prompt.get("hidden", []) if number in messages]
-    agent.prompt = {**source.prompt, "hidden": hidden}
+    marked = {
+        name: [messages[number] for number in source.prompt.get(name, []) if number in messages] for name in MARKS
+    }
+    agent.prompt = {**source.prompt, **marked}
     for eviction in session.scalars(select(EvictionRow).where(EvictionRow.agent_id == agent.id)):
         eviction.first_id = messages.get(eviction.first_id, eviction.first_id)
         eviction.last_id = messages.get(eviction.last_id, eviction.last_id)

@@ -219,6 +219,13 @@ class Recall:
                 )
             )
 
+    def calls(self, turn: int) -> list[Call]:
+        """The calls of a turn that succeeded, in their order."""
+        made = select(CallRow).join(MessageRow, MessageRow.id == CallRow.message_id).order_by(MessageRow.id)
+        with self._sql.read() as session:
+            rows = session.scalars(made.where(self._present(), MessageRow.turn == turn, CallRow.ok))
+            return [Call(row.name, row.arguments) for row in rows]
+
     # ------------------------------------------------------------------------------------- searching
 
     def search(

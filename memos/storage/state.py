@@ -89,6 +89,17 @@ class State:
             agent = self._agent(session)
             agent.prompt = {**agent.prompt, "hidden": list(message_ids)}
 
+    def unnoted(self) -> list[int]:
+        """Ids of the messages in which facts are still to be looked for, oldest first."""
+        with self._sql.read() as session:
+            return list(self._agent(session).prompt.get("unnoted", []))
+
+    def record_unnoted(self, message_ids: Sequence[int]) -> None:
+        """In these, and no others, they are."""
+        with self._sql.write() as session:
+            agent = self._agent(session)
+            agent.prompt = {**agent.prompt, "unnoted": list(message_ids)}
+
     def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
         """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""
         with self._sql.write() as session:

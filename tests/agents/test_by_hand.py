@@ -291,6 +291,7 @@ class TestSessions:
             agent.ask(f"{number} {LONG}")
         agent.archival.insert("A note.", location=f"recall:{asked(agent)[0].id}")
         fourth = asked(agent)[4].id
+        agent._storage.state.record_unnoted([asked(agent)[1].id, fourth])
         original, tokens = contents(agent), agent.kernel.queue.context.tokens
         sessions.fork("ada", "eve", before_id=fourth)
         with pytest.raises(InputError, match="already"):
@@ -299,6 +300,7 @@ class TestSessions:
         assert contents(eve) == original[:8]
         start = eve.kernel.queue.first_id
         assert eve.recall.since(start)[0].id == start
+        assert eve._storage.state.unnoted() == [asked(eve)[1].id]
         note = eve.archival.search("note").items[0]
         assert note.location == f"recall:{asked(eve)[0].id}"
         eve.ask("Only for Eve.")

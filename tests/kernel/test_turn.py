@@ -782,6 +782,56 @@ def test_keeping_facts_ends_its_progress_when_it_is_cancelled(bench: Bench, of: 
     assert (told[-1].done, told[-1].total) == (1, 1)
 
 
+def _facts(bench: Bench) -> list[str]:
+    return [note.text for note in reversed(bench.stored.archival.search("", limit=9).items)]
+
+
+@pytest.mark.parametrize("end", [events.MessageStored, events.SpeechDelta, events.Speech, events.Probed])
+@pytest.mark.parametrize("way", ["cancel", "leave", "kill"])
+@pytest.mark.parametrize("when", ["between", "later"])
+def test_what_is_told_in_a_turn_that_does_not_end_is_kept_later(
+    bench: Bench, of: Any, end: type[events.Event], way: str, when: str
+) -> None:
+    bench.open([say("Nice to know."), say("Fine.")], model=probed(fact=1.0))
+
+    def noted(event: events.Event) -> bool:
+        return isinstance(event, end) and (end is not events.Probed or bool(event.led_to))
+
+    if way == "kill":
+        bench.say_until("I like tea. I like jam.", noted)
+        bench.open([say("Fine.")], model=probed(fact=1.0))
+    else:
+        turn = bench.kernel.controller.turn("I like tea. I like jam.")
+        for event in turn:
+            if noted(event):
+                bench.kernel.controller.cancel()
+                if way == "leave":
+                    break
+        turn.close()
+    assert _facts(bench) == (["I like tea."] if end is events.Probed else [])
+    if when == "between":
+        assert list(bench.kernel.controller.ahead(lambda: True)) == []
+        happened = list(bench.kernel.controller.ahead(lambda: False))
+        assert of(happened, events.BlockEdited)
+    else:
+        bench.say("I like plums.")
+    assert _facts(bench)[:2] == ["I like tea.", "I like jam."]
+    assert bench.kernel.working["user"].text.startswith("I like tea.\nI like jam.")
+    assert not list(bench.kernel.controller.ahead(lambda: False)), "once"
+
+
+def test_nothing_is_kept_of_what_was_taken_back_or_saved_before_the_turn_was_left(bench: Bench, of: Any) -> None:
+    bench.open([SAVE, say("Fine."), say("Nice.")], model=probed(keep=1.0, fact=1.0))
+    for said in ("The dog is called Rex.", "I like plums."):
+        turn = bench.kernel.controller.turn(said)
+        next(event for event in turn if isinstance(event, events.Speech))
+        turn.close()
+    bench.stored.history.rewind(bench.stored.recall.since(0)[-2].id)
+    list(bench.kernel.by_hand.rewound(blocks_differ=False))
+    assert of(bench.kernel.controller.ahead(lambda: False), events.Probed)
+    assert _facts(bench) == []
+
+
 @pytest.mark.parametrize(
     ("said", "call", "noted"),
     [
