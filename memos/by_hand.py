@@ -61,13 +61,15 @@ class ByHand:
         """
         before = self._working[label].text
         block = self._working.set(label, text, by=by)
-        yield from self._pending
+        happened = tuple(self._pending)
         self._pending.clear()
         if block.text == before:
+            yield from happened
             return
         alert = self._pager.cut(prompts.edited(label, block.text), self._policy.result)
-        yield from self._queue.make_room(self._queue.cost(Kind.ALERT, alert))
-        self._queue.append(Kind.ALERT, alert, turn=self._recall.last_turn())
+        # Stored at once: to make room may take seconds, and a kill must not part the block from what tells of it.
+        stored = self._recall.append(Kind.ALERT, alert, turn=self._recall.last_turn())
+        yield from self._queue.take_in([stored], tell=happened)
 
     def page_in(self, pointer: str) -> Generator[Event, None, None]:
         """Put a message or a passage at the end of the queue.

@@ -168,25 +168,15 @@ class Controller:
     # ----------------------------------------------------------------------------------- the message
 
     def _take(self, text: str, turn: _Turn) -> Iterator[Event]:
-        """Store the message, make room, put it into view, and page in what goes with it.
-
-        What is stored comes into view, whether the turn is cancelled meanwhile or whoever listens leaves.
-        """
+        """Store the message, make room, put it into view, and page in what goes with it."""
         clock = self._clock_text(self._recall.last_spoken())
         stored = [self._recall.append(Kind.ALERT, clock, turn=turn.number)] if clock else []
         message = self._recall.append(Kind.USER, text, turn=turn.number)
         stored.append(message)
         if self._policy.note_facts:
             self._noting.owe(message)
-        needed = sum(self._queue.cost(one.kind, one.content) for one in stored) + self._policy.step_room
-        try:
-            yield events.MessageStored(message.id, turn.number, text)
-            yield from self._queue.make_room(needed, cancelled=turn.cancelled)
-        finally:
-            at_once = list(self._queue.make_room(needed, with_model=False))
-            for one in stored:
-                self._queue.admit(one)
-        yield from at_once
+        told = events.MessageStored(message.id, turn.number, text)
+        yield from self._queue.take_in(stored, tell=[told], more=self._policy.step_room, cancelled=turn.cancelled)
         if not turn.cancelled():
             turn.remembered = yield from self._remembering.page_in(message, turn.cancelled)
         yield from self._queue.warn(turn.number)

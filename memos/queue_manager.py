@@ -81,7 +81,12 @@ class QueueManager:
 
     def _as_it_was(self) -> Fixed:
         """The head as of the last write-back: what was edited since stands in the queue."""
-        return self._head(self._state.summary(), self._state.written_back() or self._working.blocks)
+        return self._head(self._summary, self._state.written_back() or self._working.blocks)
+
+    @property
+    def _summary(self) -> str:
+        """The summary, as much of it as there is room for: it may be of a larger window."""
+        return self._summarizer.fitted(self._state.summary())
 
     def write_back(self) -> Iterator[Event]:
         """Refresh the blocks' copies in the head, where nothing is lost by it: at a start that reads all anew."""
@@ -90,7 +95,7 @@ class QueueManager:
             return
         self._state.record_write_back(blocks)
         size = self.context.used
-        kept = self.context.rewrite(self.head(self._state.summary()), self.context.entries)
+        kept = self.context.rewrite(self.head(self._summary), self.context.entries)
         if kept < size:
             yield PrefixMoved("start", kept)
 
@@ -150,6 +155,34 @@ class QueueManager:
         """Put a stored message into the main context; room must have been made."""
         self.context.append(self.entry(message))
 
+    def take_in(
+        self,
+        messages: Sequence[Message],
+        *,
+        tell: Sequence[Event] = (),
+        more: int = 0,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Make room for messages that are stored, and put them into the main context.
+
+        They come into view though it is cancelled, or whoever listens leaves, meanwhile: room is made at once then.
+
+        Args:
+            messages: in their order.
+            tell: events to begin with.
+            more: tokens that are to be free behind them.
+            cancelled: asked between tokens.
+        """
+        needed = sum(self.cost(message.kind, message.content) for message in messages) + more
+        try:
+            yield from tell
+            yield from self.make_room(needed, cancelled=cancelled)
+        finally:
+            at_once = list(self.make_room(needed, with_model=False))
+            for message in messages:
+                self.admit(message)
+        yield from at_once
+
     def entry(self, message: Message) -> Entry:
         """A message as the queue holds it: with its exact tokens where the model generated them."""
         if message.token_ids and message.model == self._model.fingerprint:
@@ -198,7 +231,7 @@ class QueueManager:
         fixed = self.context.fixed
         if blocks_differ:
             self._state.record_write_back(self._working.blocks)
-            fixed = self.head(self._state.summary())
+            fixed = self.head(self._summary)
         kept = self.context.rewrite(fixed, entries)
         if kept < size:
             yield PrefixMoved("forget", kept)
@@ -461,7 +494,7 @@ class QueueManager:
         """Install the queue; page out without the model whatever does not fit (a smaller window, say)."""
         head = self._as_it_was()
         yield from self._grow(self.context.size_of(head, entries))
-        if self.context.size_of(head, entries) <= self.context.usable:
+        if not entries or self.context.size_of(head, entries) <= self.context.usable:
             self.context.rewrite(head, entries)
             return
         room = self.context.usable - self.context.size_of(self.head(""), ()) - self._policy.summary

@@ -74,6 +74,11 @@ class Summarizer:
 
         return self._joined(summary.first_words(messages, self._part), messages)
 
+    def fitted(self, text: str) -> str:
+        """A summary as it was made, or, if it is of a larger window, as much of it as there is room for."""
+        most = self._policy.summary + self._policy.reserve // 4  # the newest part and its pointer may be a bit longer
+        return summary.fitted(text, lambda part: len(self._model.tokenize(prompts.summary(part))) <= most)
+
     def _part(self, text: str) -> bool:
         """Whether a text is short enough for what leaves at one time."""
         return len(self._model.tokenize(text)) <= self._policy.summary * PART

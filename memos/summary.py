@@ -126,9 +126,24 @@ def joined(earlier: str, newest: str, pointer: str, fits: Callable[[str], bool])
         pointer: to everything that has ever left.
         fits: whether a text fits into the summary's room.
     """
-    parts = sentences(_POINTER.sub("", earlier))
+    return _fitted(sentences(_POINTER.sub("", earlier)), [newest, f"[{pointer}]"], fits)
+
+
+def fitted(text: str, fits: Callable[[str], bool]) -> str:
+    """A summary in less room than it was made for: its pointer, and of its sentences the newest.
+
+    Args:
+        text: the summary.
+        fits: whether a text fits into the room that there is.
+    """
+    found = _POINTER.search(text)
+    return text if fits(text) else _fitted(sentences(_POINTER.sub("", text)), [found[0].strip()] if found else [], fits)
+
+
+def _fitted(parts: Sequence[str], rest: Sequence[str], fits: Callable[[str], bool]) -> str:
+    """The last of some parts that fit together with the rest."""
     while True:
-        text = " ".join([*parts, newest, f"[{pointer}]"])
+        text = " ".join([*parts, *rest])
         if not parts or fits(text):
             return text
         parts = parts[1:]

@@ -66,6 +66,19 @@ class WorkingContext:
         """The block's lines that are not blank: the units that `replace` works on."""
         return tuple(line for line in self[label].text.split("\n") if line.strip())
 
+    def check(self, block: Block, text: str) -> None:
+        """Refuse a text that a block cannot hold.
+
+        Raises:
+            BlockError: it is over the block's limit.
+        """
+        size = self._count(text)
+        if size > block.limit:
+            raise BlockError(
+                f"Block {block.label!r} holds at most {block.limit} tokens, and this text would make it {size}; "
+                f"it has {block.limit - self._count(block.text)} left."
+            )
+
     def set(self, label: str, text: str, *, by: Editor) -> Block:
         """Replace a block's whole text.
 
@@ -76,12 +89,7 @@ class WorkingContext:
             BlockError: no such block, or over its limit; nothing is changed.
         """
         block = self[label]
-        size = self._count(text)
-        if size > block.limit:
-            raise BlockError(
-                f"Block {label!r} holds at most {block.limit} tokens, and this text would make it {size}; "
-                f"it has {self.left(label)} left."
-            )
+        self.check(block, text)
         changed = replace(block, text=text)
         if changed != block:
             self._state.save_block(changed, by=by)

@@ -14,7 +14,7 @@ from memos import events, prompts, tool
 from memos.admission import NOT_THEIR_VOICE
 from memos.errors import BlockError, InputError, WindowError
 from memos.following import follow, identifiers
-from memos.messages import Call, Kind, State, Told
+from memos.messages import Call, Eviction, Kind, State, Told
 from memos.protocols import CallGrammar
 from memos.testing import say
 from memos.working_context import WorkingContext
@@ -865,6 +865,34 @@ def test_an_edit_by_hand_is_told_at_once_without_moving_the_prefix(bench: Bench)
     after = bench.kernel.queue.context.tokens
     assert after[: len(before)] == before
     assert "Name is Ada" in bench.model.text(after[len(before) :])
+
+
+def test_an_edit_by_hand_is_told_though_the_program_ends_while_room_is_made(bench: Bench, of: Any) -> None:
+    bench.open(note_facts=False)
+    bench.say("hi")
+    list(bench.kernel.queue.evict("asked"))  # lays the head out
+    for _ in range(40):
+        if bench.kernel.queue.context.free < 100:
+            break
+        bench.say("hi")
+    edit = bench.kernel.by_hand.edit_block("user", "Name is Ada " + "and " * 95)
+    bench.killed.append(edit)
+    assert any(isinstance(event, events.Progress) for event in edit)
+    bench.open(note_facts=False)
+    assert "Name is Ada" in bench.kernel.working["user"].text and "Name is Ada" in bench.view()
+
+
+def test_a_summary_of_a_larger_window_is_cut_to_its_room(bench: Bench) -> None:
+    summary = f"{'First this. ' * 200}Then that. [recall:1-9]"
+    left = Eviction(1, 9, 9, 900, summary, "model", "flush")
+    bench.stored.state.record_eviction(left, queue_start=1, blocks=bench.kernel.working.blocks)
+    bench.open()
+    assert "First this. Then that. [recall:1-9]" in bench.view()
+    assert bench.kernel.ledger().used <= bench.kernel.ledger().usable
+    assert bench.say("Hello.") and bench.stored.state.summary() == summary
+    before = bench.kernel.queue.context.tokens
+    bench.open()
+    assert bench.kernel.queue.context.tokens == before
 
 
 def test_a_block_over_its_limit_changes_nothing(bench: Bench) -> None:
