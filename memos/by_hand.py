@@ -99,6 +99,7 @@ class ByHand:
             block = Block(PINNED, "", self._policy.block, "what the user wants in view")
             if self._queue.spare < block.limit:
                 raise BlockError("The window is too small for a block of pins; open a larger --context.")
+            self._working.check(block, line)
             self._working.add(block, by="user")
         lines = [one for one in self._working.lines(PINNED) if _pointer(one) != pointer]
         yield from self.edit_block(PINNED, "\n".join([*lines, line]))

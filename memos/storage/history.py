@@ -294,10 +294,16 @@ def _follow(
     start = (new for old, new in sorted(messages.items()) if old >= source.queue_start)
     agent.queue_start = next(start, max(messages.values(), default=-1) + 1) if source.queue_start else 0
     agent.summary = follow(source.summary)
+    for block in session.scalars(select(BlockRow).where(BlockRow.agent_id == agent.id)):
+        block.text = follow(block.text)
+    for change in session.scalars(select(BlockHistoryRow).where(BlockHistoryRow.agent_id == agent.id)):
+        change.former = follow(change.former)
     marked = {
         name: [messages[number] for number in source.prompt.get(name, []) if number in messages] for name in MARKS
     }
     agent.prompt = {**source.prompt, **marked}
+    if blocks := source.prompt.get("blocks"):
+        agent.prompt["blocks"] = [[label, follow(text), *rest] for label, text, *rest in blocks]
     for eviction in session.scalars(select(EvictionRow).where(EvictionRow.agent_id == agent.id)):
         eviction.first_id = messages.get(eviction.first_id, eviction.first_id)
         eviction.last_id = messages.get(eviction.last_id, eviction.last_id)
@@ -306,7 +312,7 @@ def _follow(
         note.location = follow(note.location)
         note.put_away_by = messages.get(note.put_away_by, note.put_away_by)
     shown: Iterable[MessageRow] = session.scalars(
-        select(MessageRow).where(MessageRow.agent_id == agent.id, MessageRow.kind.in_(["page", "result"]))
+        select(MessageRow).where(MessageRow.agent_id == agent.id, MessageRow.kind.in_(["page", "result", "alert"]))
     )
     for message in shown:
         if (text := follow(message.content)) != message.content:

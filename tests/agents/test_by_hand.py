@@ -162,6 +162,13 @@ class TestMemory:
             with pytest.raises(InputError, match="not pinned"):
                 again.memory.unpin("recall:1")
 
+    def test_a_pin_that_is_too_long_changes_nothing(self) -> None:
+        with opened() as agent:
+            note = agent.archival.insert("word " * 300)
+            with pytest.raises(BlockError, match="holds at most"):
+                agent.memory.pin(f"archival:{note.id}")
+            assert list(agent.blocks) == ["user", "assistant"]
+
     def test_what_is_forgotten_is_nowhere(self) -> None:
         secret = "My dog is called Rex."
         with opened([say("What a name.")]) as agent:
@@ -306,6 +313,27 @@ class TestSessions:
         eve.ask("Only for Eve.")
         assert contents(sessions.open("ada")) == original
         assert sessions.agent is not None and sessions.agent.kernel.queue.context.tokens == tokens
+        sessions.close()
+
+    def test_the_pins_of_a_fork_are_its_own(self) -> None:
+        sessions = Sessions(model=ScriptedModel(), embedding="none", ahead=False)
+        agent = sessions.open("ada")
+        agent.ask("Keep this in view.")
+        number = asked(agent)[0].id
+        agent.memory.pin(f"recall:{number}")
+        agent.evict()  # writes the blocks back
+        agent.blocks["user"] = f"See recall:{number}"
+        sessions.fork("ada", "eve")
+        eve = sessions.open("eve")
+        own = asked(eve)[0].id
+        assert eve.memory.pins == (f"recall:{own}",) and eve.blocks["user"].text == f"See recall:{own}"
+        model = eve.kernel.controller._model
+        assert isinstance(model, ScriptedModel) and own != number
+        seen = model.text(eve.kernel.queue.context.tokens) + "".join(m.content for m in eve.recall.since(0))
+        assert f"recall:{own}" in seen and f"recall:{number}" not in seen
+        eve.memory.unpin(f"recall:{own}")
+        eve.blocks.undo("pinned")
+        assert eve.memory.pins == (f"recall:{own}",)
         sessions.close()
 
     def test_names_lists_and_documents(self) -> None:
