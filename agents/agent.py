@@ -245,7 +245,6 @@ class Agent:
             yield from turn
             yield from self._residency.turn_ended()
             yield from (Notice(notice) for notice in self._database.take_notices())
-        self._idle.begin()
 
     def ask(self, text: str) -> Reply:
         """Say something and wait for the answer."""
@@ -278,7 +277,8 @@ class Agent:
         try:
             self._idle.end()
             yield
-        finally:
+        finally:  # whoever follows a turn may leave in the middle of it
+            self._idle.begin()
             self._turn.release()
 
     def _index(self) -> None:

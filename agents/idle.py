@@ -25,14 +25,19 @@ class Idle:
         self._working = threading.Lock()
         self._over = threading.Event()
         self._timer = threading.Timer(0, lambda: None)
+        self._begun: list[threading.Timer] = []  # those that may still be at work beside turns
+        self._closed = False
 
     def begin(self) -> None:
-        """A turn is over, and nobody asks for anything."""
+        """A turn is over, and nobody asks for anything. After `close`, nothing begins any more."""
         self.end()
+        if self._closed:
+            return
         over = self._over = threading.Event()
         self._timer = threading.Timer(IDLE_SECONDS, self._work, (over,))
         self._timer.daemon = True
         self._timer.start()
+        self._begun = [*(timer for timer in self._begun if timer.is_alive()), self._timer]
 
     def end(self) -> None:
         """Input is here. Returns when nothing uses the model any more."""
@@ -43,9 +48,10 @@ class Idle:
 
     def close(self) -> None:
         """End, and wait for all of it."""
+        self._closed = True
         self.end()
-        if self._timer.is_alive():
-            self._timer.join()
+        for timer in self._begun:
+            timer.join()
 
     def _work(self, over: threading.Event) -> None:
         self._beside()

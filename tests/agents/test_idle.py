@@ -63,6 +63,36 @@ def test_input_that_comes_first_leaves_nothing_to_do() -> None:
     assert not done
 
 
+def test_closing_waits_for_what_went_on_beside_a_turn() -> None:
+    began, release, done = threading.Event(), threading.Event(), []
+
+    def slow() -> None:
+        began.set()
+        release.wait(30)
+        done.append("indexed")
+
+    waiting = Idle(slow, lambda _over: None)
+    waiting.begin()
+    assert began.wait(30)
+    waiting.begin()  # a turn has come and gone
+    threading.Timer(0.2, release.set).start()
+    waiting.close()
+    assert done and not any(timer.is_alive() for timer in waiting._begun)
+    before = waiting._timer
+    waiting.begin()
+    assert waiting._timer is before, "nothing begins any more"
+
+
+def test_idle_time_begins_when_a_turn_is_left_or_memory_was_edited() -> None:
+    with opened(ScriptedModel()) as agent:
+        turn = agent.stream("hello")
+        next(turn)
+        for end in (turn.close, lambda: agent.edit_block("user", "Name is Ada")):
+            before = agent._idle._timer
+            end()
+            assert agent._idle._timer is not before
+
+
 def test_an_agent_evicts_while_nobody_waits_and_tells_it_next_time() -> None:
     model = ScriptedModel(window=1024)
     with opened(model) as agent:
