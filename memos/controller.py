@@ -179,6 +179,7 @@ class Controller:
         yield from self._queue.take_in(stored, tell=[told], more=self._policy.step_room, cancelled=turn.cancelled)
         if not turn.cancelled():
             turn.remembered = yield from self._remembering.page_in(message, turn.cancelled)
+            yield from self._drain()
         yield from self._queue.warn(turn.number)
 
     def _clock_text(self, newest: Message | None) -> str:

@@ -85,12 +85,13 @@ class Probed(Event):
 
     Args:
         question: `fact` (a lasting fact about the user?), `ask` (does it ask for what was told?), `keep` (does it ask
-            to keep something?), `answer` (of a note or message: does it tell what is asked?), `change` or `forget` (is what
-            is noted to be corrected, or forgotten?).
+            to keep something?), `answer` (of a note or message: does it tell what is asked?), `change` or `forget`
+            (is what is noted to be corrected, or forgotten?).
         sentence: the sentence.
         probability: of yes.
         evaluated: tokens that the question cost.
-        led_to: where a fact was kept, corrected or forgotten (`block user and archival:3`), `prefetch`, `saving`, `answer`, or empty.
+        led_to: where a fact was kept, corrected or forgotten (`block user and archival:3`), `prefetch`, `saving`,
+            `answer`, or empty.
     """
 
     question: Asked

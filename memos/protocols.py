@@ -538,8 +538,8 @@ class ArchivalStorage(Protocol):
     def put_away(self, ids: Sequence[int], *, by: int) -> None:
         """Let nothing find these notes any more, until the message `by`, which asked for it, is taken back."""
 
-    def superseded(self) -> frozenset[str]:
-        """The texts of notes that were put away: what is not so any more."""
+    def superseded(self, *, by: int = 0) -> frozenset[str]:
+        """The texts of notes that were put away: what is not so any more. `by`: of those that this message put away."""
 
     def quoting(self, pointer: str) -> list[Passage]:
         """The notes that quote a message, oldest first. `pointer`: e.g. `recall:7`."""

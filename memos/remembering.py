@@ -1,10 +1,10 @@
 """Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
 
 Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, has done
-what it wants corrected or forgotten, says which memory functions the turn may use, and keeps the facts that the user
-tells in passing. Owns these decisions; their
-thresholds are policy. It does not know how a turn goes on, how search works, or how a sentence is asked about.
+(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, has it
+corrected or forgotten what is to be, says which memory functions the turn may use, and keeps the facts that the user
+tells in passing. Owns these decisions; their thresholds are policy. It does not know how a turn goes on, how search
+works, or how a sentence is asked about.
 """
 
 from __future__ import annotations
@@ -137,7 +137,6 @@ class Remembering:
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count, self._others = count, others
-        self._amended = 0  # id of the last message that corrected something: the correction is its note
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -201,7 +200,6 @@ class Remembering:
         """Have it said what was corrected or forgotten, or that nothing is noted of what was to be."""
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
         if not amended.forgets:
-            self._amended = message.id
             says = prompts.corrected([self._pager.cut(" ".join(amended.notes), self._policy.page // 3)])
         yield from self._tell(prompts.tell(says), message.turn, cancelled)
         whole = not any(map(asks, sentences(message.content)))
@@ -439,7 +437,7 @@ class Remembering:
             done: the calls of its turn that succeeded.
             cancelled: asked between sentences.
         """
-        if message.id == self._amended:
+        if self._archival.superseded(by=message.id):  # it corrected something: that is its note
             return
         yield events.Progress("noting facts", 0, 1)
         saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]

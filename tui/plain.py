@@ -18,6 +18,7 @@ import click
 
 from memos import events
 from memos.errors import InputError, MemosError
+from memos.zone import local
 
 if TYPE_CHECKING:
     from memos.agents import Agent
@@ -177,7 +178,9 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             _show_block(agent.blocks[label])
         elif name == "/search":
             for message in agent.recall.search(rest, limit=5).items:
-                click.echo(f"  recall:{message.id} {message.created_at:%Y-%m-%d} {message.kind}: {message.content}")
+                click.echo(
+                    f"  recall:{message.id} {local(message.created_at):%Y-%m-%d} {message.kind}: {message.content}"
+                )
         elif name == "/evict":
             printer.all(agent.evict())
         else:
@@ -288,6 +291,10 @@ def describe(event: events.Event) -> str:
             return result.split("\n")[0]
         case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
             return f"noted in {where}: {sentence}"
+        case events.Probed(question="change", led_to=where) if where:
+            return f"corrected in {where}"
+        case events.Probed(question="forget", led_to=where) if where:
+            return f"taken out of {where}"
         case events.PagedIn(sources=sources):
             return f"paged in {', '.join(sources)}"
         case events.Evicted(messages=count, first_id=first, last_id=last):

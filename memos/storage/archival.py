@@ -80,11 +80,17 @@ class Archival:
             enqueue(session, PASSAGE, list(ids), DELETE)
         self._searcher.forget()
 
-    def superseded(self) -> frozenset[str]:
-        """The texts of notes that were put away: what is not so any more."""
-        mine = (PassageRow.agent_id == self._agent_id, PassageRow.put_away_by > 0)
+    def superseded(self, *, by: int = 0) -> frozenset[str]:
+        """The texts of notes that were put away: what is not so any more.
+
+        Args:
+            by: only of those that this message asked for.
+        """
+        away = PassageRow.put_away_by == by if by else PassageRow.put_away_by > 0
         with self._sql.read() as session:
-            return frozenset(session.scalars(select(PassageRow.content).where(*mine)))
+            return frozenset(
+                session.scalars(select(PassageRow.content).where(PassageRow.agent_id == self._agent_id, away))
+            )
 
     def search(
         self,

@@ -45,7 +45,8 @@ def probed(
     forget: float = 0.0,
 ) -> dict[str, Any]:
     """A model that gives these answers to the kernel's probes, and to whether messages tell what is asked."""
-    asked = {"ask": ask, "keep": keep, "answer": answer, "fact": fact, "told": told, "change": change, "forget": forget}
+    asked: dict[str, Any] = {"ask": ask, "keep": keep, "answer": answer, "fact": fact, "told": told}
+    asked |= {"change": change, "forget": forget}
     return {"yes": partial(replies, **asked)}
 
 

@@ -54,10 +54,10 @@ def test_days_of_a_search_are_those_of_the_user(own_home: Path) -> None:
     with Database.open(own_home) as database, database.agent("ada") as agent:
         (number,) = agent.recall.import_past([Told(Kind.USER, "I saw the dentist.", evening)])
     asked = ("search", "ada", "dentist")
-    there = {"TZ": "America/Los_Angeles"}
-    assert "2026-05-01 20:00" in memos(*asked, "--from", "2026-05-01", "--to", "2026-05-01", **there).stdout
-    assert "Nothing found" in memos(*asked, "--from", "2026-05-02", **there).stderr
-    assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", **there).stdout
+    there = "America/Los_Angeles"
+    assert "2026-05-01 20:00" in memos(*asked, "--from", "2026-05-01", "--to", "2026-05-01", TZ=there).stdout
+    assert "Nothing found" in memos(*asked, "--from", "2026-05-02", TZ=there).stderr
+    assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", TZ=there).stdout
 
 
 def test_an_unknown_command_is_named() -> None:
