@@ -159,7 +159,7 @@ class Remembering:
 
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
-        followed = yield from self._follow(message)
+        followed = yield from self._follow(message, cancelled)
         asked, ask, keep = [], 0.0, 0.0
         for answer in self._prober.requests(message.content):
             if cancelled():
@@ -231,7 +231,7 @@ class Remembering:
         if needed <= self._queue.context.free and not cancelled():
             self._queue.append(Kind.ALERT, line, turn=turn)
 
-    def _follow(self, message: Message) -> Generator[Event, None, bool]:
+    def _follow(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
 
         Exact names need no probe. The lines are shown in the order of the way; a way that breaks off tells nothing, so
@@ -242,7 +242,9 @@ class Remembering:
             return False
         policy, context = self._policy, self._queue.context
         longest = WAY * policy.result
-        yield from self._queue.make_room(longest + policy.step_room, keep_turn=message.turn)
+        yield from self._queue.make_room(longest + policy.step_room, keep_turn=message.turn, cancelled=cancelled)
+        if cancelled():
+            return False
         question = self._pager.cut(message.content, policy.page // 2)
         room = min(longest, context.free - policy.step_room)
         lines = self._unrepeated([(0.0, passage_line(one)) for one in way.passages], message.turn)
@@ -300,7 +302,7 @@ class Remembering:
         wanted = sorted(told.by, key=lambda one: (one is not surest, RANK * one[1].rank - one[0]))
         turn = question.message.turn
         lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], turn)
-        shown = yield from self._show(lines[:MOST_LINES], question.text, turn, self._policy.page)
+        shown = yield from self._show(lines[:MOST_LINES], question, question.text, self._policy.page)
         told_now = shown or len(lines) < len(told.by)  # what has no line is in view already
         their_own = bool(OF_ONESELF.search(question.text)) and any(candidate.first_hand for _, candidate in told.by)
         return Remembered(told_now, quotes_them=told_now and their_own)
@@ -369,7 +371,7 @@ class Remembering:
         about = f"{heard.says} {question.text}"
         lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
         wanted = self._unrepeated(lines, question.message.turn)
-        told_now = yield from self._show(wanted, self._said(question), question.message.turn, self._policy.result, form)
+        told_now = yield from self._show(wanted, question, self._said(question), self._policy.result, form)
         return Remembered(told_now, Opening(opening) if opening and told_now else None)
 
     def _show_documents(self, question: _Question) -> Generator[Event, None, Remembered]:
@@ -382,7 +384,7 @@ class Remembering:
             for rank, one in enumerate(told.passages[:BEARING])
         ]
         form = partial(prompts.talk, says=told.says)
-        shown = yield from self._show(lines, self._said(question), question.message.turn, self._policy.result, form)
+        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
         return Remembered(shown, Opening(prompts.sentence(told.says)) if shown else None)
 
     def _said(self, question: _Question) -> str:
@@ -402,13 +404,21 @@ class Remembering:
         ]
 
     def _show(
-        self, lines: Sequence[tuple[float, str]], asked: str, turn: int, most: int, form: Form = prompts.memory
+        self,
+        lines: Sequence[tuple[float, str]],
+        question: _Question,
+        asked: str,
+        most: int,
+        form: Form = prompts.memory,
     ) -> Generator[Event, None, bool]:
-        """Put lines into view, as many as there is room for in `most` tokens; returns whether there was for any."""
+        """Put lines into view that tell what is asked, as many as there is room for in `most` tokens; returns whether
+        there was for any."""
         if not lines:
             return False
-        policy, context = self._policy, self._queue.context
-        yield from self._queue.make_room(most + policy.step_room, keep_turn=turn)
+        policy, context, turn = self._policy, self._queue.context, question.message.turn
+        yield from self._queue.make_room(most + policy.step_room, keep_turn=turn, cancelled=question.cancelled)
+        if question.cancelled():
+            return False
         page = self._pager.memory_page(lines, asked, min(most, context.free - policy.step_room), form)
         if not page:
             return False
