@@ -255,7 +255,10 @@ def test_a_snapshot_spares_the_reading_and_changes_nothing(model: LlamaModel, sm
 
 def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
-    kinds = [ask(model, f"{kind} " + "one two three four " * 20) for kind in ("Apples", "Rivers", "Trains", "Clouds")]
+    kinds = [
+        ask(model, f"{kind} " + "one two three four " * 20)
+        for kind in ("Apples", "Rivers", "Trains", "Clouds", "Stones")
+    ]
     for prompt in kinds * 2:
         model.choose(prompt, ("Yes", "No"))
     assert {model.resident(side) for side in range(1, model.sequences)} == set(kinds)
