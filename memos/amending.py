@@ -9,15 +9,15 @@ not know how a request is noticed, nor what the user is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from memos import events, prompts
+from memos import prompts
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import shared_words, stems
-from memos.probes import Answer, Prober, sentences
+from memos.probes import Prober, sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 from memos.working_context import WorkingContext
@@ -89,10 +89,10 @@ class Amending:
             if new is not None and not cancelled():
                 changes.append((noted, new))
         if not changes:
-            yield _probed(likeliest, ())
+            yield likeliest.probed("")
             return Amended(forgets) if forgets and not cancelled() else None
         where = [place for noted, new in changes for place in self._change(noted, new, message)]
-        yield _probed(likeliest, where)
+        yield likeliest.probed(" and ".join(where))
         return Amended(forgets, tuple(new for _, new in changes if new), found=True)
 
     def _about(self, request: str) -> list[_Noted]:
@@ -101,9 +101,8 @@ class Amending:
         for passage in self._archival.search(request, limit=SEARCHED).items:
             if not passage.source:
                 found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
-        for block in self._working.blocks:
-            for line in self._working.lines(block.label) if block.label != "assistant" else ():
-                found.setdefault(line, _Noted(line)).blocks.append(block.label)
+        for label, line in self._working.told():
+            found.setdefault(line, _Noted(line)).blocks.append(label)
         shared = {text: shared_words(text, request) for text in found}
         most = max(shared.values(), default=0)
         return [noted for text, noted in found.items() if most and shared[text] == most][:MOST]
@@ -142,9 +141,3 @@ def written_anew(text: str, request: str, says: str, *, forgets: bool) -> str | 
         return new if stems(new) < known else ""
     changed = bool(new) and stems(new) != stems(text)
     return new if changed and stems(new) <= known else None
-
-
-def _probed(answer: Answer, where: Iterable[str]) -> events.Probed:
-    return events.Probed(
-        answer.question, answer.sentence, round(answer.probability, 4), answer.evaluated, " and ".join(where)
-    )

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
-from memos.events import Asked
+from memos.events import Asked, Probed
 from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
@@ -40,6 +40,10 @@ class Answer:
     sentence: str
     probability: float
     evaluated: int
+
+    def probed(self, led_to: str) -> Probed:
+        """The event that tells of it; `led_to`: what came of it, if anything."""
+        return Probed(self.question, self.sentence, round(self.probability, 4), self.evaluated, led_to)
 
 
 class Prober:

@@ -329,10 +329,10 @@ def requested(request: str) -> str:
     return f"\nRequest: {request}"
 
 
-def corrected(notes: Iterable[str]) -> str:
+def corrected(notes: str) -> str:
     """What is said where something was corrected. Told of it, a small model says it in the user's voice, or asks about
     their weekend."""
-    return f"I have corrected my notes: “{' '.join(notes)}”"
+    return f"I have corrected my notes: “{notes}”"
 
 
 # Told no more than where it is, a small model speaks of its block and its tokens.

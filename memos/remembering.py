@@ -166,11 +166,11 @@ class Remembering:
                 break
             if answer.question == "keep":
                 keep = max(keep, answer.probability)
-                yield _probed(answer, "saving" if answer.probability >= policy.memory_threshold else "")
+                yield answer.probed("saving" if answer.probability >= policy.memory_threshold else "")
                 continue
             ask = max(ask, answer.probability)
             wanted = answer.probability >= policy.prefetch_threshold or self._pager.names_speaker(answer.sentence)
-            yield _probed(answer, "prefetch" if wanted else "")
+            yield answer.probed("prefetch" if wanted else "")
             if wanted:
                 asked.append(answer.sentence)
         saving = keep >= policy.memory_threshold
@@ -200,7 +200,7 @@ class Remembering:
         """Have it said what was corrected or forgotten, or that nothing is noted of what was to be."""
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
         if not amended.forgets:
-            says = prompts.corrected([self._pager.cut(" ".join(amended.notes), self._policy.page // 3)])
+            says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
         yield from self._tell(prompts.tell(says), message.turn, cancelled)
         whole = not any(map(asks, sentences(message.content)))
         return Remembered(told=True, opening=Opening(says, whole=whole), withheld=SAVES | SEARCHES | READS)
@@ -266,7 +266,11 @@ class Remembering:
         found = self._pager.candidates(asked, () if spoken.speakers else spoken.items)
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
-        in_view = [Candidate("", line) for line in matching(self._block_lines(), asked) if line not in notes]
+        in_view = [
+            Candidate("", line)
+            for line in matching((line for _, line in self._working.told()), asked)
+            if line not in notes
+        ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)
         told = yield from self._told(question, [*in_view, *found])
@@ -323,7 +327,7 @@ class Remembering:
                 out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
                 tells, nearly = out >= margin, nearly or out >= self._policy.answer_margin
                 talk_may = talk_may or bool(candidate.message_id and answer.probability > MAY_TELL and out > 0)
-                yield _probed(answer, "answer" if tells else "")
+                yield answer.probed("answer" if tells else "")
                 if tells:
                     by.append((log_odds(answer.probability), candidate))
             if by or question.cancelled():
@@ -430,11 +434,6 @@ class Remembering:
         size = len(self._queue.context.entries[-1].tokens)
         yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), size)
 
-    def _block_lines(self) -> Iterable[str]:
-        """The lines of all blocks but the assistant's own."""
-        labels = [block.label for block in self._working.blocks if block.label != "assistant"]
-        return (line for label in labels for line in self._working.lines(label))
-
     # ------------------------------------------------------------------------------- after the answer
 
     def keep_facts(self, message: Message, done: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -455,7 +454,7 @@ class Remembering:
             if cancelled():
                 break
             keep = answer.probability >= self._policy.fact_threshold and not _is_saved(answer.sentence, saved)
-            yield _probed(answer, self._note(answer.sentence, message) if keep else "")
+            yield answer.probed(self._note(answer.sentence, message) if keep else "")
         yield events.Progress("noting facts", 1, 1)
 
     def _note(self, fact: str, message: Message) -> str:
@@ -476,11 +475,6 @@ def _is_saved(sentence: str, saved: Iterable[str]) -> bool:
     said = sentence.casefold()
     kept = [text.casefold().strip(" .!") for text in saved]
     return any(said.strip(" .!") in text or (" " in text and text in said) for text in kept)
-
-
-def _probed(answer: Answer, led_to: str) -> events.Probed:
-    probability = round(answer.probability, 4)
-    return events.Probed(answer.question, answer.sentence, probability, answer.evaluated, led_to)
 
 
 def middle_of(probabilities: Iterable[float]) -> float:

@@ -7,7 +7,7 @@ know where blocks are stored or how the prompt is laid out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from memos.errors import BlockError
@@ -65,6 +65,12 @@ class WorkingContext:
     def lines(self, label: str) -> tuple[str, ...]:
         """The block's lines that are not blank: the units that `replace` works on."""
         return tuple(line for line in self[label].text.split("\n") if line.strip())
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """The lines of all blocks but the assistant's own, each with its block's label."""
+        for block in self.blocks:
+            if block.label != "assistant":
+                yield from ((block.label, line) for line in self.lines(block.label))
 
     def check(self, block: Block, text: str) -> None:
         """Refuse a text that a block cannot hold.

@@ -291,10 +291,8 @@ def describe(event: events.Event) -> str:
             return result.split("\n")[0]
         case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
             return f"noted in {where}: {sentence}"
-        case events.Probed(question="change", led_to=where) if where:
-            return f"corrected in {where}"
-        case events.Probed(question="forget", led_to=where) if where:
-            return f"taken out of {where}"
+        case events.Probed(question="change" | "forget" as what, led_to=where) if where:
+            return f"{'corrected in' if what == 'change' else 'taken out of'} {where}"
         case events.PagedIn(sources=sources):
             return f"paged in {', '.join(sources)}"
         case events.Evicted(messages=count, first_id=first, last_id=last):

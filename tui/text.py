@@ -87,7 +87,7 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
         case events.Probed(question="fact", led_to=where, sentence=sentence) if where:
             return f"# noted in {where}: {one_line(sentence, 60)}", 0
         case events.Probed(question="change" | "forget", led_to=where, sentence=sentence) if where:
-            return f"# corrected in {where}: {one_line(sentence, 60)}", 0
+            return f"# {describe(event)}: {one_line(sentence, 60)}", 0
         case events.Probed(question=question, probability=probability, led_to=where) if where:
             return f"? {question} {probability:.2f} → {where}", 0
         case events.Judged(probability=probability, sources=sources):
@@ -118,10 +118,8 @@ def note_line(event: events.Event) -> str:
             return f"block {label} edited by {by}"
         case events.Probed(question="fact", led_to=where) if where:
             return f"noted in {where}"
-        case events.Probed(question="change", led_to=where) if where:
-            return f"corrected in {where}"
-        case events.Probed(question="forget", led_to=where) if where:
-            return f"taken out of {where}"
+        case events.Probed(question="change" | "forget", led_to=where) if where:
+            return describe(event)
         case _:
             return ""
 

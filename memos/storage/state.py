@@ -80,25 +80,28 @@ class State:
 
     def hidden(self) -> list[int]:
         """Ids of the messages of the queue that are hidden."""
-        with self._sql.read() as session:
-            return list(self._agent(session).prompt.get("hidden", []))
+        return self._marked("hidden")
 
     def record_hidden(self, message_ids: Sequence[int]) -> None:
         """These are hidden now, and no others."""
-        with self._sql.write() as session:
-            agent = self._agent(session)
-            agent.prompt = {**agent.prompt, "hidden": list(message_ids)}
+        self._mark("hidden", message_ids)
 
     def unnoted(self) -> list[int]:
         """Ids of the messages in which facts are still to be looked for, oldest first."""
-        with self._sql.read() as session:
-            return list(self._agent(session).prompt.get("unnoted", []))
+        return self._marked("unnoted")
 
     def record_unnoted(self, message_ids: Sequence[int]) -> None:
         """In these, and no others, they are."""
+        self._mark("unnoted", message_ids)
+
+    def _marked(self, mark: str) -> list[int]:
+        with self._sql.read() as session:
+            return list(self._agent(session).prompt.get(mark, []))
+
+    def _mark(self, mark: str, message_ids: Sequence[int]) -> None:
         with self._sql.write() as session:
             agent = self._agent(session)
-            agent.prompt = {**agent.prompt, "unnoted": list(message_ids)}
+            agent.prompt = {**agent.prompt, mark: list(message_ids)}
 
     def record_eviction(self, eviction: Eviction, *, queue_start: int, blocks: Sequence[Block]) -> None:
         """Move the queue's start, replace the summary, and write the blocks back, in one transaction."""

@@ -38,7 +38,7 @@ def test_a_correction_replaces_the_note_and_the_line_that_it_is_about(bench: Ben
     assert bench.kernel.working["user"].text == (
         "I live in Linz with my cat.\nI work in Graz as a nurse.\nI like lentils."
     )
-    assert of(happened, events.Speech)[0].text == prompts.corrected(["I live in Linz with my cat."])
+    assert of(happened, events.Speech)[0].text == prompts.corrected("I live in Linz with my cat.")
     (changed,) = [one for one in of(happened, events.Probed) if one.question == "change"]
     assert changed.led_to == "archival:4 and block user"
     assert not of(happened, events.CallStarted)
