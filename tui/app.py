@@ -22,7 +22,7 @@ from textual.widgets import Footer, Static
 from memos import events
 from memos.errors import InputError, MemosError
 from memos.tui import doing, hangup, messages
-from memos.tui.commands import BY_ID, COMMANDS, bindings, parse
+from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, parse
 from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
 from memos.tui.prompt import Completions, Prompt, Waiting, completions
@@ -183,11 +183,12 @@ class Shell(App[None]):
 
     async def on_submitted(self, message: messages.Submitted) -> None:
         """A message, or a command."""
-        if message.text.startswith("/"):
+        if is_command(message.text):
             found = parse(message.text)
             if found is None:
                 name = message.text.split()[0]
                 await self.transcript.note(f"There is no command {name}; F1 lists them.", failed=True)
+                self.give_back(message.text)
             else:
                 await self._do(found[0].id, found[1])
             return
@@ -320,7 +321,7 @@ class Shell(App[None]):
         self.status.doing("waiting for you")
 
         async def ask() -> None:
-            allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse"))
+            allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse", unasked=True))
             self.session.answer(allowed=allowed)
 
         self.beside(ask())

@@ -100,6 +100,11 @@ def message_bindings() -> list[Binding]:
     ]
 
 
+def is_command(text: str) -> bool:
+    """Whether a message begins with `/` and a name; one that begins with a path ("/etc/hosts is empty") does not."""
+    return text.startswith("/") and "/" not in text.split(maxsplit=1)[0][1:]
+
+
 def parse(text: str) -> tuple[Command, str] | None:
     """A slash command and its argument, or None where there is no such command."""
     name, _, argument = text.removeprefix("/").partition(" ")

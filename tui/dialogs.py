@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
+
+# Seconds without a key before a dialog that nobody called for takes one, as browsers wait with theirs.
+SETTLE = 0.7
 
 
 class Ask(ModalScreen[str]):
@@ -50,6 +55,8 @@ class Confirm(ModalScreen[bool]):
         question: a sentence.
         yes: the button that does it.
         no: the other.
+        unasked: it opens by itself, so whoever is typing then does not answer it: a key counts once none came for
+            `SETTLE` seconds. Esc and the mouse count at once.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,9 +64,11 @@ class Confirm(ModalScreen[bool]):
         Binding("y", "answer(True)", "Yes", id="confirm_yes"),
     ]
 
-    def __init__(self, question: str, yes: str = "Yes", no: str = "No") -> None:
+    def __init__(self, question: str, yes: str = "Yes", no: str = "No", *, unasked: bool = False) -> None:
         super().__init__(classes="dialog")
         self._question, self._yes, self._no = question, yes, no
+        self._unasked = unasked
+        self._last_key = monotonic()
 
     def compose(self) -> ComposeResult:
         """The question and two buttons."""
@@ -72,6 +81,13 @@ class Confirm(ModalScreen[bool]):
     def on_mount(self) -> None:
         """The harmless answer has the focus."""
         self.query_one("#no").focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Before the bindings have it: what was meant for the input below is no answer."""
+        now = monotonic()
+        if self._unasked and event.key != "escape" and now - self._last_key < SETTLE:
+            event.stop()
+        self._last_key = now
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the two."""

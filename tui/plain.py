@@ -18,6 +18,7 @@ import click
 
 from memos import events
 from memos.errors import InputError, MemosError
+from memos.tui.commands import is_command
 from memos.zone import local
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def converse(agent: Agent, *, as_json: bool, yes: bool = False) -> bool:
         if isinstance(text, InputError):
             failed = True
             printer.error(text)
-        elif text.startswith("/") and interactive:
+        elif interactive and is_command(text):
             if text in ("/quit", "/exit"):
                 break
             _command(agent, text, printer)

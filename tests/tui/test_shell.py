@@ -26,7 +26,7 @@ from memos.tui.agents import AgentList, ModelList
 from memos.tui.app import Shell
 from memos.tui.blocks import BlockEditor
 from memos.tui.commands import BY_ID, COMMANDS, ON_A_MESSAGE
-from memos.tui.dialogs import Confirm
+from memos.tui.dialogs import SETTLE, Confirm
 from memos.tui.doing import DO, DO_ON_A_MESSAGE
 from memos.tui.help import Help
 from memos.tui.memory import MemoryBrowser
@@ -298,6 +298,10 @@ class TestConsent:
             wanted = await opened.until(messages.ConsentWanted)
             assert 'run(command="rm")' in wanted.question and done == []
             after = len(opened.seen)
+            await opened.pilot.press("y", "n", "enter")  # of someone who was typing
+            assert isinstance(opened.shell.screen, Confirm)
+            if key != "escape":
+                await opened.pilot.pause(SETTLE)
             await opened.pilot.press(key)
             await opened.until(messages.TurnOver, after=after)
             assert done == runs and opened.said[-1] == "Well."
@@ -866,6 +870,12 @@ class TestCommands:
             await opened.pilot.press("enter")
             await opened.pilot.pause()
             assert "no command /nonsense" in opened.said[-1] and stored(opened) == []
+            assert opened.shell.prompt.text == "/nonsense"
+
+    async def test_a_message_that_begins_with_a_path_is_a_message(self, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say("/etc/hosts is empty, what now?")
+            assert "/etc/hosts is empty, what now?" in stored(opened)
 
     async def test_the_mouse_works(self, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
