@@ -46,7 +46,7 @@ screenshots: install
 	@$(BIN)/memos models pull
 	$(BIN)/python -m bench.screenshots
 
-# What reads data that is not in the repository is run by hand: `memos eval`, bench.surprise.
+# What reads data that is not in the repository is run by hand: `memos eval`, bench.paging, bench.rope, bench.surprise.
 bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.tui
@@ -54,11 +54,9 @@ bench: demo
 	$(BIN)/python -m bench.untold
 	$(BIN)/python -m bench.saving
 	$(BIN)/python -m bench.changing
-	$(BIN)/python -m bench.paging
 	$(BIN)/python -m bench.shift
 	$(BIN)/python -m bench.decoding
 	$(BIN)/python -m bench.controller
-	$(BIN)/python -m bench.rope
 	$(BIN)/python -m bench.ingest
 	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.tables

@@ -203,4 +203,6 @@ def ingest_into(
             if isinstance(event, IngestFinished):
                 finished = event
     assert finished is not None
+    if finished.removed:
+        archival.sweep_digests()
     return finished

@@ -150,7 +150,9 @@ class Library:
         return found
 
     def remove(self, paths: Sequence[str]) -> int:
-        """Remove stored paths, with their passages unless another path has the same bytes; how many there were."""
+        """Remove stored paths, with their passages unless another path has the same bytes, and what these were summed
+        up in; how many there were."""
         removed = sum(self._archival.remove_document(path) for path in paths)
+        self._archival.sweep_digests()
         self._archival.index_pending()
         return removed

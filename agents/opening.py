@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from memos.agents.composition import open_home, stored_agent
 from memos.errors import InputError
-from memos.settings import home
 from memos.storage.archival import Archival
-from memos.storage.digests import DigestStore
 from memos.zone import local
 
 _POINTER = re.compile(r"(archival|recall):([0-9]{1,15})|digest:([0-9a-f]{12})")
@@ -91,7 +89,8 @@ def _messages(number: int, agent: str | None, around: int) -> list[Opened]:
 
 
 def _digest(key: str) -> list[Opened]:
-    digest = DigestStore(home() / "digests").get(key)
+    with open_home() as database:
+        digest = database.digests.get(key)
     return [] if digest is None else [Opened(digest.id, f"{digest.level} {digest.name}", digest.text, digest.below)]
 
 

@@ -19,7 +19,6 @@ from memos.errors import InputError
 from memos.protocols import LanguageModel
 from memos.settings import home, load
 from memos.storage.archival import Archival
-from memos.storage.digests import DigestStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +83,5 @@ def open_research(
             model = load_model(settings, progress)
             held.callback(model.close)
         analyst = Analyst(model, archival, observe=observe, cancelled=cancelled)
-        summaries = Summaries(analyst.reader, archival, DigestStore(place / "digests"))
+        summaries = Summaries(analyst.reader, archival, database.digests)
         yield Research(analyst, Team(analyst, archival), summaries, archival)

@@ -2,7 +2,8 @@
 
 A hidden message takes no room and is not seen. Its keys and values are parked beside the cache, and what follows keeps
 its own, so neither way is anything read again; where the cache was rewritten meanwhile, what comes back is read. After
-Sculptor (Li et al. 2025, arXiv 2508.04664), as true paging (DESIGN §7.5). It does not know why something is hidden.
+Sculptor (Li et al. 2025, arXiv 2508.04664), as true paging (docs/llama-cpp.md, 5). It does not know why something is
+hidden.
 """
 
 from __future__ import annotations

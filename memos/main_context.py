@@ -1,6 +1,6 @@
 """The main context: exactly the tokens that the model sees, segment by segment.
 
-Owns the order of the prompt (DESIGN §4: instructions, working context, summary, queue) and the ledger. The
+Owns the order of the prompt (instructions, working context, summary, queue) and the ledger. The
 tokens only ever grow at the end, unless `rewrite` says so; that is the prefix invariant. It does not know why
 something is in the queue, what is stored where, or when to evict.
 """

@@ -361,8 +361,8 @@ class LanguageModel(Protocol):
         """Put `tokens` in the place of the resident tokens from `start` to `stop`.
 
         What follows is not read again: its keys are turned to their new positions (RoPE makes that a rotation). It
-        is an approximation, since these keys and values have seen what is gone (DESIGN §7.6; StreamingLLM, Xiao et
-        al. 2023, arXiv 2309.17453).
+        is an approximation, since these keys and values have seen what is gone (docs/llama-cpp.md, 6; StreamingLLM,
+        Xiao et al. 2023, arXiv 2309.17453).
 
         Returns:
             How many tokens were evaluated.
@@ -384,8 +384,8 @@ class LanguageModel(Protocol):
     def park(self, start: int, stop: int) -> Parked | None:
         """Take the resident tokens from `start` to `stop` out, as if they were not there; the rest stays as it is.
 
-        What follows keeps its keys and values, so it is not read again, though it has seen what is gone (DESIGN §7.5;
-        compare Sculptor, Li et al. 2025, arXiv 2508.04664).
+        What follows keeps its keys and values, so it is not read again, though it has seen what is gone
+        (docs/llama-cpp.md, 5; compare Sculptor, Li et al. 2025, arXiv 2508.04664).
 
         Returns:
             What `unpark` needs; None, and nothing is changed, if the model cannot.

@@ -174,7 +174,7 @@ class Remembering:
             if wanted:
                 asked.append(answer.sentence)
         saving = keep >= policy.memory_threshold
-        if saving and not followed:
+        if saving and not followed and policy.memory_threshold:
             amended = yield from self._amending.amend(message, cancelled)
             if amended:
                 return (yield from self._say_amended(amended, message, cancelled))
@@ -206,8 +206,11 @@ class Remembering:
         return Remembered(told=True, opening=Opening(says, whole=whole), withheld=SAVES | SEARCHES | READS)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
-        # What was to be corrected was, if it is noted: left to a small model, another line is.
-        withheld: Withheld = frozenset({REPLACE}) if saving else SAVES
+        withheld: Withheld = frozenset() if saving else SAVES
+        if (
+            self._policy.memory_threshold
+        ):  # what was to be corrected was, if it is noted: a small model edits another line
+            withheld |= {REPLACE}
         if told:
             return withheld | SEARCHES | READS
         if searching:

@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
     prefetch: bool = Field(True, description="page in what a message asks about the past")
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
-    memory_threshold: float = Field(0.7, ge=0, le=1, description="the same that admits memory functions; 0: always")
+    memory_threshold: float = Field(
+        0.7, ge=0, le=1, description="the same that admits memory functions; 0: all of them"
+    )
     reading: int = Field(180, ge=32, description="tokens of earlier messages that are read together to find an answer")
     answer_margin: float = Field(0.6, ge=0, description="how far an answer stands out among notes, in log-odds")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")

@@ -157,8 +157,8 @@ class Cache:
 
     def _regroup(self, sequence: int) -> None:
         """Let tokens that are far from the end by now share positions (Self-Extend); a loop of shifts, since
-        llama.cpp's division of positions has a sign error (DESIGN §7.7). Not on the fork: what it shares would move
-        for both."""
+        llama.cpp's division of positions has a sign error (docs/llama-cpp.md, 7). Not on the fork: what it shares would
+        move for both."""
         resident, group = self._sequences[sequence], self._positions.group
         block = group * max(1, min(GROUPED_AT_ONCE, self._positions.neighbours // (2 * group)))
         blocks = -(-(len(resident.tokens) - self._positions.neighbours) // block)

@@ -33,7 +33,7 @@ MOST_FORK_ROOM = 4096  # cells that the fork may take beside a full window
 KV_TYPES = {
     "f16": 1,
     "q8_0": 8,
-}  # ggml_type numbers; q4_0 keys ruin Qwen (DESIGN §7.10), so it is not offered
+}  # ggml_type numbers; q4_0 keys ruin Qwen (docs/llama-cpp.md, 10), so it is not offered
 ABORTED = 2  # what llama_decode returns when its abort callback said so
 SCALINGS = {
     NONE: lib.LLAMA_ROPE_SCALING_TYPE_NONE,
@@ -214,7 +214,7 @@ class Llama:
         parameters.n_batch = parameters.n_ubatch = options.batch
         parameters.n_seq_max = SPARE + 1
         parameters.kv_unified = True
-        parameters.swa_full = True  # else a rollback reports success and has lost the window (DESIGN §7.9)
+        parameters.swa_full = True  # else a rollback reports success and has lost the window (docs/llama-cpp.md, 9)
         parameters.no_perf = True
         parameters.type_k = parameters.type_v = KV_TYPES[options.kv_type]
         parameters.flash_attn_type = 1 if options.flash_attention else 0
@@ -421,7 +421,7 @@ class Llama:
 
     @property
     def shift_refusal(self) -> str:
-        """Why `shift` would be wrong with this model; empty where it may be used (DESIGN §7.8 and §7.9)."""
+        """Why `shift` would be wrong with this model; empty where it may be used (docs/llama-cpp.md, 8 and 9)."""
         if not self.rolls_back:
             return "it is recurrent: its state has no positions"
         rope = lib.llama_model_rope_type(self._model)

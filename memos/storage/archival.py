@@ -6,8 +6,9 @@ a document is read or cut, nor what is shown of a passage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from memos.messages import Found, Passage
 from memos.protocols import StoredFile
+from memos.storage.digests import DigestStore
 from memos.storage.documents import Document, Documents, Job
 from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
 from memos.storage.schema import DocumentRow, PassageRow, as_utc, clean, now
@@ -26,6 +28,7 @@ from memos.storage.vectors import PASSAGES, Scope
 if TYPE_CHECKING:
     from memos.storage.corpus import Entry
 
+AT_ONCE = 500  # ids in one statement
 SHARED = 0  # the index's word for "no agent": vectors have no NULL
 
 
@@ -35,12 +38,14 @@ class Archival:
     Args:
         sql: the database.
         index: vectors, where there are any; searched as well.
+        digests: what documents were summed up in.
         agent_id: whose; None: the shared library, whose documents every agent sees.
     """
 
-    def __init__(self, sql: Sql, index: SearchIndex, agent_id: int | None) -> None:
+    def __init__(self, sql: Sql, index: SearchIndex, digests: DigestStore, agent_id: int | None) -> None:
         self._sql = sql
         self._index = index
+        self._digests = digests
         self._agent_id = agent_id
         self._documents = Documents(sql, agent_id)
         self._searcher = Searcher(sql, self, index, PASSAGES)
@@ -239,6 +244,18 @@ class Archival:
     def remove_document(self, source: str) -> bool:
         """Remove a path, and the passages unless another path has the same bytes; False: it was not stored here."""
         return self._documents.remove(source)
+
+    def sweep_digests(self) -> None:
+        """Remove the summaries of passages that are no more; whoever has removed documents is done then."""
+        self._digests.sweep(self._there)
+
+    def _there(self, ids: Collection[int]) -> set[int]:
+        found: set[int] = set()
+        with self._sql.read() as session:
+            for start in range(0, len(ids), AT_ONCE):
+                some = list(islice(ids, start, start + AT_ONCE))
+                found.update(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(some))))
+        return found
 
     def documents(self) -> list[Document]:
         """The documents that this agent can see, by path."""

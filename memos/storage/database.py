@@ -30,6 +30,7 @@ import memos.migrations
 from memos.errors import InputError, StorageError
 from memos.protocols import Embedder
 from memos.storage.archival import Archival
+from memos.storage.digests import DigestStore
 from memos.storage.history import History, fork, take_back
 from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
 from memos.storage.lock import AgentLock, check_name
@@ -116,11 +117,13 @@ class Database:
     Attributes:
         index: the search index.
         snapshots: saved contexts.
+        digests: what documents were summed up in.
     """
 
     def __init__(self, home: Path, sql: Sql, embedder: Callable[[], Embedder] | None, snapshot_bytes: int) -> None:
         self.home = home
         self.snapshots = SnapshotStore(home / "snapshots", snapshot_bytes)
+        self.digests = DigestStore(home / "digests")
         self._sql = sql
         self.index = SearchIndex(sql, home / "index", embedder)
 
@@ -190,7 +193,7 @@ class Database:
             lock.close()
             raise
         recall = Recall(self._sql, self.index, row.id)
-        archival = Archival(self._sql, self.index, row.id)
+        archival = Archival(self._sql, self.index, self.digests, row.id)
 
         def changed() -> None:
             recall.refresh()
@@ -254,7 +257,8 @@ class Database:
                     take_back(session, copy.id, min(later))
 
     def delete_agent(self, name: str) -> None:
-        """Delete an agent with all its messages, blocks, notes and documents; shared documents stay.
+        """Delete an agent with all its messages, blocks, notes and documents, and what these were summed up in; shared
+        documents stay.
 
         Raises:
             InputError: there is no such agent.
@@ -269,12 +273,13 @@ class Database:
                 enqueue(session, AGENT, [row.id], DELETE)
                 session.delete(row)
             self.snapshots.remove(snapshot)
+        self.library().sweep_digests()
 
     # ------------------------------------------------------------------------------------- the rest
 
     def library(self) -> Archival:
         """The documents that every agent sees."""
-        return Archival(self._sql, self.index, None)
+        return Archival(self._sql, self.index, self.digests, None)
 
     def reindex(self, progress: Progress | None = None) -> int:
         """Make the vector index anew from SQL; see `SearchIndex.reindex`."""

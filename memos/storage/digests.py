@@ -1,7 +1,8 @@
 """Digests on disk: summaries of texts, each with pointers to what it sums up.
 
 One JSON file a digest, named by a hash of what it was made from, written whole or not at all. They can be made anew, so
-a file that is damaged is as good as none. It does not know how a digest is made.
+a file that is damaged is as good as none; what they sum up may be removed, and they go with it. It does not know how a
+digest is made.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -79,3 +81,31 @@ class DigestStore:
             part.replace(path)
         except OSError as error:
             raise StorageError(f"A summary cannot be kept in {self._folder}: {error.strerror}.") from error
+
+    def sweep(self, there: Callable[[Collection[int]], Collection[int]]) -> None:
+        """Remove the digests of passages that are no more, and those that sum up such a digest.
+
+        Args:
+            there: which of some passages there are, by their ids.
+
+        Raises:
+            StorageError: one cannot be removed.
+        """
+        kept = {path.stem: digest for path in self._folder.glob("*.json") if (digest := self.get(path.stem))}
+        below = {key: [_rest(pointer) for pointer in digest.below] for key, digest in kept.items()}
+        passages = {rest for rests in below.values() for rest in rests if isinstance(rest, int)}
+        known: set[int | str] = set(there(passages))
+        while risen := {key for key in below.keys() - known if known.issuperset(below[key])}:
+            known |= risen
+        try:
+            for path in self._folder.glob("*.json"):
+                if path.stem not in known:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"A summary cannot be removed from {self._folder}: {error.strerror}.") from error
+
+
+def _rest(pointer: str) -> int | str:
+    """What a digest rests on: a passage's id, or another digest's key."""
+    where, _, name = pointer.partition(":")
+    return int(name) if where == "archival" and name.isdecimal() else name

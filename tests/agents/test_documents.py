@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from memos import Agent, InputError, events
+from memos.agents.composition import library
 from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst
 from memos.agents.opening import opened
@@ -292,6 +293,29 @@ def test_only_what_changed_is_summed_up_again(archival: Archival) -> None:
         research.summaries.summarise("/docs")
     new = {event.name for event in seen if isinstance(event, events.Digested) and not event.reused}
     assert RULES in new and BACKUPS not in new
+
+
+def test_what_is_removed_takes_what_it_was_summed_up_in_along(archival: Archival) -> None:
+    with open_research(model=ScriptedModel()) as research:
+        gone, kept, folder = (research.summaries.summarise(path).id for path in (RULES, BACKUPS, "/docs"))
+    with library() as documents:
+        documents.remove([RULES])
+    assert opened(kept)
+    for pointer in (gone, folder):
+        with pytest.raises(InputError):
+            opened(pointer)
+
+
+def test_an_agent_takes_what_its_own_documents_were_summed_up_in_along(own_home: Path) -> None:
+    with Database.open(own_home) as database:
+        with database.agent("ada") as ada:
+            fill(ada.archival, RULES, ["Visitors sign the book."])
+        with open_research(agent="ada", model=ScriptedModel()) as research:
+            digest = research.summaries.summarise(RULES).id
+        assert opened(digest)
+        database.delete_agent("ada")
+    with pytest.raises(InputError):
+        opened(digest)
 
 
 def test_a_summary_that_is_interrupted_goes_on_where_it_was(archival: Archival) -> None:

@@ -1,4 +1,4 @@
-"""The kernel's invariants under random operations (DESIGN §4): prefix, window, losslessness."""
+"""The kernel's invariants under random operations: prefix, window, losslessness."""
 
 from __future__ import annotations
 
