@@ -9,7 +9,7 @@ not know how a request is noticed, nor what the user is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from memos import prompts
@@ -17,12 +17,12 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import shared_words, stems
-from memos.probes import Prober, sentences
+from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 from memos.working_context import WorkingContext
 
-SEARCHED = 12  # passages that are searched for
+SEARCHED = 100  # notes and passages of documents, among which notes are looked for
 MOST = 4  # notes that one request may be about
 LEAST = 0.9  # probability that a request is to correct or to forget; of those looked at all have .98 (docs/prompts.md)
 REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
@@ -66,28 +66,34 @@ class Amending:
         self._prober, self._reader = prober, reader
         self._archival, self._working = archival, working
 
-    def amend(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Amended | None]:
+    def amend(
+        self, parts: Sequence[str], message: Message, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Amended | None]:
         """Do what a request wants, if it is to correct or to forget something.
 
         Args:
-            message: it ends with the request.
+            parts: sentences of the message, the last of which is the request, or belongs to it.
+            message: the message.
             cancelled: asked between notes.
 
         Returns:
             What was done; None if the request is another one, or what it corrects is not noted.
         """
-        request = " ".join(sentences(message.content)[-REQUEST:])
+        request = " ".join(parts[-REQUEST:])
         wanted = self._prober.amends(request)
         likeliest = max(wanted, key=lambda answer: answer.probability, default=None)
         if likeliest is None or likeliest.probability < LEAST or cancelled():
             return None
         forgets = likeliest.question == "forget"
         changes: list[tuple[_Noted, str]] = []
-        for noted in self._about(request):
+        about = self._about(request)
+        for noted in about:
             says = yield from self._reader.read(request, [prompts.noted(noted.text)], cancelled)
             new = written_anew(noted.text, request, says, forgets=forgets)
             if new is not None and not cancelled():
                 changes.append((noted, new))
+        if forgets and about and not changes and not cancelled():
+            changes.append((about[0], ""))  # rather too much of it is forgotten than nothing, but of one note
         if not changes:
             yield likeliest.probed("")
             return Amended(forgets) if forgets and not cancelled() else None
@@ -132,12 +138,13 @@ def written_anew(text: str, request: str, says: str, *, forgets: bool) -> str | 
         forgets: whether something is to be forgotten.
 
     Returns:
-        It; empty if nothing is left, and None if what the model wrote is not to be had: what was to be corrected is as
-        before or gone, or it has words of its own.
+        It; empty if nothing is left, and None if what the model wrote is not to be had: the note is as before, what was
+        to be corrected is gone, or it has words of its own.
     """
+    if not says:
+        return None
     new = "" if says.casefold().strip(" .") in prompts.NOTHING_LEFT else prompts.sentence(says)
-    known = stems(text) if forgets else stems(text) | stems(request)
-    if forgets:  # it is forgotten in any case, rather too much of it than nothing
-        return new if stems(new) < known else ""
+    if forgets:
+        return new if stems(new) < stems(text) else None
     changed = bool(new) and stems(new) != stems(text)
-    return new if changed and stems(new) <= known else None
+    return new if changed and stems(new) <= stems(text) | stems(request) else None

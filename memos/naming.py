@@ -22,13 +22,18 @@ _LINKING = _EMPTY | frozenset(
     "i my me you your we our he his she her they their not no do don does did am have has had now any more most all "  # noqa: SIM905
     "what who where when which how why please can could would will so but there then".split()
 )
+# What a request to correct or to forget says of itself.
+_REQUESTING = frozenset(
+    "forget remember memory delete remove erase correct update change fix note notes noted know known tell told say "  # noqa: SIM905
+    "said about everything anything something wrong need longer".split()
+)
 
 
 def names(question: str) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
     of which one is enough."""
-    found = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:]]
-    return frozenset(stem(word.casefold()) for word in found if word[0].isupper())
+    found = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:] if word[0].isupper()]
+    return frozenset(stem(word) for word in map(str.casefold, found) if word not in _LINKING)
 
 
 def mentions(text: str, named: frozenset[str]) -> bool:
@@ -55,7 +60,8 @@ def shared_words(text: str, request: str) -> int:
     """How many words of a request a text has, one that only says how they belong together aside: "cats" and "cat",
     "allergy" and "allergic" are the same."""
     having = {word for word in words(text) if word not in _LINKING}
-    return sum(any(_alike(word, other) for other in having) for word in set(words(request)) - _LINKING)
+    wanted = set(words(request)) - _LINKING - _REQUESTING
+    return sum(any(_alike(word, other) for other in having) for word in wanted)
 
 
 def _alike(one: str, other: str) -> bool:

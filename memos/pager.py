@@ -222,12 +222,14 @@ class Pager:
         notes = [one for one in stored if not one.source][:NOTES]
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
         superseded = self._archival.superseded()
+        # A question tells nothing, a sentence that is a note already is not asked about twice, and one whose note was
+        # corrected or forgotten is not so any more.
+        noted = {*superseded, *(one.text for one in found)}
         for rank, message in enumerate(spoken[:MESSAGES]):
-            shown = replace(message, content=excerpt(message.content, text))
-            # A question tells nothing, a sentence that is a note already is not asked about twice, and one whose note
-            # was corrected or forgotten is not so any more.
-            noted = {*superseded, *(one.text for one in found)}
-            if not asks(shown.content) and not any(text in shown.content for text in noted):
+            parts = [part for part in sentences(message.content) if not asks(part) and part not in noted]
+            if parts:
+                shown = replace(message, content=excerpt("\n".join(parts), text))
+                noted.update(parts)
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
-from memos.amending import Amended, Amending
+from memos.amending import Amending
 from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
 from memos.messages import Call, Found, Kind, Message
+from memos.naming import shared_words
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
@@ -65,6 +66,26 @@ class Remembered:
     opening: Opening | None = None
     quotes_them: bool = False
     withheld: Withheld = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a message wants of memory.
+
+    Args:
+        asked: its sentences that may ask for something.
+        ask: how probably the likeliest of these does.
+        keeps: its sentences that ask to keep something.
+    """
+
+    asked: tuple[str, ...]
+    ask: float
+    keeps: tuple[str, ...]
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """What it asks for that is not itself a request to keep something."""
+        return tuple(sentence for sentence in self.asked if sentence not in self.keeps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +158,7 @@ class Remembering:
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._count, self._others = count, others
+        self._amending_ids: set[int] = set()  # messages of this process that were to correct or to forget
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -159,50 +181,66 @@ class Remembering:
 
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
+        wanted = yield from self._wanted(message, cancelled)
+        amended = yield from self._amend(message, wanted, cancelled)
+        if amended and not wanted.besides:
+            return amended
+        asked = wanted.besides if amended else wanted.asked
         followed = yield from self._follow(message, cancelled)
-        asked, ask, keep = [], 0.0, 0.0
-        for answer in self._prober.requests(message.content):
-            if cancelled():
-                break
-            if answer.question == "keep":
-                keep = max(keep, answer.probability)
-                yield answer.probed("saving" if answer.probability >= policy.memory_threshold else "")
-                continue
-            ask = max(ask, answer.probability)
-            wanted = answer.probability >= policy.prefetch_threshold or self._pager.names_speaker(answer.sentence)
-            yield answer.probed("prefetch" if wanted else "")
-            if wanted:
-                asked.append(answer.sentence)
-        saving = keep >= policy.memory_threshold
-        if saving and not followed and policy.memory_threshold:
-            amended = yield from self._amending.amend(message, cancelled)
-            if amended:
-                return (yield from self._say_amended(amended, message, cancelled))
         text = self._pager.cut(" ".join(asked), policy.page // 3)
-        question = _Question(text, message, cancelled, ask >= policy.memory_threshold, ask >= CERTAIN)
+        sure, certain = wanted.ask >= policy.memory_threshold, wanted.ask >= CERTAIN
+        question = _Question(text, message, cancelled, sure, certain)
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(question)
-        if not (found.told or saving or self._queue.pages(message.turn)):
+        if not (found.told or wanted.keeps or self._queue.pages(message.turn)):
             if question.sure:
                 found = yield from self._near(question)
             if not (found.told or question.certain):
                 yield from self._ask_again(message, cancelled)
-        withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
+        withheld = self._withheld(saving=bool(wanted.keeps), searching=question.sure, told=found.told)
         if found.opening:
-            more = any(asks(part) and part not in asked for part in sentences(message.content))
-            found = replace(found, opening=replace(found.opening, whole=not more))
+            found = replace(found, opening=replace(found.opening, whole=not _asks_more(message, wanted, asked)))
+        if amended and amended.opening:
+            rest = found.opening or Opening("")
+            found = replace(found, opening=Opening(f"{amended.opening.text} {rest.text}".rstrip(), whole=rest.whole))
+            withheld |= SAVES
         return replace(found, withheld=withheld)
 
-    def _say_amended(
-        self, amended: Amended, message: Message, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, Remembered]:
-        """Have it said what was corrected or forgotten, or that nothing is noted of what was to be."""
+    def _wanted(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, _Wanted]:
+        """Ask what the sentences of a message want of memory."""
+        policy = self._policy
+        asked, keeps, ask = [], [], 0.0
+        for answer in self._prober.requests(message.content):
+            if cancelled():
+                break
+            if answer.question == "keep":
+                saving = answer.probability >= policy.memory_threshold
+                keeps += [answer.sentence] if saving else []
+                yield answer.probed("saving" if saving else "")
+                continue
+            ask = max(ask, answer.probability)
+            may = answer.probability >= policy.prefetch_threshold or self._pager.names_speaker(answer.sentence)
+            yield answer.probed("prefetch" if may else "")
+            asked += [answer.sentence] if may else []
+        return _Wanted(tuple(asked), ask, tuple(keeps))
+
+    def _amend(
+        self, message: Message, wanted: _Wanted, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Remembered | None]:
+        """Correct or forget what a message asks to; how that is to be said, or None where it asks for nothing such."""
+        if not wanted.keeps or not self._policy.memory_threshold:
+            return None
+        request = [part for part in sentences(message.content) if part not in wanted.besides]
+        amended = yield from self._amending.amend(request, message, cancelled)
+        if amended is None:
+            return None
+        self._amending_ids.add(message.id)
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
         if not amended.forgets:
             says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
         yield from self._tell(prompts.tell(says), message.turn, cancelled)
-        whole = not any(map(asks, sentences(message.content)))
+        whole = not _asks_more(message, wanted, ())
         return Remembered(told=True, opening=Opening(says, whole=whole), withheld=SAVES | SEARCHES | READS)
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
@@ -449,14 +487,16 @@ class Remembering:
             done: the calls of its turn that succeeded.
             cancelled: asked between sentences.
         """
-        if self._archival.superseded(by=message.id):  # it corrected something: that is its note
-            return
         yield events.Progress("noting facts", 0, 1)
         saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
+        former = self._archival.superseded(by=message.id)
+        amends = bool(former) or message.id in self._amending_ids
+        request = frozenset(_of_request(message.content, [*former, *saved]) if amends else ())
         for answer in self._prober.facts(message.content):
             if cancelled():
                 break
-            keep = answer.probability >= self._policy.fact_threshold and not _is_saved(answer.sentence, saved)
+            done_with = answer.sentence in request or _is_saved(answer.sentence, saved)
+            keep = answer.probability >= self._policy.fact_threshold and not done_with
             yield answer.probed(self._note(answer.sentence, message) if keep else "")
         yield events.Progress("noting facts", 1, 1)
 
@@ -470,6 +510,18 @@ class Remembering:
         except BlockError:  # full, or the user has taken the block away
             return where
         return f"block user and {where}"
+
+
+def _asks_more(message: Message, wanted: _Wanted, asked: Collection[str]) -> bool:
+    """Whether a message asks something beside what it wants kept and these sentences."""
+    return any(asks(part) and part not in (*asked, *wanted.keeps) for part in sentences(message.content))
+
+
+def _of_request(text: str, noted: Collection[str]) -> list[str]:
+    """The sentences of a message that were to correct or to forget: the last, and those with words of what is noted, or
+    was."""
+    parts = sentences(text)
+    return [part for part in parts if part == parts[-1] or any(shared_words(note, part) for note in noted)]
 
 
 def _is_saved(sentence: str, saved: Iterable[str]) -> bool:

@@ -114,7 +114,8 @@ class WorkingContext:
         return self.set(label, f"{text}\n{content}" if text.strip() else content, by=by)
 
     def replace(self, label: str, old: str, new: str, *, by: Editor) -> Block:
-        """Replace `old` in a block by `new`; an empty `new` deletes, and a line left blank goes with it.
+        """Replace `old` in a block by `new`: the line that is `old`, or else where it first stands. An empty `new`
+        deletes, and a line left blank goes with it.
 
         Raises:
             BlockError: `old` is not in the block.
@@ -122,8 +123,12 @@ class WorkingContext:
         text = self[label].text
         if not old.strip() or old not in text:
             raise BlockError(f"Block {label!r} does not contain {old!r}; its text is: {text!r}.")
-        changed = text.replace(old, new, 1)
-        return self.set(label, "\n".join(line for line in changed.split("\n") if line.strip()), by=by)
+        lines = text.split("\n")
+        if old in lines:
+            lines[lines.index(old)] = new
+        else:
+            lines = text.replace(old, new, 1).split("\n")
+        return self.set(label, "\n".join(line for line in lines if line.strip()), by=by)
 
 
 def undoable(changes: Sequence[BlockChange]) -> list[str]:

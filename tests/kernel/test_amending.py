@@ -10,7 +10,7 @@ from memos import events, prompts
 from memos.amending import written_anew
 from memos.messages import Call, Kind
 from memos.naming import shared_words
-from tests.kernel.conftest import Bench, probed
+from tests.kernel.conftest import Bench, probed, replies
 
 TELLS = probed(fact=1.0)
 CHANGES = probed(keep=1.0, change=0.9, fact=1.0)
@@ -70,6 +70,68 @@ def test_what_was_forgotten_is_not_told_from_the_message_that_told_it(bench: Ben
     assert "Misha" in bench.view().rpartition("How is my cat called?")[0]
 
 
+def test_of_several_notes_that_a_request_may_mean_those_stay_that_the_model_leaves_as_they_are(bench: Bench) -> None:
+    facts = ("My locker number is 17.", "My landlord is Huber, call 0699.", "My shoe number is 43.")
+    told(bench, *facts)
+    bench.open(model={**FORGETS, "readings": ["My landlord is Huber", facts[2], facts[0]]})
+    bench.say("Please forget my landlord's number.")
+    assert sorted(notes(bench)) == ["My landlord is Huber.", "My locker number is 17.", "My shoe number is 43."]
+
+
+def test_where_the_model_leaves_all_as_it_is_the_likeliest_is_forgotten_alone(bench: Bench) -> None:
+    facts = ("My locker number is 17.", "My shoe number is 43.")
+    told(bench, *facts)
+    bench.open(model={**FORGETS, "readings": [facts[1], facts[0]]})
+    bench.say("Please forget my number.")
+    assert len(notes(bench)) == 1
+
+
+def test_a_note_is_found_among_many_documents(bench: Bench) -> None:
+    told(bench, "My landlord is Huber.")
+    passages = [(f"The landlord of contract {number} is a landlord.", "") for number in range(20)]
+    bench.stored.archival.store_document("/contracts.md", "hash", passages)
+    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.say("Please forget my landlord.")
+    assert "My landlord is Huber." not in notes(bench)
+
+
+def test_what_has_an_identifier_is_forgotten_too(bench: Bench, of: Any) -> None:
+    told(bench, "My customer number is 77331102.")
+    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    happened = bench.say("Please forget my customer number 77331102.")
+    assert notes(bench) == [] and of(happened, events.Speech)[0].text == prompts.FORGOTTEN
+
+
+def test_what_was_forgotten_is_not_noted_from_the_request(bench: Bench) -> None:
+    bench.open()
+    bench.kernel.working.append("user", "I am allergic to nuts.", by="assistant")
+    bench.open(model={**probed(keep=1.0, forget=0.9, fact=1.0), "readings": ["nothing"]})
+    bench.say("Please forget that I am allergic to nuts.")
+    assert notes(bench) == [] and bench.kernel.working["user"].text == ""
+    bench.say("Please forget that I have a bicycle.")  # nothing is noted of it
+    assert notes(bench) == []
+
+
+def test_what_else_a_correcting_message_tells_is_noted(bench: Bench) -> None:
+    told(bench, "I live in Graz.")
+    bench.open(model={**CHANGES, "readings": ["I live in Linz"]})
+    bench.say("My son Leo starts school on Monday. I live in Linz, not Graz. Please correct that.")
+    assert sorted(notes(bench)) == ["I live in Linz.", "My son Leo starts school on Monday."]
+
+
+def test_what_else_a_correcting_message_asks_is_answered(bench: Bench, of: Any) -> None:
+    told(bench, "I live in Graz.", "I drink lapsang after dinner.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        asks, keeps = "Which tea" in prompt, "not Graz" in prompt
+        return replies(prompt, ask=0.8 * asks, keep=keeps, answer=0.9, fact=0, told=0.9, change=0.9, forget=0)
+
+    bench.open(model={"yes": yes, "readings": ["I live in Linz"]})
+    happened = bench.say("Which tea do I drink after dinner? And I live in Linz, not Graz, please correct that.")
+    assert of(happened, events.Speech)[0].text.startswith(prompts.corrected("I live in Linz."))
+    assert "I drink lapsang after dinner." in bench.view().partition("And I live in Linz")[2]
+
+
 def test_nothing_is_forgotten_that_a_request_does_not_name(bench: Bench, of: Any) -> None:
     told(bench, "I live in Graz.", "I like lentils.")
     bench.open(model={**FORGETS, "readings": ["nothing"]})
@@ -121,8 +183,9 @@ def test_a_copy_of_an_agent_has_what_was_put_away_put_away(bench: Bench) -> None
         ("I live in Graz.", "I live in Linz, not Graz.", "", False, None),
         ("I have a cat and a dog.", "Forget my dog.", "I have a cat", True, "I have a cat."),
         ("I have a cat and a dog.", "Forget my dog.", "Nothing.", True, ""),
-        ("I have a cat and a dog.", "Forget my dog.", "I have a cat and a dog", True, ""),
-        ("I have a cat and a dog.", "Forget my dog.", "I have a parrot", True, ""),
+        ("I have a cat and a dog.", "Forget my dog.", "I have a cat and a dog", True, None),
+        ("I have a cat and a dog.", "Forget my dog.", "I have a parrot", True, None),
+        ("I have a cat and a dog.", "Forget my dog.", "", True, None),
     ],
 )
 def test_what_the_model_writes_is_had_only_where_it_can_be(
@@ -138,8 +201,36 @@ def test_what_the_model_writes_is_had_only_where_it_can_be(
         ("I have two cats.", "Forget my cat.", 1),
         ("I live in Graz and my sister in Linz.", "Forget where I live.", 1),
         ("I like what you said.", "Can you forget my car?", 0),
+        ("My boss told me about his trip.", "Forget what I told you about the car.", 0),
         ("My carpet is red.", "Forget my car.", 0),
     ],
 )
 def test_words_that_a_request_shares_with_a_note(text: str, request_: str, shared: int) -> None:
     assert shared_words(text, request_) == shared
+
+
+def test_the_line_is_replaced_that_is_meant_and_not_one_that_begins_with_it(bench: Bench) -> None:
+    for line in ("Has a dog called Rex", "Has a dog"):
+        bench.kernel.working.append("user", line, by="assistant")
+    bench.kernel.working.replace("user", "Has a dog", "Has no dog", by="kernel")
+    assert bench.kernel.working["user"].text == "Has a dog called Rex\nHas no dog"
+
+
+@pytest.mark.parametrize(
+    ("said", "noted", "shown"),
+    [
+        ("My sister Lena lives in Linz. What should I cook for her?", [], "My sister Lena lives in Linz."),
+        ("I live in Graz. My sister Lena lives in Linz.", ["I live in Graz."], "My sister Lena lives in Linz."),
+        ("My sister Lena lives in Linz.", ["sister Lena", ""], "My sister Lena lives in Linz."),
+        ("My sister Lena lives in Linz.", ["My sister Lena lives in Linz."], None),
+        ("Where does Lena live?", [], None),
+    ],
+)
+def test_a_message_may_tell_what_its_other_sentences_say(
+    bench: Bench, said: str, noted: list[str], shown: str | None
+) -> None:
+    for text in noted:
+        bench.stored.archival.insert(text)
+    message = bench.stored.recall.append(Kind.USER, said, turn=1)
+    found = bench.kernel.remembering._pager.candidates("Where does my sister live?", [message])
+    assert [one.text for one in found if one.message_id] == ([shown] if shown else [])

@@ -146,6 +146,7 @@ def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
 def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
     assert names("Under which licence is Mistral released? Who made Rust's book?") == {"mistr", "rust"}
     assert names("what is it?") == names("What is it?") == frozenset()
+    assert names("How long do I keep backups?") == frozenset()
     assert mentions("/files/rfc1459.txt", names("Which port has RFC 1459?"))
     assert mentions("Vue 2 已于 2023 年停止维护", names("When did Vue and Nuxt end?"))
     assert not mentions("other", names("In the Rust book?"))
