@@ -3,8 +3,9 @@
     python -m bench.changing [--model NAME]
 
 Some facts are told, then each request is made by itself, with what it led to taken back before the next. A request is
-done if block and notes say what is new and no longer what was; what else they have lost is told apart. Then what was
-corrected is asked for. Sixteen requests were looked at when this was built (docs/prompts.md), eight were not.
+done if block and notes say what is new and no longer what was, or nothing else than before where it is about what was
+never told; what else they have lost is told apart. Then what was corrected is asked for. All but the last eight requests
+were looked at when this was built (docs/prompts.md).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Request:
         new: words that a block has then, and the answer; empty where something is to be forgotten.
         asked: a question that what is new answers.
         about: words of what was told that the request speaks of; all others are noted as before.
+        never: it is to be forgotten, and was never told.
     """
 
     said: str
@@ -46,9 +48,11 @@ class Request:
     new: tuple[str, ...] = ()
     asked: str = ""
     about: tuple[str, ...] = ()
+    never: bool = False
 
 
 DENTIST, NUMBER = "When is my dentist appointment?", "What is the number of my landlord?"
+ALLERGY, DIET = "What am I allergic to?", "What do I like to eat?"
 HOME, CATS, SHIFT, LANDLORD = ("graz",), ("momo", "luna"), ("7", "nurse"), ("huber", "1234567")
 REQUESTS = (
     Request("No, I live in Linz, not Graz; please correct that.", HOME, ("linz",), "Where do I live?", HOME),
@@ -93,7 +97,6 @@ REQUESTS = (
     Request("Please forget the names of my cats.", CATS, about=CATS),
     Request("Forget what I told you about my shift.", ("shift",), about=SHIFT[:1]),
     Request("Please forget that I like lentils.", ("lentils",), about=("lentils",)),
-    # Written when all of this was done, and not looked at before it was measured.
     Request("That is wrong: I live in Wels. Please fix it.", HOME, ("wels",), "Which city do I live in?", HOME),
     Request("My cats are called Mimi and Luna, please update it.", ("momo",), ("mimi",), "Who are my cats?", ("momo",)),
     Request("Please note that my dentist appointment was moved to 7 June.", ("3",), ("june",), DENTIST, ("3",)),
@@ -102,8 +105,17 @@ REQUESTS = (
     Request("Delete everything about my cats, please.", CATS, about=CATS),
     Request("You can forget my job.", ("nurse",), about=SHIFT),
     Request("Please erase my landlord from your memory.", ("huber",), about=LANDLORD),
+    # Written when all of this was done, and not looked at before it was measured.
+    Request("Please forget what my landlord is called.", ("huber",), about=LANDLORD),
+    Request("Delete my vehicle, please.", ("skoda",), about=("skoda",)),
+    Request("Forget my working hours.", ("7",), about=SHIFT),
+    Request("Forget my name, please.", ("petra",), about=("petra",)),
+    Request("Please forget my telephone number.", (), never=True),
+    Request("Delete my brother's birthday.", (), never=True),
+    Request("I am allergic to nuts, not to penicillin; please fix that.", (), ("nuts",), ALLERGY, ("penicillin",)),
+    Request("Correct my diet: I like to eat beans, not lentils.", ("lentils",), ("beans",), DIET, ("lentils",)),
 )
-LOOKED_AT = 16
+LOOKED_AT = 24
 # For each thing that was told, words that the notes have as long as nothing is said of it.
 KNOWN = ("petra", "graz", "momo", "luna", "nurse", "7", "huber", "1234567", "3", "penicillin", "skoda", "lentils")
 
@@ -134,7 +146,7 @@ def main() -> None:
 
 def requested(agent: Agent, request: Request, known: Sequence[str]) -> dict[str, Any]:
     """What a request does; all is as before then."""
-    number, answer, asked = 0, "", ""
+    number, answer, asked, before = 0, "", "", noted(agent)
     for event in agent.stream(request.said):
         if isinstance(event, events.MessageStored):
             number = event.message_id
@@ -148,15 +160,20 @@ def requested(agent: Agent, request: Request, known: Sequence[str]) -> dict[str,
     row = {
         "said": request.said,
         "noted": after,
-        "done": words(after).issuperset(request.new) and words(after).isdisjoint(request.gone),
+        "done": after == before if request.never else is_right(after, request),
         "lost": lost,  # of what the request does not speak of
         "answer": answer,
         "asked": request.asked,
         "told": asked,
-        "told_right": words(asked).issuperset(request.new) and words(asked).isdisjoint(request.gone),
+        "told_right": is_right(asked, request),
     }
     print(f"{row['done']!s:5} {request.said} | {answer} | {asked} | lost: {lost}", flush=True)
     return row
+
+
+def is_right(text: str, request: Request) -> bool:
+    """Whether a text says what is new, and no longer what was."""
+    return words(text).issuperset(request.new) and words(text).isdisjoint(request.gone)
 
 
 def noted(agent: Agent) -> str:

@@ -16,7 +16,7 @@ from memos import prompts
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import shared_words, stems
+from memos.naming import asked_after, shared_words, stems
 from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
@@ -24,6 +24,10 @@ from memos.working_context import WorkingContext
 
 SEARCHED = 100  # notes and passages of documents, among which notes are looked for
 MOST = 4  # notes that one request may be about
+ASKED = 10  # notes that are asked about, whether they tell what is to be forgotten
+# How surely a note must, if it shares a word with the request, and if not: thirteen that do have .68 and more, and what
+# was never told .58 at most (docs/prompts.md).
+SHARES, TELLS = 0.5, 0.65
 LEAST = 0.9  # probability that a request is to correct or to forget; of those looked at all have .98 (docs/prompts.md)
 REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
 
@@ -86,7 +90,7 @@ class Amending:
             return None
         forgets = likeliest.question == "forget"
         changes: list[tuple[_Noted, str]] = []
-        about = self._about(request)
+        about = yield from self._about(request, forgets, cancelled)
         for noted in about:
             says = yield from self._reader.read(request, [prompts.noted(noted.text)], cancelled)
             new = written_anew(noted.text, request, says, forgets=forgets)
@@ -101,17 +105,40 @@ class Amending:
         yield likeliest.probed(" and ".join(where))
         return Amended(forgets, tuple(new for _, new in changes if new), found=True)
 
-    def _about(self, request: str) -> list[_Noted]:
-        """What is noted that has the most words of a request, the likeliest first."""
+    def _about(
+        self, request: str, forgets: bool, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, list[_Noted]]:
+        """What is noted that a request is about, the likeliest first.
+
+        That is what tells the thing that it names. A request that says all in a sentence, and a correction, which has
+        words of what it corrects, are about what has the most of their words.
+        """
+        noted, asked = self._noted(request), asked_after(request)
+        shared = [shared_words(one.text, request) for one in noted]
+        most = max(shared, default=0)
+        if not asked or (most and not forgets):
+            return [one for one, words in zip(noted, shared, strict=True) if most and words == most][:MOST]
+        telling: list[tuple[float, _Noted]] = []
+        likeliest = sorted(zip(noted, shared, strict=True), key=lambda pair: not pair[1])
+        for one, words in likeliest[:ASKED]:
+            answer = None if cancelled() else self._prober.answered(asked, one.text)
+            if answer is not None:
+                tells = answer.probability >= (SHARES if words else TELLS)
+                yield answer.probed("answer" if tells else "")
+                telling += [(answer.probability, one)] if tells else []
+        return [one for _, one in sorted(telling, key=lambda pair: -pair[0])][:MOST]
+
+    def _noted(self, request: str) -> list[_Noted]:
+        """What is noted, the likeliest first: notes as search finds them, the newest, and lines of blocks."""
         found: dict[str, _Noted] = {}
-        for passage in self._archival.search(request, limit=SEARCHED).items:
+        newest = self._archival.search("", limit=SEARCHED).items  # without vectors, search finds the same words alone
+        passages = {one.id: one for one in (*self._archival.search(request, limit=SEARCHED).items, *newest)}
+        for passage in passages.values():
             if not passage.source:
                 found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
         for label, line in self._working.told():
             found.setdefault(line, _Noted(line)).blocks.append(label)
-        shared = {text: shared_words(text, request) for text in found}
-        most = max(shared.values(), default=0)
-        return [noted for text, noted in found.items() if most and shared[text] == most][:MOST]
+        return list(found.values())
 
     def _change(self, noted: _Noted, new: str, message: Message) -> list[str]:
         """Put a note away, and another one in its place if there is one; returns where. What was goes last, so that a

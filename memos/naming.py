@@ -28,6 +28,12 @@ _REQUESTING = frozenset(
     "said about everything anything something wrong need longer".split()
 )
 
+# The thing that such a request names, in English; what stands around it; and where it says it in a sentence of its own.
+_THING = re.compile(r"\b(?:my|our|his|her|their|the|where|what|who|when|how|which)\b[^.?!,;:]*", re.IGNORECASE)
+_AROUND = re.compile(r"^what\b.*?\babout\s+|\s+(?:(?:from|in) your\b|any ?more\b|please\b).*$", re.IGNORECASE)
+_SENTENCE = re.compile(r"\bthat (?:I|we|my|our|the|there)\b", re.IGNORECASE)
+_ASKING = ("where ", "what ", "who ", "when ", "how ", "which ")
+
 
 def names(question: str) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
@@ -62,6 +68,17 @@ def shared_words(text: str, request: str) -> int:
     having = {word for word in words(text) if word not in _LINKING}
     wanted = set(words(request)) - _LINKING - _REQUESTING
     return sum(any(_alike(word, other) for other in having) for word in wanted)
+
+
+def asked_after(request: str) -> str:
+    """A request to correct or to forget as the question what it is about: of "Please forget my job." "What is my job?".
+    Empty where it names no thing, in English, but says it in a sentence ("Forget that I have a job.")."""
+    for part in reversed(sentences(request)):
+        found = _THING.search(part)
+        if found and not _SENTENCE.search(part) and _REQUESTING.intersection(words(part)):
+            thing = _AROUND.sub("", found[0]).strip()
+            return f"{thing}?" if thing.lower().startswith(_ASKING) else f"What is {thing}?"
+    return ""
 
 
 def _alike(one: str, other: str) -> bool:

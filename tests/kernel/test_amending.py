@@ -9,12 +9,11 @@ import pytest
 from memos import events, prompts
 from memos.amending import written_anew
 from memos.messages import Call, Kind
-from memos.naming import shared_words
+from memos.naming import asked_after, shared_words
 from tests.kernel.conftest import Bench, probed, replies
 
 TELLS = probed(fact=1.0)
 CHANGES = probed(keep=1.0, change=0.9, fact=1.0)
-FORGETS = probed(keep=1.0, forget=0.9)
 REPLACES = Call("core_memory_replace", {"label": "user", "old_content": "I have a dog.", "new_content": "No dog."})
 
 
@@ -23,6 +22,18 @@ def told(bench: Bench, *facts: str) -> None:
     bench.open(model=TELLS)
     for fact in facts:
         bench.say(fact)
+
+
+def forgets(*about: str, fact: float = 0.0) -> dict[str, Any]:
+    """A model that is asked to forget, and knows which notes are about it by these words."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        tells = any(word in prompt.rpartition("Note: ")[2] for word in about)
+        return replies(
+            prompt, ask=0.0, keep=1.0, answer=0.9 if tells else 0.1, fact=fact, told=0.9, change=0.0, forget=0.9
+        )
+
+    return {"yes": yes}
 
 
 def notes(bench: Bench) -> list[str]:
@@ -46,7 +57,7 @@ def test_a_correction_replaces_the_note_and_the_line_that_it_is_about(bench: Ben
 
 def test_what_is_forgotten_is_found_no_more_and_the_rest_of_it_is(bench: Bench, of: Any) -> None:
     told(bench, "I live in Graz with my cat.", "I like lentils.")
-    bench.open(model={**FORGETS, "readings": ["I live in Graz", "nothing"]})
+    bench.open(model={**forgets("cat"), "readings": ["I live in Graz", "nothing"]})
     happened = bench.say("Please forget my cat.")
     assert notes(bench) == ["I live in Graz.", "I like lentils."]
     assert of(happened, events.Speech)[0].text == prompts.FORGOTTEN
@@ -57,7 +68,7 @@ def test_what_is_forgotten_is_found_no_more_and_the_rest_of_it_is(bench: Bench, 
 
 def test_what_was_forgotten_is_not_told_from_the_message_that_told_it(bench: Bench, of: Any) -> None:
     told(bench, "My cat is called Misha.")
-    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.open(model={**forgets("cat"), "readings": ["nothing"]})
     bench.say("Forget how my cat is called.")
     list(bench.kernel.queue.evict("asked"))
     bench.open(model=probed(ask=0.8, answer=0.9))
@@ -73,7 +84,7 @@ def test_what_was_forgotten_is_not_told_from_the_message_that_told_it(bench: Ben
 def test_of_several_notes_that_a_request_may_mean_those_stay_that_the_model_leaves_as_they_are(bench: Bench) -> None:
     facts = ("My locker number is 17.", "My landlord is Huber, call 0699.", "My shoe number is 43.")
     told(bench, *facts)
-    bench.open(model={**FORGETS, "readings": ["My landlord is Huber", facts[2], facts[0]]})
+    bench.open(model={**forgets("number", "landlord"), "readings": ["My landlord is Huber", facts[2], facts[0]]})
     bench.say("Please forget my landlord's number.")
     assert sorted(notes(bench)) == ["My landlord is Huber.", "My locker number is 17.", "My shoe number is 43."]
 
@@ -81,7 +92,7 @@ def test_of_several_notes_that_a_request_may_mean_those_stay_that_the_model_leav
 def test_where_the_model_leaves_all_as_it_is_the_likeliest_is_forgotten_alone(bench: Bench) -> None:
     facts = ("My locker number is 17.", "My shoe number is 43.")
     told(bench, *facts)
-    bench.open(model={**FORGETS, "readings": [facts[1], facts[0]]})
+    bench.open(model={**forgets("number"), "readings": [facts[1], facts[0]]})
     bench.say("Please forget my number.")
     assert len(notes(bench)) == 1
 
@@ -90,14 +101,14 @@ def test_a_note_is_found_among_many_documents(bench: Bench) -> None:
     told(bench, "My landlord is Huber.")
     passages = [(f"The landlord of contract {number} is a landlord.", "") for number in range(20)]
     bench.stored.archival.store_document("/contracts.md", "hash", passages)
-    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.open(model={**forgets("landlord"), "readings": ["nothing"]})
     bench.say("Please forget my landlord.")
     assert "My landlord is Huber." not in notes(bench)
 
 
 def test_what_has_an_identifier_is_forgotten_too(bench: Bench, of: Any) -> None:
     told(bench, "My customer number is 77331102.")
-    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.open(model={**forgets("customer"), "readings": ["nothing"]})
     happened = bench.say("Please forget my customer number 77331102.")
     assert notes(bench) == [] and of(happened, events.Speech)[0].text == prompts.FORGOTTEN
 
@@ -105,7 +116,7 @@ def test_what_has_an_identifier_is_forgotten_too(bench: Bench, of: Any) -> None:
 def test_what_was_forgotten_is_not_noted_from_the_request(bench: Bench) -> None:
     bench.open()
     bench.kernel.working.append("user", "I am allergic to nuts.", by="assistant")
-    bench.open(model={**probed(keep=1.0, forget=0.9, fact=1.0), "readings": ["nothing"]})
+    bench.open(model={**forgets(fact=1.0), "readings": ["nothing"]})
     bench.say("Please forget that I am allergic to nuts.")
     assert notes(bench) == [] and bench.kernel.working["user"].text == ""
     bench.say("Please forget that I have a bicycle.")  # nothing is noted of it
@@ -132,9 +143,42 @@ def test_what_else_a_correcting_message_asks_is_answered(bench: Bench, of: Any) 
     assert "I drink lapsang after dinner." in bench.view().partition("And I live in Linz")[2]
 
 
+def test_what_tells_it_is_forgotten_though_it_says_it_in_other_words(bench: Bench) -> None:
+    told(bench, "I work as a nurse.", "I like my bicycle.")
+    bench.open(model={**forgets("nurse"), "readings": ["nothing"]})
+    bench.say("You can forget my job.")
+    assert notes(bench) == ["I like my bicycle."]
+
+
+def test_what_has_words_of_it_and_tells_something_else_stays(bench: Bench, of: Any) -> None:
+    told(bench, "My landlord's number is 0699.")
+    bench.open(model={**forgets("passport"), "readings": ["nothing"]})
+    happened = bench.say("Please forget my passport number.")
+    assert notes(bench) == ["My landlord's number is 0699."]
+    assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
+
+
+@pytest.mark.parametrize(
+    ("request_", "asked"),
+    [
+        ("You can forget my job.", "What is my job?"),
+        ("Forget where I live, please.", "where I live?"),
+        ("Please delete what you know about my allergy.", "What is my allergy?"),
+        ("Remove my dentist appointment from your memory, please.", "What is my dentist appointment?"),
+        ("My boss is nice. Forget her number. Thank you!", "What is her number?"),
+        ("You need not remember my shoe size any more.", "What is my shoe size?"),
+        ("Forget that my boss drives a Skoda.", ""),
+        ("I no longer like lentils. Please remove that.", ""),
+        ("Vergiss bitte meinen Beruf.", ""),
+    ],
+)
+def test_what_a_request_names_as_a_question(request_: str, asked: str) -> None:
+    assert asked_after(request_) == asked
+
+
 def test_nothing_is_forgotten_that_a_request_does_not_name(bench: Bench, of: Any) -> None:
     told(bench, "I live in Graz.", "I like lentils.")
-    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.open(model={**forgets("bicycle"), "readings": ["nothing"]})
     happened = bench.say("Forget my bicycle.")
     assert len(notes(bench)) == 2
     assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
@@ -161,7 +205,7 @@ def test_taking_the_request_back_brings_back_what_it_changed(bench: Bench) -> No
 
 def test_a_copy_of_an_agent_has_what_was_put_away_put_away(bench: Bench) -> None:
     told(bench, "I live in Graz.")
-    bench.open(model={**FORGETS, "readings": ["nothing"]})
+    bench.open(model={**forgets("live"), "readings": ["nothing"]})
     bench.say("Forget where I live.")
     bench.stored.close()
     bench.database.fork_agent("ada", "eve")
