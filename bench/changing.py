@@ -4,8 +4,8 @@
 
 Some facts are told, then each request is made by itself, with what it led to taken back before the next. A request is
 done if block and notes say what is new and no longer what was, or nothing else than before where it is about what was
-never told; what else they have lost is told apart. Then what was corrected is asked for. All but the last eight requests
-were looked at when this was built (docs/prompts.md).
+never told; what else they have lost is told apart. Then what was corrected is asked for. All but the last eight
+requests were looked at when this was built (docs/prompts.md).
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ ASKED = 10  # notes that are asked about, whether they tell what is to be forgot
 # How surely a note must, if it shares a word with the request, and if not: thirteen that do have .68 and more, and what
 # was never told .58 at most (docs/prompts.md).
 SHARES, TELLS = 0.5, 0.65
-LEAST = 0.9  # probability that a request is to correct or to forget; of those looked at all have .98 (docs/prompts.md)
+NEARLY = 0.1  # how much less surely than the one that does most another note may tell it and be meant, too
+LEAST = 0.85  # probability that a request is to correct or to forget: these have .87 and more, to save .80 at most
 REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
 
 
@@ -126,7 +127,8 @@ class Amending:
                 tells = answer.probability >= (SHARES if words else TELLS)
                 yield answer.probed("answer" if tells else "")
                 telling += [(answer.probability, one)] if tells else []
-        return [one for _, one in sorted(telling, key=lambda pair: -pair[0])][:MOST]
+        telling.sort(key=lambda pair: -pair[0])
+        return [one for sure, one in telling if sure >= telling[0][0] - NEARLY][:MOST]
 
     def _noted(self, request: str) -> list[_Noted]:
         """What is noted, the likeliest first: notes as search finds them, the newest, and lines of blocks."""

@@ -25,13 +25,12 @@ def told(bench: Bench, *facts: str) -> None:
 
 
 def forgets(*about: str, fact: float = 0.0) -> dict[str, Any]:
-    """A model that is asked to forget, and knows which notes are about it by these words."""
+    """A model that is asked to forget, and knows which notes are about it by these words, surest by the first."""
 
     def yes(prompt: str) -> tuple[float, ...]:
-        tells = any(word in prompt.rpartition("Note: ")[2] for word in about)
-        return replies(
-            prompt, ask=0.0, keep=1.0, answer=0.9 if tells else 0.1, fact=fact, told=0.9, change=0.0, forget=0.9
-        )
+        note = prompt.rpartition("Note: ")[2]
+        answer = next((0.9 - 0.2 * place for place, word in enumerate(about) if word in note), 0.1)
+        return replies(prompt, ask=0.0, keep=1.0, answer=answer, fact=fact, told=0.9, change=0.0, forget=0.9)
 
     return {"yes": yes}
 
@@ -84,7 +83,7 @@ def test_what_was_forgotten_is_not_told_from_the_message_that_told_it(bench: Ben
 def test_of_several_notes_that_a_request_may_mean_those_stay_that_the_model_leaves_as_they_are(bench: Bench) -> None:
     facts = ("My locker number is 17.", "My landlord is Huber, call 0699.", "My shoe number is 43.")
     told(bench, *facts)
-    bench.open(model={**forgets("number", "landlord"), "readings": ["My landlord is Huber", facts[2], facts[0]]})
+    bench.open(model={**forgets("n"), "readings": ["My landlord is Huber", facts[2], facts[0]]})
     bench.say("Please forget my landlord's number.")
     assert sorted(notes(bench)) == ["My landlord is Huber.", "My locker number is 17.", "My shoe number is 43."]
 
@@ -144,10 +143,10 @@ def test_what_else_a_correcting_message_asks_is_answered(bench: Bench, of: Any) 
 
 
 def test_what_tells_it_is_forgotten_though_it_says_it_in_other_words(bench: Bench) -> None:
-    told(bench, "I work as a nurse.", "I like my bicycle.")
-    bench.open(model={**forgets("nurse"), "readings": ["nothing"]})
+    told(bench, "I work as a nurse.", "I drive a blue Skoda.")
+    bench.open(model={**forgets("nurse", "Skoda"), "readings": ["nothing"]})
     bench.say("You can forget my job.")
-    assert notes(bench) == ["I like my bicycle."]
+    assert notes(bench) == ["I drive a blue Skoda."]
 
 
 def test_what_has_words_of_it_and_tells_something_else_stays(bench: Bench, of: Any) -> None:
