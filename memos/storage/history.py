@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from memos.errors import InputError
 from memos.messages import BlockChange, State
 from memos.storage.forgetting import forget_message, forget_note, remove_notes
-from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
+from memos.storage.index import DELETE, INDEXED_MESSAGES, INDEXED_PASSAGES, MESSAGE, PASSAGE, enqueue
 from memos.storage.schema import (
     AgentRow,
     BlockHistoryRow,
@@ -249,13 +249,9 @@ def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRo
         session.add(CallRow(**values))
     follow = _pointers(messages, passages)
     _follow(session, agent, source, messages, follow)
-    noted = select(PassageRow.id).where(PassageRow.agent_id == agent.id, PassageRow.put_away_by == 0)
+    noted = select(PassageRow.id).where(PassageRow.agent_id == agent.id, *INDEXED_PASSAGES)
     enqueue(session, PASSAGE, list(session.scalars(noted)))
-    spoken = select(MessageRow.id).where(
-        MessageRow.agent_id == agent.id,
-        MessageRow.kind.in_(["user", "speech"]),
-        MessageRow.state.in_([str(State.DONE), str(State.CUT)]),
-    )
+    spoken = select(MessageRow.id).where(MessageRow.agent_id == agent.id, *INDEXED_MESSAGES)
     enqueue(session, MESSAGE, list(session.scalars(spoken)))
     return agent, messages
 

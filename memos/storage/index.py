@@ -49,8 +49,9 @@ Progress = Callable[[int, int], None]
 Made = tuple[Sequence[float], bytes]  # the vector of a text, and those of its sentences
 _CHANGE = (OutboxRow.id, OutboxRow.kind, OutboxRow.item_id)  # columns: nobody needs an object of each row
 _SPOKEN = tuple(str(kind) for kind in SPOKEN)
-_INDEXED_PASSAGES = (PassageRow.put_away_by == 0,)
-_INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state != str(State.DRAFT))
+# What the index has: what a search may find. All that is asked of SQL for its sake is asked with these.
+INDEXED_PASSAGES = (PassageRow.put_away_by == 0,)
+INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state.in_([str(State.DONE), str(State.CUT)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class SearchIndex:
         rows: list[tuple[int, int, str, int]] = []
         with self._sql.read() as session:
             if kind == MESSAGE:
-                found = select(MessageRow).where(MessageRow.id.in_(ids), *_INDEXED_MESSAGES)
+                found = select(MessageRow).where(MessageRow.id.in_(ids), *INDEXED_MESSAGES)
                 for message in session.scalars(found):
                     cut = tuple(sentences(message.content))
                     texts.append(Embedded(message.content, _said_before(session, message), cut))
@@ -253,7 +254,7 @@ class SearchIndex:
             else:
                 # Columns: the rows' terms are as long as the text, and nobody needs them here.
                 columns = (PassageRow.id, PassageRow.agent_id, PassageRow.content, PassageRow.created_at)
-                for passage in session.execute(select(*columns).where(PassageRow.id.in_(ids))):
+                for passage in session.execute(select(*columns).where(PassageRow.id.in_(ids), *INDEXED_PASSAGES)):
                     texts.append(Embedded(passage.content))
                     rows.append((passage.id, passage.agent_id or 0, PASSAGE, micros(passage.created_at)))
         return texts, rows
@@ -300,8 +301,8 @@ class SearchIndex:
         with self._sql.write() as session:
             session.execute(delete(OutboxRow))
             for kind, row, where in (
-                (MESSAGE, MessageRow, _INDEXED_MESSAGES),
-                (PASSAGE, PassageRow, _INDEXED_PASSAGES),
+                (MESSAGE, MessageRow, INDEXED_MESSAGES),
+                (PASSAGE, PassageRow, INDEXED_PASSAGES),
             ):
                 everything = select(literal(kind), row.id, literal(UPSERT)).where(*where).order_by(row.id)
                 session.execute(insert(OutboxRow).from_select(["kind", "item_id", "operation"], everything))
@@ -421,7 +422,7 @@ def _report(progress: Progress | None, done: int, pending: int, limit: int | Non
 
 def _said_before(session: Session, message: MessageRow) -> str:
     """What was said right before a message in the same session; empty where nothing was."""
-    earlier = (MessageRow.agent_id == message.agent_id, MessageRow.id < message.id, *_INDEXED_MESSAGES)
+    earlier = (MessageRow.agent_id == message.agent_id, MessageRow.id < message.id, *INDEXED_MESSAGES)
     newest = select(MessageRow.content, MessageRow.created_at).where(*earlier).order_by(MessageRow.id.desc()).limit(1)
     row = session.execute(newest).first()
     if row is None or abs(as_utc(message.created_at) - as_utc(row.created_at)) > SESSION_PAUSE:
@@ -437,6 +438,6 @@ def _between(one: Sequence[float], two: Sequence[float]) -> list[float]:
 
 
 def _counts(session: Session) -> tuple[int, int]:
-    messages = session.scalar(select(func.count()).select_from(MessageRow).where(*_INDEXED_MESSAGES))
-    passages = session.scalar(select(func.count()).select_from(PassageRow).where(*_INDEXED_PASSAGES))
+    messages = session.scalar(select(func.count()).select_from(MessageRow).where(*INDEXED_MESSAGES))
+    passages = session.scalar(select(func.count()).select_from(PassageRow).where(*INDEXED_PASSAGES))
     return messages or 0, passages or 0

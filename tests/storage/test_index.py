@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from memos.errors import ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
-from memos.storage import Archival, Database, documents
+from memos.storage import AgentStorage, Archival, Database, documents
 from memos.storage.text import text_terms
 from memos.storage.vectors import INDEXED, Scope, Vector, Vectors
 
@@ -217,6 +217,69 @@ def test_an_index_that_lags_behind_an_older_database_is_noticed(home: Path) -> N
     with open_database(home, embedder) as database:
         check(database)
         assert "does not match the database" in "".join(database.take_notices())
+
+
+def put_away(_: Database, agent: AgentStorage) -> None:
+    agent.archival.put_away([1], by=2)
+
+
+def take_back(_: Database, agent: AgentStorage) -> None:
+    agent.history.rewind(2)
+
+
+def forget(_: Database, agent: AgentStorage) -> None:
+    agent.history.forget_message(1)
+
+
+def copy(database: Database, _: AgentStorage) -> None:
+    database.fork_agent("sam", "eve")
+
+
+def copy_the_first(database: Database, _: AgentStorage) -> None:
+    database.fork_agent("sam", "eve", before_id=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ([put_away], (3, 0)),
+        ([put_away, copy], (6, 0)),
+        ([put_away, take_back], (1, 1)),
+        ([take_back], (1, 1)),
+        ([take_back, copy], (2, 2)),
+        ([copy_the_first], (4, 2)),
+        ([forget], (2, 1)),
+        ([forget, copy], (4, 2)),
+    ],
+)
+def test_the_index_has_what_a_search_may_find(home: Path, changes: Sequence[Any], left: tuple[int, int]) -> None:
+    """Else it does not match the database when it is opened, and all of it is made anew."""
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database, database.agent("sam") as agent:
+        agent.archival.insert("I live in Graz.")
+        for turn, text in enumerate(("We live in Graz.", "No, in Linz.", "I like tea."), start=1):
+            agent.recall.append(Kind.USER, text, turn=turn)
+        database.index.index_pending()
+        for change in changes:
+            change(database, agent)
+        database.index.index_pending()
+        vectors = database.index._vectors
+        assert (vectors.count("messages"), vectors.count("passages")) == left
+    before = embedder.embedded
+    with open_database(home, embedder) as database:
+        database.index.index_pending()
+        assert (database.take_notices(), embedder.embedded) == ([], before)
+
+
+def test_what_was_taken_back_is_no_context_of_what_is_said_then(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder, seen = WordHashEmbedder(), list[str]()
+    monkeypatch.setattr(embedder, "_vector", lambda text: seen.append(text) or [1.0] * 64)
+    with open_database(home, embedder) as database, database.agent("sam") as agent:
+        agent.recall.append(Kind.USER, "I like tea.", turn=1)
+        agent.history.rewind(agent.recall.append(Kind.USER, "And coffee.", turn=2).id)
+        agent.recall.append(Kind.USER, "And milk.", turn=2)
+        database.index.index_pending()
+    assert set(seen) == {"I like tea.", "And milk.", "I like tea.\nAnd milk."}
 
 
 def test_reindex_starts_from_sql_and_tells_its_progress(indexed: Database) -> None:
