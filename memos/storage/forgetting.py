@@ -1,26 +1,30 @@
 """Forgetting: the words of a message or a note, wherever they are kept, within one transaction.
 
 Rows stay, so that turns, roles and pointers stay valid; their words go. What counts as the same words: whole messages,
-whole notes, whole lines of blocks. A summary that was made of them is not searched. It does not know what is in view.
+whole notes, whole lines of blocks, and these where the kernel says them. A summary that was made of them is not
+searched. It does not know what is in view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from memos.messages import Call, Kind, State
+from memos.messages import SPOKEN, Call, Kind, State
 from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
 from memos.storage.schema import AgentRow, BlockHistoryRow, BlockRow, CallRow, MessageRow, PassageRow
 
 FORGOTTEN = "(forgotten)"
 BLOCK_SAYS = "now says: "  # behind it stand the lines of a block, in what tells of an edit
+DICTATES = 'Tell the person: "'  # behind it stands what the model says then, in what tells it to
+_SPOKEN = [str(kind) for kind in SPOKEN]
 
 
 def forget_message(session: Session, agent_id: int, message_id: int) -> list[int]:
-    """Destroy the words of a message, its notes, what shows or repeats any of these, and what the kernel said with it.
+    """Destroy the words of a message, its notes, what shows or repeats any of these, and what was said with it.
 
     Returns:
         Ids of the messages whose words are gone.
@@ -30,9 +34,8 @@ def forget_message(session: Session, agent_id: int, message_id: int) -> list[int
     said = list(session.scalars(select(MessageRow.content).where(*mine)))
     notes = {row.id: row.content for row in session.scalars(select(PassageRow).where(*quoting))}
     remove_notes(session, list(notes))
-    ids = [message_id, *_said_with(session, agent_id, message_id)]
     pointers = [f"recall:{message_id}", *(f"archival:{note}" for note in notes)]
-    return _destroy(session, agent_id, ids, pointers, [*said, *notes.values()])
+    return _destroy(session, agent_id, [message_id], pointers, [*said, *notes.values()])
 
 
 def forget_note(session: Session, agent_id: int, passage_id: int) -> list[int]:
@@ -49,12 +52,36 @@ def remove_notes(session: Session, notes: Sequence[int]) -> None:
     session.execute(delete(PassageRow).where(PassageRow.id.in_(notes)))
 
 
-def _said_with(session: Session, agent_id: int, message_id: int) -> list[int]:
-    """Ids of the alerts and pages of a message's turn."""
+def _repeated(session: Session, agent_id: int, words: Collection[str]) -> Iterator[int]:
+    """Ids of the messages that are these words: what was said twice, and what an answer anew has taken back."""
+    spoken = (MessageRow.agent_id == agent_id, MessageRow.kind.in_(_SPOKEN))
+    for number, content in session.execute(select(MessageRow.id, MessageRow.content).where(*spoken)):
+        if _spaced(content) in words:
+            yield number
+
+
+def _said_with(session: Session, agent_id: int, ids: Collection[int]) -> Iterator[int]:
+    """Ids of the alerts and pages of these messages' turns, and of what was taken back there: nothing shows that any
+    more, so nobody can have it forgotten."""
     mine = MessageRow.agent_id == agent_id
-    turn = select(MessageRow.turn).where(mine, MessageRow.id == message_id).scalar_subquery()
-    of_turn = (mine, MessageRow.turn == turn, MessageRow.kind.in_(["alert", "page"]))
-    return list(session.scalars(select(MessageRow.id).where(*of_turn)))
+    turns = select(MessageRow.turn).where(mine, MessageRow.id.in_(ids))
+    back = MessageRow.kind.in_(_SPOKEN) & (MessageRow.state == State.REWOUND)
+    of_turns = (mine, MessageRow.turn.in_(turns), MessageRow.kind.in_(["alert", "page"]) | back)
+    yield from session.scalars(select(MessageRow.id).where(*of_turns))
+
+
+def _dictated(session: Session, agent_id: int, words: Collection[str]) -> Iterator[int]:
+    """Ids of the alerts in which the kernel has the model say one of these texts, and of what it said then."""
+    mine = MessageRow.agent_id == agent_id
+    alerts = (mine, MessageRow.kind == Kind.ALERT, MessageRow.content.contains(DICTATES, autoescape=True))
+    for alert in session.scalars(select(MessageRow).where(*alerts)):
+        says = alert.content.partition(DICTATES)[2].removesuffix('"')
+        if _has_one_of(says, words):
+            yield alert.id
+            said = (mine, MessageRow.turn == alert.turn, MessageRow.kind == Kind.SPEECH)
+            yield from session.scalars(
+                select(MessageRow.id).where(*said, MessageRow.content.startswith(says, autoescape=True))
+            )
 
 
 def _destroy(
@@ -63,6 +90,8 @@ def _destroy(
     """Take the words out of messages, of what shows one of the pointers, and of what repeats one of the texts."""
     marks = [f"[{pointer} " for pointer in pointers]
     words = {_spaced(text) for text in texts if text.strip()}
+    ids = {*ids, *_repeated(session, agent_id, words)}
+    ids |= {*_said_with(session, agent_id, ids), *_dictated(session, agent_id, words)}
     _from_blocks(session, agent_id, marks, words)
     shows = or_(*(MessageRow.content.contains(mark, autoescape=True) for mark in marks))
     tells = or_(shows, MessageRow.content.contains(BLOCK_SAYS, autoescape=True))
@@ -117,6 +146,14 @@ def _says_block_with(content: str, words: Collection[str]) -> bool:
     last = lines[-1].removesuffix(" …")
     cut = last != lines[-1] and last and any(text.startswith(last) for text in words)
     return bool(cut) or any(line in words for line in lines)
+
+
+def _has_one_of(says: str, words: Collection[str]) -> bool:
+    """Whether what the kernel dictates has one of these texts in it; where it quotes one alone, that may be cut."""
+    last = _spaced(says).removesuffix("”").rpartition("“")[2]
+    if last.endswith(" …") and any(text.startswith(last.removesuffix(" …")) for text in words):
+        return True
+    return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", _spaced(says)) for text in words)
 
 
 def _spaced(text: str) -> str:

@@ -105,9 +105,9 @@ class History:
     # ------------------------------------------------------------------------------------------ forget
 
     def forget_message(self, message_id: int) -> list[int]:
-        """Destroy the words of a message and of its notes: in them, in the blocks, in the pages, results and alerts
-        that show them, in the calls that saved them, and what the kernel said in its turn, which may repeat its
-        question.
+        """Destroy the words of a message and of its notes: in them, in messages that are the same words, in the blocks,
+        in the pages, results and alerts that show them, in the calls that saved them, and in what the kernel had said
+        of them; what it said in the message's turn, which may repeat its question, and what was taken back there.
 
         Returns:
             Ids of the messages whose words are gone.
@@ -118,8 +118,8 @@ class History:
         return gone
 
     def forget_note(self, passage_id: int) -> list[int]:
-        """Destroy a note of the agent, in the blocks, in the pages, results and alerts that show it, and in the call
-        that saved it.
+        """Destroy a note of the agent, in messages that are the same words, in the blocks, in the pages, results and
+        alerts that show it, in the call that saved it, and in what the kernel had said of it.
 
         Returns:
             Ids of the messages whose words are gone.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from memos import prompts
 from memos.messages import Kind
 from memos.storage import AgentStorage
 
@@ -29,3 +32,29 @@ def test_what_is_forgotten_is_found_no_more_with_what_quotes_it(agent: AgentStor
     assert found(agent, "locker") == ["The locker room is cold."]
     assert not agent.archival.search("seventeen").items
     assert agent.archival.get(note.id) is None
+
+
+@pytest.mark.parametrize("notes", ["I live in Linz.", "I live in Linz. I work in Linz.", "I live in L …"])
+def test_what_the_kernel_had_said_of_a_note_is_forgotten_with_it(agent: AgentStorage, notes: str) -> None:
+    note = agent.archival.insert("I live in Linz.")
+    said = []
+    for turn, says in enumerate((prompts.corrected(notes), prompts.corrected("I live in Linz-Land")), start=1):
+        said.append(agent.recall.append(Kind.ALERT, prompts.tell(says), turn=turn).id)
+        said.append(agent.recall.append(Kind.SPEECH, says, turn=turn).id)
+    said.append(agent.recall.append(Kind.SPEECH, "Linz is on the Danube.", turn=1).id)
+    assert agent.history.forget_note(note.id) == said[:2]
+
+
+def test_messages_that_are_the_same_words_are_forgotten_together(agent: AgentStorage) -> None:
+    """Also those that an answer anew took back, with the answer that nothing shows any more."""
+    for answer in ("Rex is a good name.", "Woof.", "What a name."):
+        asked = agent.recall.append(Kind.USER, "My dog is called Rex.", turn=1)
+        agent.recall.append(Kind.SPEECH, answer, turn=1)
+        if answer != "What a name.":
+            agent.history.rewind(asked.id)
+    other = agent.recall.append(Kind.USER, "My dog is called Rex. He is old.", turn=2)
+    agent.recall.append(Kind.USER, "My dog  is\ncalled Rex.", turn=3)
+    agent.history.forget_message(asked.id)
+    stored = [message for number in range(1, 9) if (message := agent.recall.get(number))]
+    assert [one.content for one in stored if one.content != "(forgotten)"] == ["What a name.", other.content]
+    assert [one.content for one in agent.recall.since(0)][1] == "What a name."
