@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memos.errors import BlockError, InputError
 from memos.events import Event, Notice
 from memos.kernel import Kernel
-from memos.messages import Block, BlockChange, Kind
+from memos.messages import Block, BlockChange, Kind, pointed
 from memos.working_context import undoable
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class Blocks(Mapping[str, Block]):
         Raises:
             BlockError: there is nothing to take back.
         """
-        former = undoable(self.changes(label))
+        former, now = undoable(self.changes(label)), self[label].text
+        while former and former[-1] == now:  # what was forgotten is gone from both: to go back to that changes nothing
+            former.pop()
         if not former:
             raise BlockError(f"Block {self._kernel.working[label].label!r} was never changed.")
         return self._alone(lambda: self._kernel.by_hand.edit_block(label, former[-1], by="undo"))
@@ -143,10 +145,10 @@ class HandMemory:
         Raises:
             InputError: there is no such thing, or it cannot be forgotten.
         """
-        where, _, number = pointer.partition(":")
-        if not number.isdigit() or where not in ("recall", "archival"):
+        named = pointed(pointer)
+        if named is None:
             raise InputError(f"{pointer!r} names nothing; write recall:NUMBER or archival:NUMBER.")
-        return self._alone(lambda: self._forget(where, int(number)))
+        return self._alone(lambda: self._forget(*named))
 
     def _forget(self, where: str, number: int) -> Iterator[Event]:
         stored = self._stored

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from memos.agents.composition import open_home, stored_agent
 from memos.errors import InputError
+from memos.messages import State, pointed
 from memos.storage.archival import Archival
 from memos.zone import local
 
-_POINTER = re.compile(r"(archival|recall):([0-9]{1,15})|digest:([0-9a-f]{12})")
+_DIGEST = re.compile("digest:([0-9a-f]{12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,21 @@ def opened(pointer: str, agent: str | None = None, around: int = 1) -> list[Open
     Raises:
         InputError: this is no id, or nothing has it.
     """
-    match = _POINTER.fullmatch(pointer.strip())
-    if match is None:
-        raise InputError(f"{pointer!r} is no id; write archival:NUMBER, recall:NUMBER or digest:KEY.")
-    where, number, key = match.groups()
-    if key:
-        found = _digest(key)
-    elif where == "archival":
+    wanted = pointer.strip()
+    where, number = pointed(wanted) or ("", 0)
+    if where == "archival":
         with documents(agent) as archival:
-            passages = archival.around(int(number), before=around, after=around)
+            passages = archival.around(number, before=around, after=around)
         found = [Opened(f"archival:{one.id}", _place(one.source, one.location), one.text) for one in passages]
+    elif where == "recall":
+        found = _messages(number, agent, around)
+    elif digest := _DIGEST.fullmatch(wanted):
+        found = _digest(digest[1])
     else:
-        found = _messages(int(number), agent, around)
+        raise InputError(f"{pointer!r} is no id; write archival:NUMBER, recall:NUMBER or digest:KEY.")
     if not found:
         whose = f" of {agent}" if agent else ""
-        raise InputError(f"There is no {pointer.strip()}{whose}; --agent says whose it is.")
+        raise InputError(f"There is no {wanted}{whose}; --agent says whose it is.")
     return found
 
 
@@ -80,7 +81,8 @@ def _messages(number: int, agent: str | None, around: int) -> list[Opened]:
     with stored_agent(agent) as storage:
         messages = storage.recall.around(number, before=around, after=around)
         alone = storage.recall.get(number)
-    if not messages and alone is not None:  # a call or a result, which has no neighbours
+    # A call or a result has no neighbours; what was taken back is not shown.
+    if not messages and alone is not None and alone.state is not State.REWOUND:
         messages = [alone]
     return [
         Opened(f"recall:{one.id}", f"{local(one.created_at):%Y-%m-%d %H:%M} {one.speaker or one.kind}", one.content)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Generator, Iterator
 from memos import events, prompts
 from memos.errors import BlockError, InputError
 from memos.events import Editor, Event
-from memos.messages import Block, Kind
+from memos.messages import Block, Kind, State, pointed
 from memos.pager import POINTER, Pager, passage_line
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, RecallStorage
@@ -147,13 +147,13 @@ class ByHand:
             yield from self._queue.write_back()
 
     def _line(self, pointer: str) -> str:
-        where, _, number = pointer.partition(":")
-        if number.isdigit() and where == "recall":
-            message = self._recall.get(int(number))
-            if message is not None:
+        where, number = pointed(pointer) or ("", 0)
+        if where == "recall":
+            message = self._recall.get(number)
+            if message is not None and message.state is not State.REWOUND:
                 return " ".join(prompts.line(message).split())
-        elif number.isdigit() and where == "archival":
-            passage = self._archival.get(int(number))
+        elif where == "archival":
+            passage = self._archival.get(number)
             if passage is not None:
                 return passage_line(passage)
         raise InputError(f"There is no {pointer} in memory; write recall:NUMBER or archival:NUMBER.")

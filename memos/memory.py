@@ -11,6 +11,7 @@ from memos import prompts
 from memos.document_pager import DocumentPager
 from memos.errors import ToolError
 from memos.events import Event, Hidden
+from memos.messages import pointed
 from memos.pager import Pager
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
@@ -90,9 +91,9 @@ class KernelMemory:
 
     def restore(self, message: str) -> str:
         """Bring a hidden message back."""
-        number = message.removeprefix("recall:")
-        if not number.isdigit():
+        where, number = pointed(message) or ("", 0)
+        if where != "recall":
             raise ToolError(f"{message!r} is no message; write recall:NUMBER.")
-        for event in self._queue.hiding.restore(self._queue.context, int(number)):
+        for event in self._queue.hiding.restore(self._queue.context, number):
             self._observe(event)
         return f"{message} is in view again."

@@ -1,4 +1,4 @@
-"""The values that travel between kernel, drivers and shell: messages, passages, blocks, calls.
+"""The values that travel between kernel, drivers and shell: messages, passages, blocks, calls, and how ids are written.
 
 Frozen, without behaviour beyond their own fields; this module knows nothing else of ours.
 """
@@ -6,6 +6,7 @@ Frozen, without behaviour beyond their own fields; this module knows nothing els
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,10 +14,17 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
 Item = TypeVar("Item")
+_POINTER = re.compile("(recall|archival):([0-9]{1,15})")  # of more digits there is nothing in any database
 # Who wrote the summary: the model, or the kernel, with the most surprising sentences or with the first words.
 EvictionSource = Literal["model", "surprise", "deterministic"]
 # The window was full, or would be in the next turn; the user asked; or it was too full when the agent was opened.
 EvictionReason = Literal["flush", "ahead", "asked", "start"]
+
+
+def pointed(pointer: str) -> tuple[str, int] | None:
+    """What a pointer names: `("recall", 7)` for `recall:7`, or a passage of `archival`; None for what is no pointer."""
+    found = _POINTER.fullmatch(pointer)
+    return None if found is None else (found[1], int(found[2]))
 
 
 class Kind(StrEnum):

@@ -133,7 +133,7 @@ class Recall:
         self._searcher.forget(message_id)
 
     def get(self, message_id: int) -> Message | None:
-        """The message with this id, or None."""
+        """The message with this id, one that was taken back, too; or None."""
         with self._sql.read() as session:
             row = self._row(session, message_id)
         return None if row is None else _message(row)
@@ -164,11 +164,11 @@ class Recall:
         """What was said around a message of the user or the assistant, itself included, oldest first.
 
         Args:
-            message_id: the message; of another kind, or not there, finds nothing.
+            message_id: the message; of another kind, taken back, or not there, finds nothing.
             before: how many messages before it, of the same session.
             after: how many after it.
         """
-        spoken = (self._mine(), MessageRow.kind.in_([str(kind) for kind in SPOKEN]))
+        spoken = (self._present(), MessageRow.kind.in_([str(kind) for kind in SPOKEN]))
         with self._sql.read() as session:
             middle = session.scalar(select(MessageRow).where(*spoken, MessageRow.id == message_id))
             if middle is None:

@@ -27,7 +27,7 @@ PRAGMAS = (
     "PRAGMA foreign_keys = ON",
 )
 
-# What SQLite says (lower case), and what that means to someone who wants to go on working.
+# What SQLite or its driver says (lower case), and what that means to someone who wants to go on working.
 MEANINGS = (
     ("locked", "{0} is in use by another program and stayed locked for {1} seconds; try again."),
     ("disk is full", "The disk is full: {0} could not be written. Free some space and try again."),
@@ -37,6 +37,7 @@ MEANINGS = (
     ("readonly", "{0} cannot be written: check its permissions and those of its folder."),
     ("unable to open", "{0} cannot be opened: check its permissions and those of its folder."),
     ("disk i/o error", "{0} cannot be read or written: the disk reports an error."),
+    ("int too large", "{0} has nothing with so large a number."),
 )
 
 
@@ -103,7 +104,7 @@ class Sql:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, OverflowError) as error:
             raise meaning(error, self.where) from error
 
     def close(self) -> None:

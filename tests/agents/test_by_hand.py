@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from memos import Agent, BlockError, InputError, events, prompts
 from memos.agents import Sessions
+from memos.agents.opening import opened as shown
 from memos.cli.agents import command as agents_command
 from memos.messages import Call, Kind, Message, State, Told
 from memos.testing import ScriptedModel, say
@@ -74,6 +75,11 @@ class TestGoingBack:
             assert kept is not None and kept.content == "Hi." and kept.state is State.REWOUND
             with pytest.raises(InputError, match="go back"):
                 agent.history.rewind(number)
+            for show in (agent.memory.page_in, agent.memory.pin):
+                with pytest.raises(InputError, match="There is no recall:"):
+                    show(f"recall:{number}")
+        with pytest.raises(InputError, match="There is no recall:"):
+            shown(f"recall:{number}", "ada")
 
     def test_a_rewind_behind_an_eviction_brings_the_older_summary_and_messages_back(self) -> None:
         with opened(window=1024) as agent:
@@ -143,7 +149,7 @@ class TestMemory:
             assert isinstance(event, events.PagedIn) and event.sources == (f"archival:{note.id}",)
             assert agent.kernel.queue.context.tokens[: len(before)] == before
             assert agent.map().segments[-1].name == "page"
-            for wrong in ("recall:99", "archival:x", "nothing"):
+            for wrong in ("recall:99", "archival:x", "nothing", "recall:²", f"recall:{10**20}"):
                 with pytest.raises(InputError):
                     agent.memory.page_in(wrong)
 
@@ -275,6 +281,18 @@ class TestMemory:
             agent.blocks.undo("user")
             assert agent.blocks["user"].text == ""
             assert agent.blocks.changes("user")[0].by == "user"
+
+    def test_undo_goes_on_behind_what_was_forgotten(self) -> None:
+        with opened() as agent:
+            note = agent.archival.insert("Has a dog")
+            for text in ("Is called Ada", "Is called Ada\nHas a dog"):
+                agent.blocks["user"] = text
+            agent.memory.forget(f"archival:{note.id}")
+            assert agent.blocks["user"].text == "Is called Ada"
+            agent.blocks.undo("user")
+            assert agent.blocks["user"].text == ""
+            with pytest.raises(BlockError, match="never changed"):
+                agent.blocks.undo("user")
 
     def test_the_map_is_to_the_token(self) -> None:
         with opened(window=1024) as agent:

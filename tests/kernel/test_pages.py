@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memos.errors import ToolError
-from memos.messages import Kind, Told
+from memos.messages import Kind, Told, pointed
 from memos.pager import Pager
 from memos.storage import AgentStorage, Database
 
@@ -28,6 +28,29 @@ def test_an_id_opens_what_was_said_around_it(stored: AgentStorage) -> None:
     assert page.startswith(f"around recall:{said[4]}:")
     assert [f"sentence {n}" in page for n in range(9)] == [False, *[True] * 7, False]
     assert pager(stored).recall_page("recall:999", 0, before_id=10**9, room=200) == "There is no recall:999."
+
+
+def test_what_was_taken_back_is_on_no_page(stored: AgentStorage) -> None:
+    for turn, text in enumerate(("Do you have pets?", "Have you any hamsters?", "Two since Easter."), start=1):
+        last = stored.recall.append(Kind.USER, text, turn=turn)
+    stored.history.rewind(last.id - 1)
+    answer = stored.recall.append(Kind.USER, "Two hamsters.", turn=2)
+    assert [one.content for one in stored.recall.around(answer.id)] == ["Do you have pets?", "Two hamsters."]
+    assert stored.recall.around(last.id) == []
+    page = pager(stored).recall_page("hamsters", 0, before_id=10**9, room=200)
+    assert "pets" in page and "any" not in page and "Easter" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("recall:7", ("recall", 7)),
+        ("archival:12", ("archival", 12)),
+        *((wrong, None) for wrong in ("7", "recall:", "recall:²", "recall:-7", "recall:7 ", "x:7", f"recall:{10**19}")),
+    ],
+)
+def test_what_a_pointer_is(text: str, names: tuple[str, int] | None) -> None:
+    assert pointed(text) == names
 
 
 def test_an_id_opens_a_passage_with_its_neighbours(stored: AgentStorage) -> None:

@@ -37,6 +37,8 @@ def test_a_message_comes_back_as_it_was(agent: AgentStorage) -> None:
     assert written.created_at.tzinfo is UTC
     assert (agent.recall.last_turn(), agent.recall.count()) == (3, 1)
     assert agent.recall.get(written.id + 1) is None
+    with pytest.raises(StorageError, match="nothing with so large a number"):
+        agent.recall.get(10**20)
 
 
 def test_an_empty_recall(agent: AgentStorage) -> None:
