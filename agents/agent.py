@@ -42,6 +42,10 @@ VARIETY = 0.8  # temperature of an answer that is asked for anew; greedy decodin
 FEW = 16  # tokens that are read in one go, whatever waits
 
 
+class _Closing(Exception):
+    """The agent is being closed; what was not indexed is indexed another time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What an agent answered.
@@ -281,11 +285,17 @@ class Agent:
             self._idle.begin()
             self._turn.release()
 
-    def _index(self) -> None:
-        """Bring the search index up to date while the user reads; a search that comes first does it itself."""
+    def _index(self, closing: Callable[[], bool]) -> None:
+        """Bring the search index up to date while the user reads; a search that comes first does it itself. What is
+        left undone when the agent is closed, or is being done elsewhere, is not waited for."""
+
+        def progress(_done: int, _of: int) -> None:
+            if closing():
+                raise _Closing
+
         # What goes wrong here comes up again at the next search, which tells the user.
-        with suppress(MemosError):
-            self._storage.archival.index_pending()
+        with suppress(MemosError, _Closing):
+            self._database.index.index_pending(progress, wait=False)
 
     def _ahead(self, over: Callable[[], bool]) -> None:
         """Do what the next turn would have to do before it can answer; it tells what happened."""

@@ -10,17 +10,20 @@ import threading
 from collections.abc import Callable
 
 IDLE_SECONDS = 2.0  # after a turn, before work is done that the user did not ask for
+Work = Callable[[Callable[[], bool]], None]
 
 
 class Idle:
     """The idle time of one agent.
 
     Args:
-        beside: work that may go on while a turn runs; it raises nothing.
-        ahead: work that may not. It is given a function that says when to stop, and raises nothing.
+        beside: work that may go on while a turn runs.
+        ahead: work that may not.
+
+    Both are given a function that says when to stop, and raise nothing.
     """
 
-    def __init__(self, beside: Callable[[], None], ahead: Callable[[Callable[[], bool]], None]) -> None:
+    def __init__(self, beside: Work, ahead: Work) -> None:
         self._beside, self._ahead = beside, ahead
         self._working = threading.Lock()
         self._over = threading.Event()
@@ -47,14 +50,14 @@ class Idle:
             pass
 
     def close(self) -> None:
-        """End, and wait for all of it."""
+        """End, have all of it stop, and wait for that."""
         self._closed = True
         self.end()
         for timer in self._begun:
             timer.join()
 
     def _work(self, over: threading.Event) -> None:
-        self._beside()
+        self._beside(lambda: self._closed)
         with self._working:
             if not over.is_set():
                 self._ahead(over.is_set)

@@ -110,8 +110,8 @@ class Residency:
         if self._closed:
             return
         with self._alone(), suppress(StorageError):
+            self.mine = False  # first: it is not, whether it can be saved or not
             self._save()
-            self.mine = False
 
     def _save(self, worth: int = 1) -> None:
         """Keep what is resident: of this agent, if so many tokens are new, and what others will read as well, once."""

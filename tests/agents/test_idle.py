@@ -34,7 +34,7 @@ def test_input_ends_what_uses_the_model_and_waits_for_it() -> None:
             pass
         order.append("ahead is over")
 
-    waiting = Idle(lambda: order.append("beside"), ahead)
+    waiting = Idle(lambda _closing: order.append("beside"), ahead)
     waiting.begin()
     assert began.wait(30)
     waiting.end()
@@ -49,7 +49,7 @@ def test_input_that_comes_first_leaves_nothing_to_do() -> None:
     done: list[str] = []
     beside = threading.Event()
 
-    def slow() -> None:
+    def slow(_closing: Callable[[], bool]) -> None:
         beside.set()
         release.wait(30)
 
@@ -66,7 +66,7 @@ def test_input_that_comes_first_leaves_nothing_to_do() -> None:
 def test_closing_waits_for_what_went_on_beside_a_turn() -> None:
     began, release, done = threading.Event(), threading.Event(), []
 
-    def slow() -> None:
+    def slow(_closing: Callable[[], bool]) -> None:
         began.set()
         release.wait(30)
         done.append("indexed")
@@ -81,6 +81,25 @@ def test_closing_waits_for_what_went_on_beside_a_turn() -> None:
     before = waiting._timer
     waiting.begin()
     assert waiting._timer is before, "nothing begins any more"
+
+
+def test_closing_stops_the_indexing_and_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, never = threading.Event(), threading.Event()
+
+    def endless(progress: Callable[[int, int], None], *, wait: bool) -> int:
+        assert not wait, "another process may be at it for a minute"
+        began.set()
+        while not never.wait(0.001):
+            progress(1, 2)
+        return 0
+
+    with opened(ScriptedModel()) as agent:
+        monkeypatch.setattr(agent._database.index, "index_pending", endless)
+        agent._idle.begin()
+        assert began.wait(30)
+        agent.ask("hello")
+        assert any(timer.is_alive() for timer in agent._idle._begun), "a turn does not stop it"
+    assert not any(timer.is_alive() for timer in agent._idle._begun)
 
 
 def test_idle_time_begins_when_a_turn_is_left_or_memory_was_edited() -> None:

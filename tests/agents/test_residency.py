@@ -10,8 +10,9 @@ import pytest
 from safetensors import safe_open
 
 from memos import Agent, events
-from memos.errors import InputError
+from memos.errors import InputError, StorageError
 from memos.events import Event
+from memos.storage.snapshots import SnapshotStore
 from memos.testing import ScriptedModel, say
 
 
@@ -157,6 +158,19 @@ def test_evicting_by_hand_takes_the_model_over_first() -> None:
         eve.ask("river " * 100)
         ada.evict()
         assert call_of(eve.ask("again").events).evaluated < 60, "eve's context was saved before ada's eviction"
+
+
+def test_a_context_that_cannot_be_saved_is_given_away_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> bool:
+        raise StorageError("The disk is full.")
+
+    model = ScriptedModel()
+    with opened("ada", model) as ada, opened("eve", model) as eve:
+        ada.ask("apple " * 100)
+        ada.ask("and what was not saved yet")
+        monkeypatch.setattr(SnapshotStore, "save", full)
+        eve.ask("hello")
+        assert (ada._residency.mine, eve._residency.mine) == (False, True)
 
 
 def test_an_agent_in_the_middle_of_a_turn_keeps_the_model() -> None:
