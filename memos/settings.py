@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,11 +103,17 @@ class _File(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         path = home() / "settings.toml"
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read as settings: {error}.") from error
+        for name in given:
+            if name not in Settings.model_fields:
+                near = get_close_matches(name, Settings.model_fields, 1)
+                meant = f"; is it {near[0]!r}?" if near else "."
+                raise InputError(f"There is no setting {name!r}, which stands in {path}{meant}")
+        return given
 
 
 def load(**given: Any) -> Settings:

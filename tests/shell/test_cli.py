@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from memos.cli import COMMANDS
+from memos.errors import InputError
 from memos.messages import Kind, State, Told
+from memos.settings import load
 from memos.storage import Database
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,14 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_a_settings_file_that_cannot_be_read_is_named(own_home: Path) -> None:
     (own_home / "settings.toml").write_text("context = = 3")
     assert "settings.toml" in refused(memos("agents", "list"))
+
+
+@pytest.mark.parametrize(("name", "meant"), [("contex", "; is it 'context'?"), ("zzz", ".")])
+def test_a_setting_that_there_is_not_is_named_with_its_file(own_home: Path, name: str, meant: str) -> None:
+    (own_home / "settings.toml").write_text(f"threads = 2\n{name} = 8192")
+    with pytest.raises(InputError) as refusal:
+        load()
+    assert str(refusal.value) == f"There is no setting {name!r}, which stands in {own_home / 'settings.toml'}{meant}"
 
 
 def test_an_empty_home_has_no_agents() -> None:
