@@ -272,14 +272,19 @@ def test_the_index_has_what_a_search_may_find(home: Path, changes: Sequence[Any]
 
 
 def test_what_was_taken_back_is_no_context_of_what_is_said_then(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedder, seen = WordHashEmbedder(), list[str]()
-    monkeypatch.setattr(embedder, "_vector", lambda text: seen.append(text) or [1.0] * 64)
+    embedder, seen = WordHashEmbedder(), set[str]()
+
+    def vector(text: str) -> list[float]:
+        seen.add(text)
+        return [1.0] * 64
+
+    monkeypatch.setattr(embedder, "_vector", vector)
     with open_database(home, embedder) as database, database.agent("sam") as agent:
         agent.recall.append(Kind.USER, "I like tea.", turn=1)
         agent.history.rewind(agent.recall.append(Kind.USER, "And coffee.", turn=2).id)
         agent.recall.append(Kind.USER, "And milk.", turn=2)
         database.index.index_pending()
-    assert set(seen) == {"I like tea.", "And milk.", "I like tea.\nAnd milk."}
+    assert seen == {"I like tea.", "And milk.", "I like tea.\nAnd milk."}
 
 
 def test_reindex_starts_from_sql_and_tells_its_progress(indexed: Database) -> None:
