@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,14 @@ MEMOS, NO_PREFETCH, TRUNCATE, RAG, CLOSED = ARMS = ("memos", "memos-no-prefetch"
 AGENT = "eval"
 RAG_ITEMS, RETRIEVED = 10, 20
 REPLY, ASKED = 160, 128  # tokens of a one-shot answer, and for its question
+Place = tuple[str, int] | int  # where something stands: in recall or archival memory, or, for one shot, its line
 POINTER = re.compile(r"\b(recall|archival):(\d+)\b")
 ONE_SHOT = (
     "Answer the question from the text, in a few words. If the text does not say it, say that it is not mentioned."
 )
 # What is measured is memory: nothing is kept from one question to the next, nothing runs between them.
 APART = {"note_facts": False, "ahead": False, "snapshots": 0}
+ERROR = "error: "  # how `lost` begins where no answer came
 GREEDILY: dict[str, Any] = {"limit": REPLY, "sampling": Sampling(), "cancelled": lambda: False}
 
 
@@ -48,9 +52,10 @@ class Answer:
         arm: the arm.
         category: the task's.
         metrics: by name.
-        lost: where a wrong answer was lost: `not stored`, `not retrieved`, `not shown`, `not used`; `evidence unknown`
-            where the data does not say what tells it; empty if right.
-        pages: how many pages the kernel brought into view by itself.
+        lost: where a wrong answer was lost: `not stored`, `not retrieved` (search found none of what tells it), `not
+            shown` (not all of it was), `not used`; `evidence unknown` where the data does not say what tells it;
+            `error: …` where no answer came; empty if it is right, or the arm has no memory.
+        pages: how many pages the kernel brought into view by itself; 0 where nothing is known to tell it.
         false_pages: of these, how many showed no evidence.
         seconds: wall time.
     """
@@ -63,6 +68,11 @@ class Answer:
     pages: int
     false_pages: int
     seconds: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether no answer came."""
+        return self.lost.startswith(ERROR)
 
 
 class Arms:
@@ -83,20 +93,24 @@ class Arms:
     def answer(self, task: Task, arm: str) -> Answer:
         """Answer one task in one arm."""
         started = time.perf_counter()
+        find: Callable[[], AbstractSet[Place]]
+        pages: list[AbstractSet[Place]] = []
         if arm in (MEMOS, NO_PREFETCH):
             said, events = self._asked(task, prefetch=arm == MEMOS)
+            wanted, shown, find = self._wanted(task), _shown(events), partial(self._found, task)
+            pages = [_pointers(event.sources) for event in events if wanted and isinstance(event, PagedIn)]
         else:
-            said, events = self._one_shot(task, arm), []
+            found = self._likeliest(task, arm)
+            said, shown = self._one_shot(task, arm, found)
+            wanted, find = _telling(task), lambda: set(found)
         metrics = task.score(said)
-        shown = _shown(events)
-        pages = [_pointers(event.sources) for event in events if isinstance(event, PagedIn)]
-        wanted = self._wanted(task)
+        wrong = metrics.get("accuracy", metrics.get("f1", 1)) < 0.5
         return Answer(
             task.id,
             arm,
             task.category,
             metrics,
-            self._lost(task, wanted, shown) if metrics.get("accuracy", metrics.get("f1", 1)) < 0.5 else "",
+            _lost(task, wanted, shown, find) if wrong and arm != CLOSED else "",
             len(pages),
             sum(not page & wanted for page in pages),
             round(time.perf_counter() - started, 2),
@@ -158,56 +172,51 @@ class Arms:
 
     # --------------------------------------------------------------------------------------- one shot
 
-    def _one_shot(self, task: Task, arm: str) -> str:
-        texts = [] if arm == CLOSED else self._context(task, arm)
+    def _one_shot(self, task: Task, arm: str, places: Sequence[int]) -> tuple[str, AbstractSet[Place]]:
+        """What the model says to lines, the most wanted first; and those of them that fitted."""
+        lines = _lines(task.world)
         model, scaffold = self._model, self._model.scaffold
         head = scaffold.instructed(model.tokenize(ONE_SHOT))
         asked = model.tokenize(f"\n\nQuestion: {task.text}") + scaffold.user_to_model
         # The same room for every question: one past then begins the same for all of them, and is read once.
         room = model.window - len(head) - max(len(asked), ASKED) - REPLY
         # The newest, or the likeliest, that fit; in their order.
-        kept: list[tuple[int, ...]] = []
-        for text in texts:
-            tokens = model.tokenize(text + "\n")
+        kept: dict[int, tuple[int, ...]] = {}
+        for place in places:
+            tokens = model.tokenize(lines[place] + "\n")
             if len(tokens) > room:
                 break
-            kept.append(tokens)
+            kept[place] = tokens
             room -= len(tokens)
-        body = tuple(token for tokens in (reversed(kept) if arm == TRUNCATE else kept) for token in tokens)
+        order = reversed(kept) if arm == TRUNCATE else kept
+        body = tuple(token for place in order for token in kept[place])
         said = ""
         for item in model.generate(head + body + asked, TextGrammar(max_chars=400), **GREEDILY):
             said = item.text if isinstance(item, Generated) else said
-        return said
+        return said, set(kept)
 
-    def _context(self, task: Task, arm: str) -> list[str]:
-        """What a one-shot arm may show, the most wanted first."""
-        world = task.world
-        lines = [f"[{told.said_at:%Y-%m-%d}] {told.speaker or told.kind}: {told.content}" for told in world.past]
-        lines += [*world.notes, *(f"{name}: {text}" for name, text in world.documents)]
+    def _likeliest(self, task: Task, arm: str) -> list[int]:
+        """The lines that a one-shot arm may show, the most wanted first."""
+        lines = [] if arm == CLOSED else _lines(task.world)
         if arm == TRUNCATE:
-            return lines[::-1]
-        if self._embedder is None:
-            return lines[:RAG_ITEMS]
+            return list(range(len(lines)))[::-1]
+        if self._embedder is None or not lines:
+            return list(range(len(lines)))[:RAG_ITEMS]
         asked = self._embedder.embed([task.text])[0]
         vectors = self._embedder.embed(lines)
         nearness = [sum(a * b for a, b in zip(asked, vector, strict=True)) for vector in vectors]
-        best = sorted(range(len(lines)), key=lambda at: -nearness[at])[:RAG_ITEMS]
-        return [lines[at] for at in best]
+        return sorted(range(len(lines)), key=lambda at: -nearness[at])[:RAG_ITEMS]
 
     # ------------------------------------------------------------------------------------ where lost
 
-    def _wanted(self, task: Task) -> set[tuple[str, int]]:
-        if task.world.name not in self._ids:
-            self._stored(task.world)
+    def _wanted(self, task: Task) -> AbstractSet[Place]:
+        self._stored(task.world)  # another world of its shelf may have given what it holds other ids
         past, notes = self._ids[task.world.name]
         where, ids = ("recall", past) if past else ("archival", notes)
         return {(where, ids[place]) for place in task.evidence if ids[place]}
 
-    def _lost(self, task: Task, wanted: set[tuple[str, int]], shown: set[tuple[str, int]]) -> str:
-        if not wanted:
-            return "not stored" if task.evidence else "evidence unknown"
-        if wanted & shown and wanted <= shown:
-            return "not used"
+    def _found(self, task: Task) -> AbstractSet[Place]:
+        """What search finds of the agent's memory."""
         embedder = self._embedder
         home = self._stored(task.world)
         with (
@@ -216,13 +225,37 @@ class Arms:
         ):
             messages = agent.recall.search(task.text, limit=RETRIEVED, asked_at=task.asked_at).items
             passages = agent.archival.search(task.text, limit=RETRIEVED).items
-        found = {("recall", one.id) for one in messages} | {("archival", one.id) for one in passages}
-        return "not shown" if wanted & (found | shown) else "not retrieved"
+        return {("recall", one.id) for one in messages} | {("archival", one.id) for one in passages}
 
 
-def _shown(events: Iterable[Event]) -> set[tuple[str, int]]:
+def _lost(
+    task: Task, wanted: AbstractSet[Place], shown: AbstractSet[Place], find: Callable[[], AbstractSet[Place]]
+) -> str:
+    if not wanted:
+        return "not stored" if task.evidence else "evidence unknown"
+    if wanted <= shown:
+        return "not used"
+    return "not shown" if wanted & (shown | find()) else "not retrieved"
+
+
+def _lines(world: World) -> list[str]:
+    """What a one-shot arm may show of a world."""
+    past = [f"[{told.said_at:%Y-%m-%d}] {told.speaker or told.kind}: {told.content}" for told in world.past]
+    return [*past, *world.notes, *(f"{name}: {text}" for name, text in world.documents)]
+
+
+def _telling(task: Task) -> AbstractSet[Place]:
+    """The lines that tell the answer."""
+    world = task.world
+    if world.past or not world.documents:
+        return set(task.evidence)
+    files = [name for name, _ in world.documents]
+    return {len(world.notes) + files.index(world.told[place][0]) for place in task.evidence}
+
+
+def _shown(events: Iterable[Event]) -> AbstractSet[Place]:
     """The ids of everything that a turn brought before the model, in view or read apart."""
-    shown: set[tuple[str, int]] = set()
+    shown: set[Place] = set()
     for event in events:
         if isinstance(event, PagedIn | Judged):
             shown |= _pointers(event.sources)
@@ -231,10 +264,10 @@ def _shown(events: Iterable[Event]) -> set[tuple[str, int]]:
     return shown
 
 
-def _pointers(texts: Iterable[str]) -> set[tuple[str, int]]:
+def _pointers(texts: Iterable[str]) -> set[Place]:
     return {(where, int(number)) for text in texts for where, number in POINTER.findall(text)}
 
 
 def failed(task: Task, arm: str, error: MemosError) -> Answer:
     """An answer that never came, which is a wrong one; why is told as where it was lost."""
-    return Answer(task.id, arm, task.category, task.score(""), f"error: {error}", 0, 0, 0.0)
+    return Answer(task.id, arm, task.category, task.score(""), f"{ERROR}{error}", 0, 0, 0.0)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from memos.eval.answering import CLOSED, MEMOS, TRUNCATE, Arms
+from memos.eval.answering import CLOSED, MEMOS, RAG, TRUNCATE, Arms
+from memos.eval.embeddings import EmbeddingCache
 from memos.eval.tasks import Task, World
+from memos.events import PagedIn
 from memos.messages import Call, Kind, Told
 from memos.settings import load
 from memos.testing import ScriptedModel, say
+from tests.storage.helpers import WordHashEmbedder
 
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
 PAST = World("past", past=(Told(Kind.USER, "The locker is number 17.", WHEN), Told(Kind.SPEECH, "Noted.", WHEN)))
@@ -62,3 +65,44 @@ def test_one_question_does_not_learn_from_another(tmp_path: Path) -> None:
 def test_one_shot_arms_answer(tmp_path: Path, arm: str) -> None:
     answer = arms(tmp_path).answer(TASK, arm)
     assert answer.arm == arm and answer.pages == 0 and "accuracy" in answer.metrics
+
+
+SOUP, LOCKER = "We had soup.", "The locker is number 17."
+LONG = "Which number is the locker? " * 200  # found first, and too long to be shown
+
+
+@pytest.mark.parametrize(
+    ("arm", "texts", "evidence", "lost"),
+    [
+        (CLOSED, [LOCKER], 0, ""),
+        (TRUNCATE, [LOCKER, SOUP], 0, "not used"),
+        (TRUNCATE, [LOCKER, LONG], 0, "not shown"),
+        (TRUNCATE, [LOCKER, SOUP], None, "evidence unknown"),
+        (RAG, [*[SOUP] * 20, LOCKER], 20, "not used"),
+        (RAG, [*[SOUP] * 20, LOCKER], 15, "not retrieved"),
+        (RAG, [*[SOUP] * 20, LONG], 20, "not shown"),
+    ],
+)
+def test_where_one_shot_arms_lose_is_told_by_what_they_show(
+    tmp_path: Path, arm: str, texts: list[str], evidence: int | None, lost: str
+) -> None:
+    world = World("w", past=tuple(Told(Kind.USER, text, WHEN) for text in texts))
+    task = replace(TASK, world=world, evidence=() if evidence is None else (evidence,))
+    cache = EmbeddingCache(WordHashEmbedder(), tmp_path / "kept" / "vectors.sqlite")
+    answer = Arms(ScriptedModel(window=1024), load(embedding="none"), cache, tmp_path).answer(task, arm)
+    cache.close()
+    assert (answer.metrics, answer.lost) == ({"accuracy": 0.0}, lost)
+
+
+def test_the_evidence_of_a_one_shot_arm_may_be_a_document(tmp_path: Path) -> None:
+    world = World("w", documents=(("a.txt", LONG), ("b.txt", LOCKER)), told=(("b.txt", "17"), ("a.txt", "locker")))
+    for place, lost in ((0, "not used"), (1, "not shown")):
+        assert arms(tmp_path).answer(replace(TASK, world=world, evidence=(place,)), TRUNCATE).lost == lost
+
+
+def test_pages_count_where_it_is_known_what_tells_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paged = [PagedIn(message_id=9, sources=(f"recall:{number}",), tokens=1) for number in (1, 2)]
+    monkeypatch.setattr(Arms, "_asked", lambda *_args, **_more: ("It is 17.", paged))
+    for evidence, counted in (((0,), (2, 1)), ((), (0, 0))):
+        answer = arms(tmp_path).answer(replace(TASK, evidence=evidence), MEMOS)
+        assert (answer.pages, answer.false_pages) == counted
