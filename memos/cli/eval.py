@@ -6,11 +6,16 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from memos.cli.options import Status
+
+if TYPE_CHECKING:
+    from memos.eval.report import Report
+    from memos.eval.suites import Run
 
 RETRIEVAL = ("locomo-recall", "msc-recall", "longmemeval-recall")
 ANSWERING = ("locomo-qa", "longmemeval-qa", "nested-kv", "multidoc-qa", "babilong", "needle")
@@ -65,9 +70,8 @@ def command(
     """
     from rich.console import Console
 
-    from memos.eval.documents import docs, docs_recall
     from memos.eval.machine import describe
-    from memos.eval.suites import Run, answering, retrieval
+    from memos.eval.suites import Run
     from memos.settings import load
 
     _refuse_unused(suite)
@@ -75,32 +79,36 @@ def command(
     if unknown := [arm for arm in chosen if arm not in ARMS]:
         raise click.UsageError(f"There is no arm {unknown[0]!r}; there are {', '.join(ARMS)}.")
     settings = load(model=model, context=context, embedding=embedding)
-    run = Run(suite, data, settings, limit, seed, chosen, category)
-    status = Status()
-
-    progress = _Progress(status)
-    lost: dict[str, dict[str, int]] = {}
-    faults: dict[str, str] = {}
-    try:
-        if suite in RETRIEVAL:
-            report = retrieval(run, progress)
-        elif suite == "docs-recall":
-            report, faults = docs_recall(run, progress)
-        elif suite == "docs":
-            report, lost = docs(run, progress)
-        else:
-            report, lost = answering(run, progress)
-    finally:
-        status.clear()
+    report, lost, faults = _measured(Run(suite, data, settings, limit, seed, chosen, category))
     report.show(Console())
     for arm, reasons in lost.items():
-        listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        click.echo(f"{arm}: wrong answers were lost: {listed or 'none'}")
+        if reasons:
+            listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+            click.echo(f"{arm}: wrong answers were lost: {listed}")
     for name, fault in faults.items():
         click.echo(f"nasty: {name!r} {fault}")
     if file is not None:
         more = {"nasty_failed": faults} if suite == "docs-recall" else {"lost": lost}
         report.save(file, **more, **describe(shlex.join(["memos", *sys.argv[1:]])))
+
+
+def _measured(run: Run) -> tuple[Report, dict[str, dict[str, int]], dict[str, str]]:
+    """The report of a run, for each arm where its wrong answers were lost, and the nasty files that misbehave."""
+    from memos.eval.documents import docs, docs_recall
+    from memos.eval.suites import answering, retrieval
+
+    status = Status()
+    progress = _Progress(status)
+    try:
+        if run.suite in RETRIEVAL:
+            return retrieval(run, progress), {}, {}
+        if run.suite == "docs-recall":
+            report, faults = docs_recall(run, progress)
+            return report, {}, faults
+        report, lost = docs(run, progress) if run.suite == "docs" else answering(run, progress)
+        return report, lost, {}
+    finally:
+        status.clear()
 
 
 def _refuse_unused(suite: str) -> None:
