@@ -103,15 +103,9 @@ def _lengths(context: str | None, model: str) -> list[int]:
 def _text(file: Path | None) -> str:
     """A file's text; without one, English prose that every Python brings: the reference of its language."""
     if file is not None:
-        import gzip
+        from memos.eval.data import text_of
 
-        from memos.errors import InputError
-
-        try:
-            data = file.read_bytes()
-            return (gzip.decompress(data) if file.suffix == ".gz" else data).decode()
-        except (OSError, UnicodeDecodeError, EOFError) as error:
-            raise InputError(f"{file} cannot be read as UTF-8 text: {error}.") from error
+        return text_of(file)
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in sorted(topics))

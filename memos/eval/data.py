@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,16 +71,35 @@ class Conversation:
     asked_at: datetime
 
 
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, plain or gzipped.
+
+    Args:
+        path: the file; gzipped if it is named so.
+
+    Returns:
+        The text.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read as UTF-8 text: {error}.") from error
+
+
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON Lines file, plain or gzipped.
 
     Raises:
         InputError: it cannot be read.
     """
+    text = text_of(path)
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        yield from (json.loads(line) for line in content.decode("utf-8").split("\n") if line.strip())
-    except (OSError, ValueError, EOFError) as error:
+        yield from (json.loads(line) for line in text.split("\n") if line.strip())
+    except ValueError as error:
         raise InputError(f"{path} cannot be read as JSON Lines: {error}.") from error
 
 

@@ -7,7 +7,6 @@ again. It does not know how a model is run.
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 import re
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memos.errors import InputError
-from memos.eval.data import files, rows
+from memos.eval.data import files, rows, text_of
 from memos.eval.tasks import Task, World
 
 # Documents, and the places of the one that tells the answer: first, middle, last (Liu et al. 2023, section 2.2).
@@ -67,7 +66,7 @@ def babilong(folder: Path, seed: int) -> list[Task]:
     labels: dict[str, set[str]] = {}
     for row in stories:
         labels.setdefault(row["task"], set()).add(row["answer"])
-    prose = [one for path in files(folder.parent / SHARED, "*.txt*") for one in _sentences(_text(path))]
+    prose = [one for path in files(folder.parent / SHARED, "*.txt*") for one in _sentences(text_of(path))]
     tasks = []
     for length in LENGTHS:
         pages = _pages(prose, length)
@@ -157,14 +156,6 @@ def _needle(
 
 def _file(number: int) -> str:
     return f"{number:04}.txt"
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
 
 
 def _sentences(text: str) -> list[str]:

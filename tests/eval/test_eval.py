@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from memos.cli import probe
 from memos.cli.eval import ANSWERING, ARMS, RETRIEVAL, command
 from memos.errors import InputError
 from memos.eval import answering, suites
 from memos.eval.answering import Answer
-from memos.eval.data import locomo
+from memos.eval.data import locomo, rows
 from memos.eval.embeddings import EmbeddingCache
 from memos.eval.metrics import contains, declined, f1, f1_of_list
 from memos.eval.retrieval import session_metrics, turn_metrics
@@ -83,6 +85,14 @@ def test_a_folder_without_the_data_is_told(tmp_path: Path) -> None:
     (tmp_path / "locomo.jsonl").write_text("{broken")
     with pytest.raises(InputError, match="cannot be read"):
         locomo(tmp_path)
+
+
+@pytest.mark.parametrize("read", [lambda path: list(rows(path)), probe._text])
+def test_a_damaged_archive_is_told(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    file = tmp_path / "own.jsonl.gz"
+    file.write_bytes(gzip.compress(b"{}")[:10] + b"\xff" * 20)
+    with pytest.raises(InputError, match=r"own\.jsonl\.gz cannot be read as UTF-8 text: "):
+        read(file)
 
 
 def test_an_arm_that_does_not_exist_is_told(tmp_path: Path) -> None:
