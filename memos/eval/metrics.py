@@ -7,14 +7,25 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 
-from memos.storage.text import stem
+from memos.storage.text import UNSPACED, stem
 
-# What says that it was never mentioned. LoCoMo and LongMemEval look for such words, too.
-DECLINED = re.compile(
-    r"no (?:information|mention|record)|not? (?:mention|provid|state|specif|say|said|know|recall|have)|"
-    r"n['’]t (?:mention|know|recall|have|say|said|find|remember|tell|told)|cannot find|never (?:said|told|mentioned)",
-    re.IGNORECASE,
+# What says that it was never mentioned: the words that LoCoMo and LongMemEval look for, memos' own, and models'. That
+# somebody has no children, or is not known for something, is an answer.
+_NOT = r"(?:\bnot|n['’]t)"
+_DECLINED = (
+    r"\bno (?:information|mention|record)",
+    rf"{_NOT} (?:\w+ )?(?:mention|provid|specif(?:y|ied)\b|stated?\b)",
+    r"\bnot said\b|\bnever (?:said|mentioned)\b|\bnot known\b(?! (?:for|as|to|in|by)\b)",
+    rf"(?:{_NOT}|\bnever) told (?:me|us)\b",
+    rf"\b(?:do|does|did) ?{_NOT} (?:say|tell)\b(?=\W*$|[.,;:!?]| (?:wh\w+|how|if|so|anything|me|us)\b)",
+    rf"{_NOT} (?:\w+ )?have (?:\w+ ){{0,3}}(?:information|details?|records?|knowledge|access)\b",
+    rf"\bdo ?{_NOT} know\b|\bcannot find\b",
+    r"\bI (?:\w+ )?(?:(?:do|did|could)(?: not|n['’]t)|can(?: ?not|['’]t)) (?:know|recall|remember|find|say|tell)\b",
 )
+DECLINED = re.compile("|".join(_DECLINED), re.IGNORECASE)
+# What makes one number, or one word, with its like beside it.
+_ALIKE = r"\d", rf"[^\W\d_{UNSPACED}]"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ARTICLES = re.compile(r"\b(a|an|the|and)\b")
 
 
@@ -42,6 +53,14 @@ def contains(said: str, right: str) -> bool:
     """Whether the right answer occurs in what was said, after normalising (Liu et al. 2023)."""
     wanted = " ".join(normalized(right))
     return bool(wanted) and wanted in " ".join(normalized(said))
+
+
+def tells(said: str, right: str) -> bool:
+    """Whether it occurs there, and not within a longer number or word: `130 days` does not tell `30`."""
+    text, wanted = (" ".join(normalized(_THOUSANDS.sub("", one))) for one in (said, right))
+    edges = wanted[:1], wanted[-1:]
+    before, behind = (next((kind for kind in _ALIKE if re.match(kind, edge)), "(?!)") for edge in edges)
+    return bool(wanted) and bool(re.search(f"(?<!{before}){re.escape(wanted)}(?!{behind})", text))
 
 
 def declined(said: str) -> bool:

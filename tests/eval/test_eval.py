@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from memos import prompts
+from memos.agents.documents import NOT_SAID
 from memos.cli import probe
 from memos.cli.eval import ANSWERING, ARMS, RETRIEVAL, command
 from memos.errors import InputError
@@ -18,7 +20,7 @@ from memos.eval import answering, suites
 from memos.eval.answering import Answer
 from memos.eval.data import locomo, rows
 from memos.eval.embeddings import EmbeddingCache
-from memos.eval.metrics import contains, declined, f1, f1_of_list
+from memos.eval.metrics import contains, declined, f1, f1_of_list, tells
 from memos.eval.retrieval import session_metrics, turn_metrics
 from memos.eval.statistics import by_category, mean, sampled
 from memos.eval.tasks import nested_kv
@@ -42,7 +44,46 @@ def test_answer_metrics_by_hand() -> None:
     assert f1("dog", "the dogs") == 1.0 and f1("cat", "dog") == 0.0
     assert f1_of_list("tea, milk", "milk, tea") == 1.0 and f1_of_list("tea", "milk, tea") == 0.5
     assert contains("It is Lyon, of course.", "the Lyon") and not contains("Paris", "Lyon")
-    assert declined("You did not mention that.") and declined("I don't know.") and not declined("In May.")
+
+
+@pytest.mark.parametrize(
+    ("said", "right", "told"),
+    [
+        ("Backups are kept for 130 days.", "30", False),
+        ("Backups are kept for 1,130 days.", "130", False),
+        ("Backups are kept for 30 days.", "30", True),
+        ("There are 914,400 of them.", "914400", True),
+        ("It was dropped.", "drop", False),
+        ("It calls `drop`.", "drop", True),
+        ("In 30min.", "30", True),
+        ("它在30天内送达", "30", True),
+        ("我住在上海市", "上海", True),
+        ("使用Miri工具", "Miri", True),
+        ("Anything.", "", False),
+    ],
+)
+def test_an_answer_is_told_in_whole_words_and_numbers(said: str, right: str, told: bool) -> None:
+    assert tells(said, right) is told
+
+
+LOOKED_FOR = """No information available. / Not mentioned. / She did not mention it. / I don't know. / I do not know. /
+There is no mention of it. / It is not provided. / I cannot find it. / There is no record of it."""  # by the data sets
+SAID_BY_MEMOS = prompts.UNMENTIONED, prompts.unmentioned("Tea."), prompts.not_mentioned("Ann", "Bo", "tea"), NOT_SAID
+SAID_BY_MODELS = """I don't have any information about that key. / I'm sorry, but I don't have that information. /
+I don’t know / The documents do not mention that. / The text doesn't say what he sold. / It is not explicitly stated. /
+You haven't told me your shoe size. / I can't recall that. / I really don't remember. / It is not known."""
+ANSWERS = """In May. / She doesn't have kids, she has two dogs. / No, he is not known for it. / She didn't say yes. /
+He couldn't find his keys. / She hasn't told her parents. / They didn't remember the song."""
+
+
+@pytest.mark.parametrize("said", [*LOOKED_FOR.split("/"), *SAID_BY_MEMOS, *SAID_BY_MODELS.split("/")])
+def test_who_says_that_it_was_never_mentioned_declines(said: str) -> None:
+    assert declined(said.strip())
+
+
+@pytest.mark.parametrize("said", ANSWERS.split("/"))
+def test_what_somebody_has_not_or_knows_not_is_an_answer(said: str) -> None:
+    assert not declined(said.strip())
 
 
 def test_intervals_hold_the_mean_and_repeat() -> None:
