@@ -19,11 +19,11 @@ from memos.agents import documents
 from memos.agents.composition import ingest_into, load_model
 from memos.errors import InputError, MemosError
 from memos.eval import nasty
-from memos.eval.answering import Answer
+from memos.eval.answering import ERROR, Answer
 from memos.eval.data import rows
 from memos.eval.embeddings import EmbeddingCache
 from memos.eval.journal import Journal
-from memos.eval.metrics import contains, declined
+from memos.eval.metrics import declined, tells
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress
 from memos.eval.statistics import Estimate, by_category, mean, percentile, sampled
@@ -65,7 +65,7 @@ class Question:
 
     def told_by(self, text: str) -> bool:
         """Whether a text has an answer."""
-        return any(contains(text, right) for right in self.answers)
+        return any(tells(text, right) for right in self.answers)
 
 
 class Citation(Protocol):
@@ -222,19 +222,26 @@ def docs(
         ModelError: the model cannot be loaded.
     """
     asked = questions(run)
-    wanted = [(WHOLE, one) for one in asked] + [(LEFT_OUT, one) for one in _left_out(asked, run.seed)]
-    journal = Journal(run.suite, given(run))
-    missing = [(arm, one) for arm, one in wanted if (arm, one.id) not in journal.answers]
-    done = len(wanted) - len(missing)
-    progress(done, len(wanted))
+    wanted = {WHOLE: asked, LEFT_OUT: _left_out(asked, run.seed)}
+    # Without the files of all of this arm's questions: what one tells may answer another. An answer depends on them.
+    without = {WHOLE: [], LEFT_OUT: sorted({one.file for one in wanted[LEFT_OUT]})}
+    journals = {arm: Journal(run.suite, {**given(run), "without": without[arm]}) for arm in wanted}
+    missing = {
+        arm: left
+        for arm, ones in wanted.items()
+        if (left := [one for one in ones if (arm, one.id) not in journals[arm].answers])
+    }
+    of = sum(map(len, wanted.values()))
+    done = of - sum(map(len, missing.values()))
+    progress(done, of)
     if missing:
-        for number, answer in enumerate(_answers(run, missing, make), 1):
-            journal.add(answer)
-            progress(done + number, len(wanted))
+        for number, answer in enumerate(_answers(run, missing, without, make), 1):
+            journals[answer.arm].add(answer)
+            progress(done + number, of)
     arms: dict[str, Mapping[str, Estimate]] = {}
     lost: dict[str, dict[str, int]] = {}
-    for arm in dict.fromkeys(arm for arm, _ in wanted):
-        answers = [journal.answers[arm, one.id] for name, one in wanted if name == arm]
+    for arm in (arm for arm, ones in wanted.items() if ones):
+        answers = [journals[arm].answers[arm, one.id] for one in wanted[arm]]
         estimates = sliced([(one.category, one.metrics) for one in answers], run.seed)
         arms[arm] = {**estimates, "seconds": mean([one.seconds for one in answers], run.seed)}
         reasons = [one.lost for one in answers if one.lost]
@@ -250,15 +257,16 @@ def _left_out(asked: Sequence[Question], seed: int) -> list[Question]:
     return [alone[place] for place in sorted(Random(seed).sample(range(len(alone)), count))]
 
 
-def _answers(run: Run, missing: Sequence[tuple[str, Question]], make: MakeAnalyst) -> Iterator[Answer]:
+def _answers(
+    run: Run, missing: Mapping[str, Sequence[Question]], without: Mapping[str, Sequence[str]], make: MakeAnalyst
+) -> Iterator[Answer]:
+    """The answers of each arm to its questions, `without` some files."""
     model = load_model(run.settings)
     try:
         with _embedding(run.settings) as embedder, tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
-            for arm in dict.fromkeys(arm for arm, _ in missing):
-                asked = [one for name, one in missing if name == arm]
+            for arm, asked in missing.items():
                 with _documents(Path(folder) / arm, run, embedder) as archival:
-                    # Without the files of all of this arm's questions: what one tells may answer another.
-                    for file in dict.fromkeys(one.file for one in asked if arm == LEFT_OUT):
+                    for file in without[arm]:
                         archival.remove_document(_source(run.data, file))
                     analyst = make(model, archival)
                     for one in asked:
@@ -273,7 +281,7 @@ def _answered(analyst: Analyst, archival: Archival, one: Question, arm: str) -> 
         answer = analyst.ask(one.text)
     except MemosError as error:
         metrics = {"abstention": 0.0} if arm == LEFT_OUT else {"accuracy": 0.0, "citation_support": 0.0}
-        return Answer(one.id, arm, one.category, metrics, f"error: {error}", 0, 0, 0.0)
+        return Answer(one.id, arm, one.category, metrics, f"{ERROR}{error}", 0, 0, 0.0)
     seconds = round(time.perf_counter() - started, 2)
     if arm == LEFT_OUT:
         abstained = declined(answer.text) and not one.told_by(answer.text)

@@ -56,7 +56,9 @@ class Journal:
         return found
 
     def add(self, answer: Answer) -> None:
-        """Keep an answer."""
+        """Keep an answer. One that never came counts in this run only: the next one tries again."""
         self.answers[answer.arm, answer.task] = answer
+        if answer.failed:
+            return
         with self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(answer)) + "\n")

@@ -178,6 +178,53 @@ def test_a_run_goes_on_with_the_question_at_which_it_was_ended(run: Callable[...
     assert len(asked) == 4 and asked[:3] == [text for _, text, *_ in QUESTIONS]
 
 
+def test_what_is_left_out_stays_so_when_a_run_goes_on(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "SAMPLE", 1.0)  # q1 and q2, whose files alone tell them
+    asked: list[str] = []
+    left: list[int] = []
+
+    def make(limit: int) -> Callable[[object, Archival], StandIn]:
+        def made(_model: object, archival: Archival) -> StandIn:
+            left.append(archival.document_count())
+            return StandIn(archival, asked, limit)
+
+        return made
+
+    with pytest.raises(KeyboardInterrupt):
+        docs(run("docs"), quiet, make(4))  # one of the two was asked without its file
+    docs(run("docs"), quiet, make(99))
+    assert left == [3, 1, 1] and len(asked) == 5
+
+
+def test_fewer_questions_leave_out_fewer_files_and_answer_for_themselves(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "SAMPLE", 1.0)
+    asked: list[str] = []
+    for more in ({"limit": 1}, {}):
+        docs(run("docs", **more), quiet, lambda _model, archival: StandIn(archival, asked))
+    (one,) = set(asked[:2])
+    assert asked.count(one) == 3 and len(asked) == 2 + 2 + 2
+
+
+def test_an_answer_that_never_came_counts_as_wrong_and_is_asked_again(run: Callable[..., Run]) -> None:
+    asked: list[str] = []
+
+    class Failing(StandIn):
+        def ask(self, question: str) -> Answer:
+            if not asked:
+                asked.append(question)
+                raise ModelError("There is no room.")
+            return super().ask(question)
+
+    report, lost = docs(run("docs"), quiet, lambda _model, archival: Failing(archival, asked))
+    assert report.arms["memos"]["accuracy"].value == pytest.approx(2 / 3)
+    assert lost["memos"] == {"error: There is no room.": 1}
+    report, lost = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    assert report.arms["memos"]["accuracy"].value == 1.0 and lost["memos"] == {}
+    assert len(asked) == 5 and asked[4] == asked[0]
+
+
 def test_answers_of_other_code_are_not_taken_over(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
@@ -292,6 +339,8 @@ def test_a_shelf_reads_only_the_files_that_a_question_changes(
     assert right(tasks["qa1-0-4k"]) == 1.0 and right(tasks["qa1-1-4k"]) == 0.0
     assert len(finished) == 2 and finished[0].unchanged == 0
     assert finished[1].read <= 3 and finished[1].unchanged >= len(tasks["qa1-0-4k"].world.documents) - 3
+    lost = arms.answer(tasks["qa1-0-4k"], "truncate").lost
+    assert lost == "not used" and len(finished) == 2, "what is shown at once is not ingested"
 
 
 def test_without_a_model_the_suite_says_so(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
