@@ -6,6 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
+from memos.ingest.document import Document
+from memos.ingest.formats.mail import read_mailbox
 from memos.ingest.readers import read_document
 from tests.ingest.conftest import places
 
@@ -151,3 +153,31 @@ def test_a_message_that_cannot_be_read_costs_no_other() -> None:
     document = read_document(f"{one}Subject: Tin\n{deep}\n\n{one}Subject: Keys\n\nblue\n".encode(), "a.mbox")
     assert [place for place, _ in places(document)] == ["message 2: Keys"]
     assert document.note == "Message 1 was not read: The e-mail's parts are nested beyond reason."
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("Content-Disposition: attachment; filename*", ["Subject: Keys", "blue"]),
+        ("Content-Type: text/plain; name*", ["Subject: Keys\n\nblue"]),
+    ],
+)
+def test_a_header_that_the_standard_library_fails_on_costs_nothing(head: str, said: list[str]) -> None:
+    bad = f"Subject: Keys\n{head}\n\nblue"
+    one = "From ada@example.org Mon Mar  4 10:00:00 2024\n"
+    mailbox = read_document(f"{one}Subject: Tin\n\ngreen\n\n{one}{bad}\n".encode(), "a.mbox")
+    assert [text for _, text in places(mailbox)] == ["Subject: Tin\n\ngreen", *said]
+    outer = f"Subject: Out\n{parts('mixed', leaf('text/plain', 'see'), leaf('message/rfc822', bad))}"
+    forwarded = read_document(outer.encode(), "a.eml")
+    assert [text for _, text in places(forwarded)] == ["Subject: Out\n\nsee", *said]
+    assert mailbox.note == forwarded.note == ""
+
+
+def test_a_message_on_which_a_library_fails_costs_no_other() -> None:
+    def attachment(content: bytes, file: str) -> Document:
+        raise IndexError("string index out of range")
+
+    one = "From ada@example.org Mon Mar  4 10:00:00 2024\nSubject: Keys\n"
+    document = read_mailbox(f"{one}\nblue\n\n{one}{ATTACHED.format('a.txt')}\nx\n".encode(), attachment)
+    assert [place for place, _ in places(document)] == ["message 1: Keys"]
+    assert document.note == "Message 2 was not read: The e-mail is damaged: string index out of range."

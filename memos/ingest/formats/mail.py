@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.message import EmailMessage, Message
+from typing import Any
 
 from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead, decode, separated
 from memos.ingest.document import Document, Section, place
+from memos.ingest.foreign import foreign
 from memos.ingest.formats.html import markdown_sections, to_markdown
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
@@ -31,6 +33,19 @@ _READABLE = ("plain", "html")  # subtypes of text, the best first
 ReadAttachment = Callable[[bytes, str], Document]
 
 
+class _Lenient(email.policy.EmailPolicy):
+    """Headers parsed, and as they are written where the standard library fails on what spammers write."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        try:
+            return super().header_fetch_parse(name, value)
+        except Exception:  # IndexError and others
+            return value
+
+
+_LENIENT = _Lenient()
+
+
 def read_message(data: bytes, attachment: ReadAttachment) -> Document:
     """One message.
 
@@ -40,6 +55,7 @@ def read_message(data: bytes, attachment: ReadAttachment) -> Document:
 
     Raises:
         NothingToRead: there is no text in it.
+        IngestError: it is damaged.
     """
     sections, notes = _message(data, "", attachment)
     if not sections:
@@ -77,19 +93,21 @@ def _blank_before(data: bytes, at: int) -> bool:
     return data[max(0, at - 2) : at] == b"\n\n" or data[max(0, at - 4) : at].endswith((b"\r\n\r\n", b"\n\r\n"))
 
 
+@foreign("The e-mail is damaged")
 def _message(data: bytes, name: str, attachment: ReadAttachment) -> tuple[list[Section], list[str]]:
     try:
-        message = email.message_from_bytes(data, policy=email.policy.default)
+        message = email.message_from_bytes(data, policy=_LENIENT)
         assert isinstance(message, EmailMessage)
-        head = "\n".join(f"{header}: {said}" for header, said in _headers(message))
-        subject = next((said for header, said in _headers(message) if header == "Subject"), "")
+        headers = {header: said for header in _HEADERS if (said := _plain(str(message.get(header, ""))))}
         parts = list(_parts(message, _DEEPEST))
     except RecursionError:
         raise NothingToRead("The e-mail's parts are nested beyond reason.") from None
-    where = f"{name}: {subject[:_LONGEST_SUBJECT]}".strip(": ") if name else subject[:_LONGEST_SUBJECT]
+    subject = headers.get("Subject", "")[:_LONGEST_SUBJECT]
+    where = f"{name}: {subject}".strip(": ") if name else subject
     read, left = parts[:_MOST_PARTS], len(parts) - _MOST_PARTS
     body, notes = _body([part for part in read if not _is_file(part)])
     sections = [replace(section, location=place(where, section.location)) for section in body]
+    head = "\n".join(f"{header}: {said}" for header, said in headers.items())
     if head:
         if sections:  # a passage should know who speaks
             sections[0] = replace(sections[0], text=f"{head}\n\n{sections[0].text}")
@@ -108,16 +126,6 @@ def _message(data: bytes, name: str, attachment: ReadAttachment) -> tuple[list[S
     if left > 0:
         notes.append(f"The first {_MOST_PARTS} parts were read, and {left} not.")
     return sections, notes
-
-
-def _headers(message: EmailMessage) -> Iterator[tuple[str, str]]:
-    for header in _HEADERS:
-        try:
-            said = _plain(str(message.get(header, "")))
-        except Exception:  # the standard library's header parser fails on some that spammers write
-            said = _plain(str(dict(message.raw_items()).get(header, "")))
-        if said:
-            yield header, said
 
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
@@ -152,7 +160,8 @@ def _unreadable(leaves: list[EmailMessage]) -> int:
 
 def _is_shown(part: EmailMessage) -> bool:
     """Whether a part is a picture within the text, which is left out as in every HTML."""
-    return part.get_content_maintype() == "image" and "content-id" in part and not part.is_attachment()
+    attached = part.get_content_disposition() == "attachment"
+    return part.get_content_maintype() == "image" and "content-id" in part and not attached
 
 
 def _is_file(part: EmailMessage) -> bool:
