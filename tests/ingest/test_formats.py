@@ -17,6 +17,7 @@ from memos.errors import IngestError
 from memos.ingest import PassageSplitter
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Form
+from memos.ingest.formats import spreadsheet
 from memos.ingest.readers import read_document
 from tests.ingest.conftest import places
 
@@ -156,6 +157,35 @@ def test_sheets_keep_names_rows_headers_and_iso_dates() -> None:
     assert (rest.text, rest.line) == ("done", 6)
 
 
+CELL = '<c r="A1"><f>A2&gt;1</f>{}</c>'
+
+
+@pytest.mark.parametrize(
+    ("cell", "count"),
+    [
+        (CELL.format("<v></v>"), 1),
+        (CELL.format("<v />"), 1),
+        ('<x:c s="2"><x:f>NOW()</x:f></x:c>', 1),
+        ('<c><f t="shared" si="0"/></c>', 1),
+        (CELL.format("<v>7</v>"), 0),
+        (CELL.format("<v></v>").replace("<c ", '<c t="str" '), 0),
+        ('<c r="A1" s="3"/><cols><col/></cols>', 0),
+    ],
+    ids=["empty", "closed", "none", "shared", "number", "empty text", "no formula"],
+)
+def test_formulas_without_results_are_told_from_others(monkeypatch: pytest.MonkeyPatch, cell: str, count: int) -> None:
+    monkeypatch.setattr(spreadsheet, "_PART", 7)
+    with zipfile.ZipFile(io.BytesIO(package(**{"xl/worksheets/sheet1.xml": cell * 3}))) as opened:
+        assert spreadsheet._without_result(opened) == 3 * count
+
+
+def test_formulas_without_results_are_noted() -> None:
+    document = read_document(xlsx(A=[["a", "b"], [1, "=A2+1"]]), "a.xlsx")
+    assert document.note == "1 formula has no stored result; open and save the file in a spreadsheet program."
+    with pytest.raises(NothingToRead, match=r"^2 formulas have no stored result; open and save"):
+        read_document(xlsx(A=[["=1", "=2"]]), "a.xlsx")
+
+
 @pytest.mark.parametrize(
     ("text", "name"), [("day,what\n1,a\n", "a.csv"), ("day;what\n1;a\n", "a.csv"), ("day\twhat\n1\ta\n", "a.tsv")]
 )
@@ -219,6 +249,18 @@ def test_json_says_the_path_to_what_is_long() -> None:
     found = places(read_document(json.dumps(book).encode(), "a.json"))
     assert found[0] == ("", "title: Keys")
     assert [place for place, _ in found[1:]] == ["chapters > item 1: One", "chapters > item 1: One > lines"]
+
+
+def test_a_long_text_in_a_list_of_json_is_one_item() -> None:
+    poem = "a line of it that goes on\n" * 40
+    sections = read_document(json.dumps(["short", "tin", poem, poem, "end"]).encode(), "a.json").sections
+    assert [(part.location, part.line) for part in sections] == [("", 1), ("item 3", 0), ("item 4", 0), ("", 5)]
+
+
+@pytest.mark.parametrize("first", ['"id": 17', '"size": 1.5', '"about": "' + "long " * 20 + '"'])
+def test_a_record_of_json_is_named_by_its_first_short_text(first: str) -> None:
+    data = f'[{{{first}, "name": "Verbs", "said": ["{"go " * 300}"]}}]'
+    assert read_document(data.encode(), "a.json").sections[0].location == "item 1: Verbs"
 
 
 def test_json_lines_and_json_in_a_text_file() -> None:

@@ -17,6 +17,12 @@ _LABEL = 60  # characters
 _DEEPEST = 100
 
 
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
 def read_json(text: str) -> Document:
     """A section a container; small values within it are its lines."""
     try:
@@ -45,11 +51,11 @@ def read_lines(text: str) -> Document:
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(text, parse_int=str, parse_float=str)
+    return json.loads(text, parse_int=_Number, parse_float=_Number)
 
 
 def _collect(value: Any, path: str, sections: list[Section], depth: int) -> None:
-    """Append the sections of a value: runs of what fits on a line each, containers that do not one by one."""
+    """Append the sections of a value: runs of what fits on a line each, what does not one by one."""
     if depth == 0:
         raise ValueError("nested beyond reason")
     if not isinstance(value, dict | list):
@@ -63,7 +69,7 @@ def _collect(value: Any, path: str, sections: list[Section], depth: int) -> None
     children = list(enumerate(value, start=1)) if isinstance(value, list) else list(value.items())
     for at, (key, child) in enumerate(children, start=1):
         written = _one_line(child)
-        if written is None and isinstance(child, dict | list):
+        if written is None and (is_list or isinstance(child, dict | list)):  # a long text has lines, which are no items
             _flush(lines, path, at - len(lines) if is_list else 0, sections)
             lines = []
             _collect(child, _joined(path, f"item {at}{_label(child)}" if is_list else str(key)), sections, depth - 1)
@@ -78,10 +84,10 @@ def _joined(path: str, step: str) -> str:
 
 
 def _label(value: Any) -> str:
-    """What a record calls itself: its first short text."""
-    texts = [text for text in value.values() if isinstance(text, str)] if isinstance(value, dict) else []
-    first = " ".join(texts[0].split()) if texts else ""
-    return f": {first}" if 0 < len(first) <= _LABEL else ""
+    """What a record calls itself: its first short text that is no number."""
+    values = value.values() if isinstance(value, dict) else ()
+    texts = (" ".join(text.split()) for text in values if isinstance(text, str) and not isinstance(text, _Number))
+    return next((f": {text}" for text in texts if 0 < len(text) <= _LABEL), "")
 
 
 def _collect_line(value: Any, number: int, sections: list[Section]) -> None:

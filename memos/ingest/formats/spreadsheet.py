@@ -1,14 +1,16 @@
 """XLSX and XLS by openpyxl and xlrd: each sheet's tables with their column names, dates as ISO 8601.
 
-Values, not formulas. A blank row ends a table, as it does for the eye.
+Values, not formulas; those without a value are counted. A blank row ends a table, as it does for the eye.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from typing import Any
+from zipfile import ZipFile
 
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Section
@@ -17,6 +19,14 @@ from memos.ingest.formats import package
 from memos.ingest.formats.tables import table_sections
 
 MOST_CELLS = 10_000_000  # of a workbook, empty ones between others included
+_PART = 1_000_000  # bytes of a sheet looked at in one step
+_LONGEST_CELL = 100_000  # bytes of XML
+# A cell with a formula and no value, as programs write it that do not calculate. An empty text is a value.
+_NO_RESULT = re.compile(
+    rb"""<(?:\w+:)?c(?:\s(?![^<>]*\bt="str")[^<>]*)?>\s*"""
+    rb"""<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)\s*"""
+    rb"""(?:<(?:\w+:)?v(?:\s[^<>]*)?(?:/>|>\s*</(?:\w+:)?v>)\s*)?</(?:\w+:)?c>"""
+)
 Rows = Iterable[tuple[int, list[str]]]
 
 
@@ -24,17 +34,17 @@ def read_xlsx(data: bytes) -> Document:
     """Sections `sheet NAME`, one a table.
 
     Raises:
-        NothingToRead: there is nothing in the cells, or it is not safe to open.
+        NothingToRead: there is nothing in the cells but formulas without results, or it is not safe to open.
         IngestError: it is damaged.
     """
-    with package.opened(data, "The XLSX") as opened:
+    with package.opened(data, "The XLSX") as opened, foreign("The XLSX is damaged"):
         package.refuse_entities(opened, "The XLSX")
-    with foreign("The XLSX is damaged"):
+        note = _note(_without_result(opened))
         from openpyxl import load_workbook
 
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
-            return _document([(sheet.title, _xlsx_rows(sheet)) for sheet in book.worksheets], "XLSX")
+            return _document([(sheet.title, _xlsx_rows(sheet)) for sheet in book.worksheets], "XLSX", note)
         finally:
             book.close()
 
@@ -58,9 +68,30 @@ def read_xls(data: bytes) -> Document:
         return _document([(sheet.name, _xls_rows(sheet, book.datemode)) for sheet in book.sheets()], "XLS")
 
 
-def _document(sheets: list[tuple[str, Rows]], what: str) -> Document:
+def _without_result(opened: ZipFile) -> int:
+    """How many formulas have no stored result: counted in the XML, which costs little beside reading the cells."""
+    count = 0
+    for name in opened.namelist():
+        if not name.startswith("xl/worksheets/"):
+            continue
+        with opened.open(name) as part:
+            rest = b""
+            while block := part.read(_PART):
+                seen, end = rest + block, 0
+                for found in _NO_RESULT.finditer(seen):
+                    count, end = count + 1, found.end()
+                rest = seen[max(end, len(seen) - _LONGEST_CELL) :]
+    return count
+
+
+def _note(formulas: int) -> str:
+    said = "1 formula has" if formulas == 1 else f"{formulas:,} formulas have"
+    return f"{said} no stored result; open and save the file in a spreadsheet program." if formulas else ""
+
+
+def _document(sheets: list[tuple[str, Rows]], what: str, note: str = "") -> Document:
     sections: list[Section] = []
-    left, note = MOST_CELLS, ""
+    left = MOST_CELLS
     for name, rows in sheets:
         table: list[list[str]] = []
         first = 0
@@ -75,10 +106,10 @@ def _document(sheets: list[tuple[str, Rows]], what: str) -> Document:
             table.append(row)
         sections += _sections(table, name, first)
         if left < 0:
-            note = f"Only the first {MOST_CELLS:,} cells were read."
+            note = f"{note} Only the first {MOST_CELLS:,} cells were read.".lstrip()
             break
     if not sections:
-        raise NothingToRead(f"There is nothing in the cells of the {what}.")
+        raise NothingToRead(note or f"There is nothing in the cells of the {what}.")
     return Document(tuple(sections), note)
 
 
