@@ -332,6 +332,44 @@ def test_latex_comments_are_what_tex_takes_for_them(text: str, said: str) -> Non
     assert places(read_document(text.encode(), "a.tex")) == [("", said)]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            r"Caf\'e na\"ive na\"{\i}ve Schr\"odinger Erd\H{o}s Fran\c cois {\'E}cole",
+            "Café naïve naïve Schrödinger Erdős François École",
+        ),
+        (r"Stra\ss e S\o ren {\AA}rhus \L{}\'od\'z \ae\oe", "Straße Søren Århus Łódź æœ"),
+        (r"\emph{\'a} \foo{\'a}", r"á \foo{á}"),
+        (r"$\O(n)$ or $$\L$$ costs \$5 \'a \$6", r"$\O(n)$ or $$\L$$ costs $5 á $6"),
+        (r"It ends\\'tis so; \v x and \'q", r"It ends\\'tis so; \v x and \'q"),
+        (r"\renewcommand{\L}{\mathcal{L}} \L x", r"\renewcommand{\L}{\mathcal{L}} \L x"),
+        (r"\verb|\'e| \url{a/\~n}", r"\'e a/\~n"),
+    ],
+)
+def test_letters_that_latex_writes_as_commands_are_letters(text: str, said: str) -> None:
+    assert places(read_document(text.encode(), "a.tex")) == [("", said)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seen \\begin{comment}\n50% secret \\section{No}\n\\end{comment}too", "seen too"),
+        ("seen \\iffalse secret \\ifx a b c\\else d\\fi e\\fi too", "seen too"),
+        ("seen \\iffalse secret \\else too\\fi", "seen too\\fi"),
+        ("seen \\iffalse too, of no end", "seen \\iffalse too, of no end"),
+        ("\\let\\ifdraft\\iffalse seen \\ifdraft too\\fi", "\\let\\ifdraft\\iffalse seen \\ifdraft too\\fi"),
+        ("A \\iff B \\verb|\\iffalse| C \\fi", "A \\iff B \\iffalse C \\fi"),
+        (
+            "\\begin{verbatim}\\iffalse\\begin{comment}a\\end{comment}\\fi\\end{verbatim}",
+            "\\begin{verbatim}\\iffalse\\begin{comment}a\\end{comment}\\fi\\end{verbatim}",
+        ),
+    ],
+)
+def test_what_latex_does_not_show_is_not_read(text: str, said: str) -> None:
+    assert places(read_document(text.encode(), "a.tex")) == [("", said)]
+
+
 def test_books_are_read_in_the_order_of_their_spine() -> None:
     assert places(read_document(epub(), "book.epub")) == [
         ("Loomings", "# Loomings\n\nCall me Ishmael."),
@@ -461,6 +499,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "brackets.py": lambda n: b"(" * n,
     "fonts.tex": lambda n: b"\\textbf{" * n,
     "listings.tex": lambda n: b"\\begin{verbatim}\\verb|" * (n // 20),
+    "letters.tex": lambda n: b"\\iffalse{\\'$" * (n // 10),
     "titles.rst": lambda n: b"aaaa\n====\n\nx\n\n" * (n // 8),
     "parts.eml": lambda n: b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(n // 100)

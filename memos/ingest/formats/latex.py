@@ -1,4 +1,4 @@
-"""LaTeX by its sections, with fonts, spacing and simple macros of its own resolved.
+"""LaTeX by its sections, with accents, fonts, spacing and simple macros of its own resolved.
 
 Scanned, not executed: linear in the text. Formulas and tables stay as they are written, for models read them well.
 """
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Section
+from memos.ingest.formats.latex_letters import with_letters
 from memos.ingest.markdown import SEPARATOR
 
 _LEVELS = {"part": 0, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
 _HEADING = re.compile(r"\\(part|chapter|(?:sub){0,2}section|paragraph)\*?[ \t]*(?:\[[^\]\n]{0,200}\])?\{")
-_BLOCKS = [f"{name}{star}" for name in ("verbatim", "Verbatim", "lstlisting", "minted", "alltt") for star in ("", "*")]
+_HIDDEN = "comment"
+_LISTINGS = ("verbatim", "Verbatim", "lstlisting", "minted", "alltt")
+_BLOCKS = [_HIDDEN, *(f"{name}{star}" for name in _LISTINGS for star in ("", "*"))]
 # What decides how the characters after it are read: a comment, an escaped character, what is taken as it is written.
 _MARK = re.compile(
     r"\\begin\{(?P<block>" + "|".join(map(re.escape, _BLOCKS)) + r")\}"
@@ -23,9 +26,13 @@ _MARK = re.compile(
     r"|\\.|(?P<comment>%)"
 )
 _KEPT = re.compile(r"\x01(\d+)(\x02?)")  # decoded text has no control characters; a cut mark says nothing
-_MACRO = re.compile(
-    r"\\(?:def[ \t]*|(?:re)?newcommand\*?[ \t]*\{?)\\([A-Za-z]+)\}?[ \t]*\{([^{}\\#]{0,100}(?:\\xspace)?)\}"
+# TeX's own conditions: `\iff` is an arrow, and those of packages end with a brace. `\let\ifdraft\iffalse` is none.
+_CONDITION = re.compile(
+    r"\\let[ \t]*\\[A-Za-z@]+[ \t]*=?[ \t]*\\[A-Za-z@]+"
+    r"|\\(if(?:case|cat|csname|defined|dim|false|[hmv]mode|num|odd|true|x)?|else|fi)(?![A-Za-z@])"
 )
+_OWN = re.compile(r"\\(?:def[ \t]*|(?:re)?newcommand\*?[ \t]*\{?)\\([A-Za-z]+)")
+_MACRO = re.compile(_OWN.pattern + r"\}?[ \t]*\{([^{}\\#]{0,100}(?:\\xspace)?)\}")
 _FONT = re.compile(
     r"\\(?:text(?:bf|it|tt|sc|rm|sf|up)|emph|underline|mbox|url|title|author|caption)\{([^{}\n]{0,500})\}"
 )
@@ -45,13 +52,15 @@ def read(text: str) -> Document:
         NothingToRead: there is nothing but comments in it.
     """
     source, kept = _set_apart(text)
+    source = _without_false(source)
+    own = _OWN.findall(source)
     macros = {found[1]: found[2].replace("\\xspace", "") for found in _MACRO.finditer(source)}
     head, begin, body = source.partition("\\begin{document}")
     if begin:
         title = re.search(r"(?s)\\title\{.{1,500}", head)
         source = (title[0] + "\n" if title else "") + body
     source = source.partition("\\end{document}")[0]
-    words = _Words(macros, kept)
+    words = _Words(macros, kept, frozenset(own))
     sections = [Section(plain, path) for path, part in _parts(source, words) if (plain := words.plain(part)).strip()]
     if not sections:
         raise NothingToRead("There is no text in the LaTeX file.")
@@ -73,8 +82,9 @@ def _set_apart(text: str) -> tuple[str, list[str]]:
         elif mark["block"] and closed[mark["block"]] >= at:
             close = f"\\end{{{mark['block']}}}"
             at = text.find(close, at) + len(close)
-            out.append(f"\x01{len(kept)}\x02")
-            kept.append(text[mark.start() : at])
+            if mark["block"] != _HIDDEN:
+                out.append(f"\x01{len(kept)}\x02")
+                kept.append(text[mark.start() : at])
         elif (said := _on_the_line(text, mark)) is not None:
             at += len(said) + 1
             out.append(f"\x01{len(kept)}\x02")
@@ -82,6 +92,22 @@ def _set_apart(text: str) -> tuple[str, list[str]]:
         else:
             out.append(mark[0])
     return "".join([*out, text[at:]]), kept
+
+
+def _without_false(source: str) -> str:
+    """The source without what stands between `\\iffalse` and its `\\else` or `\\fi`."""
+    out: list[str] = []
+    start = depth = 0  # where what is kept begins, or the `\\iffalse` at hand; how many conditions are open from there
+    for mark in _CONDITION.finditer(source):
+        if depth and (mark[1] == "fi" or (mark[1] == "else" and depth == 1)):
+            depth -= 1
+            start = start if depth else mark.end()
+        elif depth and mark[1] and mark[1] != "else":
+            depth += 1
+        elif mark[1] == "iffalse":
+            out.append(source[start : mark.start()])
+            start, depth = mark.start(), 1
+    return "".join([*out, source[start:]])
 
 
 def _on_the_line(text: str, mark: re.Match[str]) -> str | None:
@@ -118,16 +144,18 @@ def _braced(source: str, start: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What a document says in ways of its own: its macros, and what was set apart."""
+    """What a document says in ways of its own: its short macros, what was set apart, and the names of all macros."""
 
     macros: dict[str, str]
     kept: list[str]
+    own: frozenset[str]
 
     def plain(self, text: str) -> str:
         """Source as one reads it."""
         if self.macros:
             names = "|".join(sorted(map(re.escape, self.macros), key=len, reverse=True))
             text = re.sub(rf"\\({names})(?![A-Za-z])(?:\{{\}})?", lambda found: self.macros[found[1]], text)
+        text = with_letters(text, self.own)
         text = _GONE.sub("", _HEADING.sub(r"\\\1{", text))
         text = _CITED.sub(r" [\1]", text)
         for _ in range(3):  # fonts in fonts
