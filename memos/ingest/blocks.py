@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memos.ingest.formats.tables import has_header
+from memos.ingest.markdown import fenced
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([A-Za-z0-9+#_-]{0,20})")
+_NO_LANGUAGE = re.compile(r"[^A-Za-z0-9+#_-]")
 _RULE = frozenset("|:- \t")
 _ROWS = 50  # of a table, looked at to tell whether the first one names columns
 _WRAPPED = 40  # characters from which a line may be one of a wrapped paragraph
@@ -69,11 +70,9 @@ def markdown_blocks(text: str) -> Iterator[Block]:
 def _special(lines: list[str], index: int) -> tuple[tuple[int, str, str] | None, int]:
     """A block that begins at a line: `(the second line that may be apart, header, language)`; the line after it."""
     line = lines[index]
-    if fence := _FENCE.match(line):
-        after = index + 1
-        while after < len(lines) and not lines[after].lstrip().startswith(fence[1]):
-            after += 1
-        return (index, "", fence[2].lower()), min(after + 1, len(lines))
+    if fence := fenced(lines, index):
+        after, info = fence
+        return (index, "", _NO_LANGUAGE.split(info, 1)[0].lower()), after
     if "|" in line and index + 1 < len(lines) and _is_rule(lines[index + 1]):
         after = index + 2
         while after < len(lines) and "|" in lines[after]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _NOT_A_TITLE = re.compile(r" {4}|\t| {0,3}(?:[>|#]|[-*+][ \t]|\d{1,9}[.)][ \t])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
@@ -68,26 +68,47 @@ def _path(titles: list[tuple[int, str]]) -> str:
     return SEPARATOR.join(title for _, title in titles if title)
 
 
+def fenced(lines: list[str], index: int) -> tuple[int, str] | None:
+    """Fenced code that begins at a line, by CommonMark's rules.
+
+    Args:
+        lines: of the text.
+        index: of the line.
+
+    Returns:
+        The line after it, and what its opening line says of it (`python`); None where none begins.
+    """
+    opening = _FENCE.match(lines[index])
+    if not opening or (opening[1][0] == "`" and "`" in opening[2]):  # code within a line may begin with three, too
+        return None
+    for after in range(index + 1, len(lines)):
+        closing = _FENCE.match(lines[after])
+        if closing and closing[1].startswith(opening[1]) and not closing[2].strip():
+            return after + 1, opening[2].strip()
+    return len(lines), opening[2].strip()
+
+
 def _headings(lines: list[str]) -> Iterator[tuple[int, int, int, str]]:
     """`(first line, line after, level, title)` of every heading outside fences and front matter."""
-    fence = ""
-    index = _after_front_matter(lines)
+    index = fresh = _after_front_matter(lines)  # the line at hand, and one that goes on no paragraph
     while index < len(lines):
-        line = lines[index]
-        index += 1
-        mark = _FENCE.match(line)
-        if fence:
-            if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
-                fence = ""
-        elif mark:
-            fence = mark[1]
+        first, line, below = index, lines[index], lines[index + 1] if index + 1 < len(lines) else ""
+        if fence := fenced(lines, index):
+            index = fresh = fence[0]
         elif heading := _ATX.match(line):
-            yield index - 1, index, len(heading[1]), _plain((heading[2] or "").rstrip().rstrip("#"))
-        elif index < len(lines) and line.strip() and (under := _UNDERLINE.match(lines[index])):
-            alone = index < 2 or not lines[index - 2].strip()  # the last line of a paragraph is no title
-            if alone and not _NOT_A_TITLE.match(line):
-                yield index - 1, index + 1, 1 if under[1][0] == "=" else 2, _plain(line)
-                index += 1
+            index = fresh = index + 1
+            yield first, index, len(heading[1]), _plain((heading[2] or "").rstrip().rstrip("#"))
+        elif (index == fresh or not lines[index - 1].strip()) and (under := _underline(line, below)):
+            index = fresh = index + 2  # a paragraph of several lines is no title
+            yield first, index, 1 if under == "=" else 2, _plain(line)
+        else:
+            index += 1
+
+
+def _underline(line: str, below: str) -> str:
+    """`=` or `-` where a line may be a title by the line below it, else `""`."""
+    mark = _UNDERLINE.match(below)
+    return mark[1][0] if mark and line.strip() and not _NOT_A_TITLE.match(line) else ""
 
 
 def _after_front_matter(lines: list[str]) -> int:

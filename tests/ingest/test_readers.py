@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from memos.errors import IngestError
+from memos.ingest.blocks import markdown_blocks
 from memos.ingest.decoding import NothingToRead
-from memos.ingest.markdown import heading_sections
+from memos.ingest.markdown import fenced, heading_sections
 from memos.ingest.readers import read_document
 
 MakePdf = Callable[[Sequence[str]], bytes]
@@ -28,6 +29,32 @@ def test_markdown_sections_carry_their_heading_path() -> None:
 def test_what_only_looks_like_a_heading_is_none() -> None:
     text = "---\ntitle: x\n---\n```\n# a comment\n```\n#hashtag\n    # code\n- item\n---\ntwo\nlines\n---\nend"
     assert list(heading_sections(text)) == [("", text)]
+
+
+FENCED = [
+    ("```pip install x``` installs it.", None),
+    ("~~~ of ``` ticks\n# a\n~~~", 3),
+    ("```py\nx\n```sql\n# a\n```", 5),
+    ("   ````\n```\n~~~~\n`````  \nb", 4),
+    ("```\n    ```\n``` \t", 3),
+    ("    ```\na", None),
+    ("``` never closed\n# a", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "after"), FENCED)
+def test_fences_are_those_of_commonmark(text: str, after: int | None) -> None:
+    found = fenced(text.split("\n"), 0)
+    assert (found[0] if found else None) == after
+    head = list(heading_sections(f"{text}\n# Next"))
+    unclosed = after is not None and "never" in text
+    assert [path for path, _ in head] == ([""] if unclosed else ["", "Next"])
+    assert any(block.rows for block in markdown_blocks(text)) == (after is not None)
+
+
+@pytest.mark.parametrize("above", ["---\ntitle: x\n---", "```\ncode\n```", "# Another"])
+def test_a_title_may_stand_directly_under_what_is_no_paragraph(above: str) -> None:
+    assert [path.split(" > ")[-1] for path, _ in heading_sections(f"{above}\nTitle\n-----\nText.")][-1] == "Title"
 
 
 def test_underlined_titles_are_headings() -> None:
