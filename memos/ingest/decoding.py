@@ -60,8 +60,9 @@ class Decoded:
     """What bytes say.
 
     Args:
-        text: with `\\n` for CR and CRLF, and without control characters. Unicode's separators of lines and paragraphs
-            are still in it, for they mean nothing between the quotes of JSON; see `separated`.
+        text: with `\\n` for CR and CRLF, and without control characters but tab, form feed and escape. Unicode's
+            separators of lines and paragraphs are still in it, for they mean nothing between the quotes of JSON; see
+            `separated`.
         note: a sentence on characters that could not be read, or `""`; each is U+FFFD in the text.
     """
 

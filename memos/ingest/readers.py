@@ -6,6 +6,7 @@ Owns the table of which reader reads which kind. It opens no file, and knows nei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
@@ -32,6 +33,8 @@ from memos.ingest.formats import (
 __all__ = ["Document", "Form", "Section", "read_document"]
 
 _MOST_NESTED = 3  # messages attached to messages
+# What a terminal obeys, and line ends. Decoded text has escapes, and JSON and HTML can name all of them.
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\r\n?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_document(data: bytes, name: str) -> Document:
@@ -68,15 +71,21 @@ def _read(data: bytes, name: str, depth: int) -> Document:
 
 
 def _writable(section: Section) -> Section:
-    """A section without lone surrogates, which JSON can name and nothing can write: each becomes U+FFFD."""
-    said = {name: getattr(section, name) for name in ("text", "location", "header")}
+    """A section without control characters, and without lone surrogates, which JSON can name and nothing can write:
+    each becomes U+FFFD."""
+    said = {name: _CONTROLS.sub(_shown, getattr(section, name)) for name in ("text", "location", "header")}
     try:
         for text in said.values():
             text.encode()
     except UnicodeEncodeError:
         wide = {name: text.encode("utf-16", "surrogatepass") for name, text in said.items()}
-        return replace(section, **{name: data.decode("utf-16", "replace") for name, data in wide.items()})
-    return section
+        said = {name: data.decode("utf-16", "replace") for name, data in wide.items()}
+    return replace(section, **said)
+
+
+def _shown(control: re.Match[str]) -> str:
+    """What a reader sees of a control character: a line end, a space as of a form feed, or nothing."""
+    return "\n" if control[0][0] == "\r" else " " if control[0].isspace() else ""
 
 
 def _mail(data: bytes, kind: Kind, depth: int) -> Document:

@@ -147,3 +147,22 @@ def test_what_is_damaged_in_a_text_is_noted() -> None:
     document = read_document("Jürgen\n".encode() * 3 + b"\xff", "a.log")
     assert document.note == "1 character could not be read."
     assert read_document("<html><p>Jürgen".encode() + b"\xff", "a.html").note == "1 character could not be read."
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        (b"\x1b[1;31mred\x1b[0m\x1b[2K, \x1bc\tand\x0con\n", "a.log", "red, c\tand on\n"),
+        ("a\x9b2J b\x85c".encode(), "a.txt", "a2J b c"),
+        (b'"\\u001b]0;title\\u0007 a\\r\\nb\\rc"', "a.json", "]0;title a\nb\nc"),
+        (b"<html><body><p>a&#27;[31m b&#7;</p></body></html>", "a.html", "a b"),
+    ],
+)
+def test_no_passage_commands_a_terminal(data: bytes, name: str, said: str) -> None:
+    (section,) = read_document(data, name).sections
+    assert section.text == said
+
+
+def test_places_command_no_terminal_either() -> None:
+    data = b'{"a\\u001b[2J": ["' + b"long " * 200 + b'"]}'
+    assert read_document(data, "a.json").sections[0].location == "a > item 1"
