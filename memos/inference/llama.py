@@ -10,7 +10,7 @@ import ctypes
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ import psutil
 from numpy.typing import NDArray
 
 from memos.errors import ModelError, WindowError
+from memos.header import kv_numbers
 from memos.inference.rope import LINEAR, NONE, UNSCALED, YARN, Positions, Rotary, unscaled
 
 MAIN = 0  # the sequence that the agent sees
@@ -114,7 +115,9 @@ class Llama:
         self.trained_window: int = lib.llama_model_n_ctx_train(self._model)
         self._adapters: list[tuple[Any, float]] = [(self._adapter(file), scale) for file, scale in options.adapters]
         self._adapted = ",".join(f"{_content(file)}:{scale:g}" for file, scale in options.adapters)
-        self.rotary = Rotary.read(self._metadata("general.architecture"), self._header())
+        architecture, header = self._metadata("general.architecture"), self._header()
+        self.rotary = Rotary.read(architecture, header)
+        self._kv_numbers = kv_numbers(architecture, header)
         try:
             self._begin()
         except WindowError:
@@ -150,8 +153,15 @@ class Llama:
         return adapter
 
     def _header(self) -> dict[str, Any]:
-        """The header's keys and values: text, or a number where it reads as one."""
-        values: dict[str, Any] = {}
+        """The header's keys and values: text, or a number where it reads as one.
+
+        llama.cpp leaves arrays out; for heads that differ by layer those of the first stand.
+        """
+        attention = f"{self._metadata('general.architecture')}.attention"
+        values: dict[str, Any] = {
+            f"{attention}.head_count": int(lib.llama_model_n_head(self._model)),
+            f"{attention}.head_count_kv": int(lib.llama_model_n_head_kv(self._model)),
+        }
         buffer = ctypes.create_string_buffer(256)
         for index in range(lib.llama_model_meta_count(self._model)):
             length = lib.llama_model_meta_key_by_index(self._model, index, buffer, len(buffer))
@@ -201,11 +211,8 @@ class Llama:
 
     def kv_bytes(self, tokens: int) -> int:
         """Bytes of the key-value cache for this many tokens (upper bound; windowed layers need less)."""
-        model = self._model
-        heads = max(1, lib.llama_model_n_head(model))
-        width = lib.llama_model_n_embd(model) // heads * max(1, lib.llama_model_n_head_kv(model))
-        per_value = 2.0 if self.options.kv_type == "f16" else 34 / 32
-        return int(2 * width * lib.llama_model_n_layer(model) * per_value * tokens)
+        bytes_each = 2.0 if self.options.kv_type == "f16" else 34 / 32
+        return int(self._kv_numbers * bytes_each * tokens)
 
     def _open_context(self) -> object:
         options = self.options
@@ -486,10 +493,10 @@ def _tell_positions(parameters: Any, positions: Positions) -> None:
 
 
 def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _content(file: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from memos.errors import ModelCorrupt, ModelError, ModelNotFound
+from memos.header import integer, kv_numbers
 from memos.models.gguf_types import BLOCKS, QUANTISATIONS
 
 MAGIC = b"GGUF"
@@ -26,6 +27,7 @@ MAX_DIMENSIONS = 8
 MAX_NESTING = 4
 KEPT_ARRAY = 1024  # longer arrays (the vocabulary) are counted and skipped
 MAX_ALIGNMENT = 1 << 20
+BYTES_AT_F16 = 2
 
 STRING, ARRAY, BOOL = 8, 9, 7
 NUMBERS = {
@@ -206,30 +208,6 @@ def _tensors(cursor: _Cursor, count: int) -> Iterator[tuple[int, int]]:
         yield weights, offset + weights // per_block * block_bytes
 
 
-def _integer(metadata: Mapping[str, Value], key: str) -> int:
-    """A whole number, the largest of an array, or 0."""
-    value = metadata.get(key, 0)
-    values = value if isinstance(value, tuple) else (value,)
-    return max((int(number) for number in values if isinstance(number, int)), default=0)
-
-
-def _kv_bytes(metadata: Mapping[str, Value], architecture: str) -> int:
-    """Bytes of keys and values a token at f16, summed over the layers."""
-    blocks = _integer(metadata, f"{architecture}.block_count")
-    heads = _integer(metadata, f"{architecture}.attention.head_count")
-    if not blocks or not heads:
-        return 0
-    width = _integer(metadata, f"{architecture}.embedding_length") // heads
-    keys = _integer(metadata, f"{architecture}.attention.key_length") or width
-    values = _integer(metadata, f"{architecture}.attention.value_length") or width
-    kv_heads = metadata.get(f"{architecture}.attention.head_count_kv", heads)
-    if isinstance(kv_heads, tuple):
-        total = sum(number for number in kv_heads if isinstance(number, int))
-    else:
-        total = int(kv_heads) * blocks
-    return total * (keys + values) * 2
-
-
 def _quantisation(metadata: Mapping[str, Value]) -> str:
     kind = metadata.get("general.file_type")
     return QUANTISATIONS.get(kind, f"type {kind}") if isinstance(kind, int) else "unknown"
@@ -250,17 +228,17 @@ def _info(
         quantisation=_quantisation(metadata),
         tensors=tensors,
         parameters=parameters,
-        context_length=_integer(metadata, f"{arch}.context_length"),
-        blocks=_integer(metadata, f"{arch}.block_count"),
-        embedding_length=_integer(metadata, f"{arch}.embedding_length"),
-        heads=_integer(metadata, f"{arch}.attention.head_count"),
-        kv_heads=_integer(metadata, f"{arch}.attention.head_count_kv")
-        or _integer(metadata, f"{arch}.attention.head_count"),
-        sliding_window=_integer(metadata, f"{arch}.attention.sliding_window"),
-        vocabulary=lengths.get("tokenizer.ggml.tokens", 0) or _integer(metadata, f"{arch}.vocab_size"),
+        context_length=integer(metadata, f"{arch}.context_length"),
+        blocks=integer(metadata, f"{arch}.block_count"),
+        embedding_length=integer(metadata, f"{arch}.embedding_length"),
+        heads=integer(metadata, f"{arch}.attention.head_count"),
+        kv_heads=integer(metadata, f"{arch}.attention.head_count_kv")
+        or integer(metadata, f"{arch}.attention.head_count"),
+        sliding_window=integer(metadata, f"{arch}.attention.sliding_window"),
+        vocabulary=lengths.get("tokenizer.ggml.tokens", 0) or integer(metadata, f"{arch}.vocab_size"),
         rope={key.removeprefix(rope): value for key, value in metadata.items() if key.startswith(rope)},
         has_chat_template=bool(metadata.get("tokenizer.chat_template")),
-        kv_bytes_per_token=_kv_bytes(metadata, arch),
+        kv_bytes_per_token=kv_numbers(arch, metadata) * BYTES_AT_F16,
         metadata=metadata,
     )
 

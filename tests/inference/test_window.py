@@ -16,6 +16,7 @@ from memos.inference.engine import LlamaModel
 from memos.inference.llama import Llama, LlamaOptions
 from memos.inference.probing import Found, probe
 from memos.inference.rope import LINEAR, NONE, NTK, YARN, Positions, Rotary, SelfExtend
+from memos.models.gguf_info import read_gguf
 
 pytestmark = pytest.mark.smollm
 
@@ -55,8 +56,9 @@ def test_at_the_scale_of_one_every_way_is_the_model_itself(model: LlamaModel, sa
     assert np.array_equal(after(model, tokens), plain)
 
 
-def test_the_file_says_what_the_formulas_need(model: LlamaModel) -> None:
+def test_the_file_says_what_the_formulas_need(model: LlamaModel, smollm: Path) -> None:
     assert model._llama.rotary == Rotary(trained=8192, dimensions=64, base=100_000.0)
+    assert model._llama.kv_bytes(1) == read_gguf(smollm).kv_bytes_per_token
 
 
 def test_growing_never_mixes_keys_of_two_bases(smollm: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memos.errors import ModelCorrupt, ModelError, ModelNotFound
+from memos.header import kv_numbers
 from memos.models.gguf_info import read_gguf
 from memos.models.gguf_types import BLOCKS, QUANTISATIONS
 
@@ -55,6 +56,21 @@ def test_kv_heads_that_differ_by_layer_are_summed(tmp_path: Path) -> None:
     assert info.kv_bytes_per_token == (1 + 2 + 1) * (32 + 16) * 2
     assert info.kv_heads == 2
     assert info.quantisation == "unknown" and info.context_length == 0 and not info.has_chat_template
+
+
+@pytest.mark.parametrize(
+    ("header", "numbers"),
+    [
+        ({"x.attention.head_count_kv": 8, "x.attention.key_length": 128, "x.attention.value_length": 128}, 57_344),
+        ({"x.attention.head_count_kv": 8}, 28_672),
+        ({}, 57_344),
+        ({"x.attention.head_count": 0}, 0),
+    ],
+)
+def test_heads_may_be_wider_than_their_share(header: dict[str, int], numbers: int) -> None:
+    """The first are the numbers of Qwen3-0.6B."""
+    known = {"x.block_count": 28, "x.embedding_length": 1024, "x.attention.head_count": 16}
+    assert kv_numbers("x", {**known, **header}) == numbers
 
 
 def test_truncated_data_is_refused_with_both_sizes(gguf_file: Path) -> None:
