@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memos.errors import InputError, ModelNotFound
+from memos.paths import expanded
 from memos.protocols import Embedder, LanguageModel
 from memos.settings import Settings, home, load
 
@@ -124,13 +125,13 @@ def _adapter(text: str) -> tuple[Path, float]:
     """`FILE` or `FILE:SCALE`.
 
     Raises:
-        InputError: the scale is no number.
+        InputError: the scale is no number, or the file in the home folder of nobody.
     """
     file, colon, scale = text.rpartition(":")
     if not colon or Path(text).exists():
-        return Path(text).expanduser(), 1.0
+        return expanded(text), 1.0
     try:
-        return Path(file).expanduser(), float(scale)
+        return expanded(file), float(scale)
     except ValueError:
         raise InputError(f"A LoRA adapter is FILE or FILE:SCALE, and {scale!r} in {text!r} is no number.") from None
 

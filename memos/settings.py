@@ -10,19 +10,30 @@ import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from memos.errors import InputError
+from memos.paths import expanded
 
 
 def home() -> Path:
-    """The data folder: `MEMOS_HOME`, else the platform's place for a user's data."""
+    """The data folder: `MEMOS_HOME`, else the platform's place for a user's data.
+
+    Raises:
+        InputError: `MEMOS_HOME` names the home folder of nobody.
+    """
     named = os.environ.get("MEMOS_HOME")
-    return Path(named).expanduser().absolute() if named else user_data_path("memos", appauthor=False)
+    return expanded(named).absolute() if named else user_data_path("memos", appauthor=False)
 
 
 class Settings(BaseSettings):
@@ -34,7 +45,8 @@ class Settings(BaseSettings):
     embedding: str = Field("all-minilm-l6-v2", description="embedding model: a name, a folder, or none for words only")
     context: int = Field(4096, description="window in tokens")
     rope: str = Field("auto", description="how a window beyond the training is reached; auto: by what was probed")
-    lora: tuple[str, ...] = Field((), description="LoRA adapters, each FILE or FILE:SCALE")
+    # NoDecode: as a variable it is no JSON, but what `_listed` takes.
+    lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA adapters, each FILE or FILE:SCALE")
     database: str = Field("", description="SQLAlchemy URL; empty: memos.sqlite in the data folder")
 
     gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")
@@ -80,6 +92,12 @@ class Settings(BaseSettings):
     answer_margin: float = Field(0.6, ge=0, description="how far an answer stands out among notes, in log-odds")
     note_facts: bool = Field(True, description="keep facts that the user tells in passing")
     fact_threshold: float = Field(0.43, ge=0, le=1, description="probability of a fact that is kept")
+
+    @field_validator("lora", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """`a.gguf,b.gguf:0.5` as two."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -134,3 +152,6 @@ def load(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"Setting {first['loc'][0]}: {first['msg']} (got {first['input']!r}).") from error
+    except SettingsError as error:
+        way = 'write it as JSON, as in MEMOS_KEYS=\'{"panel": "ctrl+g"}\''
+        raise InputError(f"A variable cannot be read as a setting ({error}); {way}.") from error

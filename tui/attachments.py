@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memos.errors import InputError
+from memos.paths import expanded
 
 SHORT = 2000  # bytes of a text that goes with the message
 # `@name`, or `@"a name"`; what stands before it may open a bracket.
@@ -53,18 +54,6 @@ def plan(text: str) -> Plan:
         else:
             attached.append(f"{path.name}:\n{content.rstrip()}")
     return Plan("\n\n".join([text, *dict.fromkeys(attached)]), tuple(dict.fromkeys(ingest)), tuple(missing))
-
-
-def expanded(name: str) -> Path:
-    """A name that the user wrote as a path, `~` as the home folder.
-
-    Raises:
-        InputError: there is no such user.
-    """
-    try:
-        return Path(name).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"{name} names the home folder of a user that is not there; write the whole path.") from error
 
 
 def _there(name: str) -> Path | None:

@@ -16,8 +16,8 @@ from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from memos.errors import InputError
+from memos.paths import expanded
 from memos.tui import messages
-from memos.tui.attachments import expanded
 from memos.tui.commands import beginning_with
 from memos.tui.text import one_line
 

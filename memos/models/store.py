@@ -17,6 +17,7 @@ from memos.errors import InputError, ModelCorrupt, ModelNotFound
 from memos.models.catalogue import CATALOGUE, Entry, find
 from memos.models.gguf_info import check_gguf
 from memos.models.verification import is_stamped, verify_files
+from memos.paths import expanded
 
 
 class Presence(StrEnum):
@@ -38,10 +39,14 @@ def make_private(folder: Path) -> None:
 
 
 def default_root() -> Path:
-    """The store's folder: `MEMOS_MODELS`, else `models` in the user's data folder."""
+    """The store's folder: `MEMOS_MODELS`, else `models` in the user's data folder.
+
+    Raises:
+        InputError: `MEMOS_MODELS` names the home folder of nobody.
+    """
     chosen = os.environ.get("MEMOS_MODELS")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen).absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("memos", appauthor=False)) / "models"
@@ -141,7 +146,7 @@ class ModelStore:
                 a sentence-transformers model.
 
         Raises:
-            InputError: no name at all.
+            InputError: no name at all, or a path in the home folder of nobody.
             ModelNotFound: neither; the sentence gives the command that gets it, or names that come near.
             ModelCorrupt: the file is not what its name or its own header claims.
         """
@@ -151,7 +156,7 @@ class ModelStore:
         found = find(text, self.catalogue) if isinstance(name_or_path, str) else None
         if found is not None:
             return self.verify(found)
-        path = Path(text).expanduser()
+        path = expanded(text)
         if path.is_dir():
             if (path / "modules.json").is_file():
                 return path
