@@ -82,18 +82,16 @@ class Library:
     ) -> Iterator[IngestFinished]:
         """Read, and read again whenever something changes, until `stop` is set; the totals of each run.
 
-        What has not changed is read anew in the first run at most.
+        What has not changed is read anew in the first run at most. A path must be there then; later it may go.
         """
         from memos.ingest.pipeline import PLAIN
         from memos.ingest.watching import changes
 
         options = options or PLAIN
         yield self.ingest(paths, observe, options)
-        options = replace(options, again=False)
+        options = replace(options, again=False, may_be_gone=True)
         for _ in changes(paths, stop):
-            there = [path for path in paths if Path(path).exists()]
-            if there:
-                yield self.ingest(there, observe, options)
+            yield self.ingest(paths, observe, options)
 
     def sources(self, under: str | Path | None = None) -> list[Document]:
         """The documents, by path; below a folder alone if it is given."""

@@ -41,6 +41,7 @@ from memos.ingest.walking import (
     absolute,
     is_gone,
     read_at_rest,
+    spelled,
     walk,
     why,
 )
@@ -62,12 +63,14 @@ class Options:
         selection: which files of folders are wanted.
         prune: remove what is stored of files that are no longer in the folders.
         again: read files anew that have not changed, too.
+        may_be_gone: a path that is not there is no mistake: what is stored of it is gone.
     """
 
     largest: int = LARGEST_FILE
     selection: Selection = EVERYTHING
     prune: bool = False
     again: bool = False
+    may_be_gone: bool = False
 
 
 PLAIN = Options()
@@ -97,12 +100,13 @@ def ingest(
         Events, to be consumed: work is done while they are.
 
     Raises:
-        InputError: a path does not exist (at once, before anything is read), or there is none.
+        InputError: there is no path, or one does not exist and none may be gone (at once, before anything is read).
         StorageError: from the indexer, during iteration; what was reported before is stored.
     """
     if not paths:
         raise InputError("There is nothing to ingest: give at least one file or folder.")
-    roots = [absolute(Path(path)) for path in paths]
+    named = spelled if options.may_be_gone else absolute
+    roots = [named(Path(path)) for path in paths]
     chosen = parser if isinstance(parser, Parser) else InProcess(parser)
     return _Run(indexer, chosen, options).events(roots)
 
@@ -130,7 +134,8 @@ class _Run:
         self._reading: deque[_Reading] = deque()
 
     def events(self, roots: list[Path]) -> Generator[IngestEvent, None, None]:
-        met = list(dict.fromkeys(item for root in roots for item in walk(root, self._options.selection)))
+        there = [root for root in roots if not is_gone(str(root))]
+        met = list(dict.fromkeys(item for root in there for item in walk(root, self._options.selection)))
         yield FilesFound(len(met), sum(item.stamp.size for item in met if isinstance(item, Found)))
         self._known = self._indexer.stored_files()
         self._hashes = {file.sha256 for file in self._known.values()}
@@ -254,10 +259,10 @@ class _Run:
         return event
 
     def _gone(self, roots: Sequence[Path]) -> Iterator[FileGone]:
-        """Stored files below the folders that are certainly not there any more."""
+        """Stored files at or below the paths that are certainly not there any more."""
         for source in sorted(self._known):
             path = Path(source)
-            if any(root in path.parents for root in roots) and is_gone(source):
+            if any(path.is_relative_to(root) for root in roots) and is_gone(source):
                 yield FileGone(path, self._options.prune and self._indexer.remove_document(source))
 
     def _abandon(self) -> None:

@@ -32,6 +32,7 @@ def test_what_is_watched_is_read_anew_once_at_most(
     monkeypatch.setattr(watching, "changes", lambda *_: [frozenset(), frozenset({tmp_path})])
     list(library.watch([tmp_path], options=Options(again=True, prune=True)))
     assert [(run.again, run.prune) for run in runs] == [(True, True), (False, True), (False, True)]
+    assert [run.may_be_gone for run in runs] == [False, True, True]
 
 
 def test_documents_are_read_where_search_is_by_words_alone(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from memos.errors import IngestError, ModelError, StorageError
+from memos.errors import IngestError, InputError, ModelError, StorageError
 from memos.ingest import (
     FileCopied,
     FileFailed,
@@ -291,6 +291,26 @@ def test_what_is_gone_is_reported_and_pruned_only_if_asked(
     assert FileGone(inside, removed=True) in events and finished(events).removed == 1
     assert stored(archive, inside) == [] and stored(archive, outside) == ["outside"]
     assert archive.jobs(source=str(inside))[0].outcome == "removed"
+
+
+def test_a_path_that_is_gone_itself_is_reported_where_that_is_no_mistake(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    inside, alone, kept = tmp_path / "in" / "a.txt", tmp_path / "b.txt", tmp_path / "c.txt"
+    inside.parent.mkdir()
+    roots = [inside.parent, alone, kept]
+    for path in (inside, alone, kept):
+        path.write_text(f"the lamp of {path.name}", "utf-8")
+    list(ingest(roots, archive, splitter))
+    inside.unlink()
+    inside.parent.rmdir()
+    alone.unlink()
+    with pytest.raises(InputError, match="no file or folder"):
+        ingest(roots, archive, splitter)
+    events = list(ingest(roots, archive, splitter, options=Options(prune=True, may_be_gone=True)))
+    assert [one for one in events if isinstance(one, FileGone)] == [FileGone(alone, True), FileGone(inside, True)]
+    assert finished(events).failed == 0 and [stored(archive, path) for path in (inside, alone)] == [[], []]
+    assert stored(archive, kept) == ["the lamp of c.txt"]
 
 
 def test_what_a_file_said_before_it_was_emptied_is_forgotten(
