@@ -17,9 +17,10 @@ from textual.widgets import Button, Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memos.errors import MemosError
+from memos.printing import safe
 from memos.tui import messages
 from memos.tui.dialogs import Confirm
-from memos.tui.text import moment, one_line, safe, speaker
+from memos.tui.text import moment, one_line, speaker
 
 if TYPE_CHECKING:
     from memos.agents import Agent

@@ -18,6 +18,7 @@ import click
 
 from memos import events
 from memos.errors import InputError, MemosError
+from memos.printing import safe
 from memos.tui.commands import is_command
 from memos.zone import local
 
@@ -92,7 +93,7 @@ def asked(agent: Agent, request: ConsentRequest) -> bool:
     stop = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         click.echo(err=True)
-        return input(f"{request.question} [y/N] ").strip().casefold() in ("y", "yes")
+        return input(f"{safe(request.question)} [y/N] ").strip().casefold() in ("y", "yes")
     except KeyboardInterrupt:
         agent.cancel()
         return False
@@ -179,9 +180,8 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             _show_block(agent.blocks[label])
         elif name == "/search":
             for message in agent.recall.search(rest, limit=5).items:
-                click.echo(
-                    f"  recall:{message.id} {local(message.created_at):%Y-%m-%d} {message.kind}: {message.content}"
-                )
+                when = f"{local(message.created_at):%Y-%m-%d}"
+                click.echo(f"  recall:{message.id} {when} {message.kind}: {safe(message.content)}")
         elif name == "/evict":
             printer.all(agent.evict())
         else:
@@ -191,7 +191,7 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
 
 
 def _show_block(block: Block) -> None:
-    click.echo(f"  [{block.label}] at most {block.limit} tokens\n  {block.text or '(empty)'}")
+    click.echo(f"  [{block.label}] at most {block.limit} tokens\n  {safe(block.text) or '(empty)'}")
 
 
 class Printer:
@@ -208,7 +208,7 @@ class Printer:
 
     def error(self, error: MemosError) -> None:
         """Show that a message failed."""
-        click.secho(f"memos: {error}", fg="red", err=True)
+        click.secho(f"memos: {safe(str(error))}", fg="red", err=True)
 
 
 class JsonPrinter(Printer):
@@ -236,7 +236,7 @@ class TextPrinter(Printer):
                 self._progress(event)
             case events.SpeechDelta(text=text):
                 self._clear()
-                click.echo(text, nl=False)
+                click.echo(safe(text), nl=False)
                 self._speaking = True
             case events.Speech(cut=cut):
                 click.echo(" …" if cut else "")
@@ -269,7 +269,7 @@ class TextPrinter(Printer):
     def _note(self, text: str, *, always: bool = False) -> None:
         self._clear()
         if self._talks or always:
-            click.secho(f"  · {text}", dim=True, err=True)
+            click.secho(f"  · {safe(text)}", dim=True, err=True)
 
     def _clear(self) -> None:
         if self._status:

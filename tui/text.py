@@ -8,25 +8,15 @@ from datetime import datetime
 
 from memos import events
 from memos.messages import Kind, Message
+from memos.printing import safe
 from memos.tui.plain import describe
 
 _MARKUP = re.compile(r"[`*_#|~\[\]<>]|^\s*(?:[-+]|\d+[.)])\s|\n\s*\n|https?:", re.M)
-# Controls that would turn the direction of what stands beside them, or move the cursor.
-_UNSAFE = {
-    *map(chr, range(0x20)),
-    *map(chr, range(0x7F, 0xA0)),
-    *"\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
-} - {"\n", "\t"}
 
 
 def has_markup(text: str) -> bool:
     """Whether a text looks otherwise as Markdown than as it stands."""
     return _MARKUP.search(text) is not None
-
-
-def safe(text: str) -> str:
-    """A text without controls that would break the layout: escape sequences, overrides of direction."""
-    return "".join(character for character in text if character not in _UNSAFE)
 
 
 def one_line(text: str, most: int = 200) -> str:

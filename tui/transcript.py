@@ -20,9 +20,10 @@ from textual.widget import Widget
 from textual.widgets import Collapsible, Static
 
 from memos.messages import Kind, Message, State
+from memos.printing import safe
 from memos.tui import messages
 from memos.tui.commands import message_bindings
-from memos.tui.text import has_markup, moment, one_line, right_to_left, safe, speaker
+from memos.tui.text import has_markup, moment, one_line, right_to_left, speaker
 
 if TYPE_CHECKING:
     from textual.widgets.markdown import MarkdownStream

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -45,6 +46,15 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(module).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. That whoever read its output has gone is nothing wrong; click would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Keep Python from complaining at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Names and lines from the table above, without importing anything."""
         with formatter.section("Commands"):
@@ -73,11 +83,12 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every error of ours is one sentence and exit status 1."""
     from memos.errors import MemosError
+    from memos.printing import safe
 
     try:
         cli.main(standalone_mode=False, prog_name="memos")
     except MemosError as error:
-        click.echo(f"memos: {error}", err=True)
+        click.echo(f"memos: {safe(str(error))}", err=True)
         sys.exit(1)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -86,7 +97,3 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing is wrong. Keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memos.cli.options import Status, json_option
+from memos.printing import safe
 
 if TYPE_CHECKING:
     from memos.agents.documents import Answer
@@ -81,7 +82,7 @@ def summarise(path: str, agent: str | None, model: str | None, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"id": digest.id, **asdict(digest)}, ensure_ascii=False))
         return
-    click.echo(digest.text)
+    click.echo(safe(digest.text))
     click.echo(click.style(f"{digest.id}: memos show opens it, and what it is made from.", dim=True))
 
 
@@ -125,7 +126,7 @@ def _print_difference(first: str, second: str, agent: str | None, as_json: bool)
     for name, passages in ((first, only.first), (second, only.second)):
         click.echo(click.style(f"only in {name}: {len(passages)} passages", bold=True))
         for passage in passages:
-            click.echo(f"archival:{passage.id} {passage.location}: {' '.join(passage.text.split())[:160]}")
+            click.echo(safe(f"archival:{passage.id} {passage.location}: {' '.join(passage.text.split())[:160]}"))
     click.echo(f"{only.shared} passages are in both.")
 
 
@@ -133,9 +134,9 @@ def _print_answer(answer: Answer, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(answer), ensure_ascii=False))
         return
-    click.echo(answer.text)
+    click.echo(safe(answer.text))
     for citation in answer.citations:
-        click.echo(click.style(f"  {citation.id} {citation}", dim=True))
+        click.echo(click.style(safe(f"  {citation.id} {citation}"), dim=True))
 
 
 @contextmanager

@@ -61,30 +61,27 @@ def command(
         if watch:
             _follow(opened, paths, options, as_json)
             return
-        report = Report(as_json)
         try:
-            totals = opened.ingest(paths, report.show, options)
+            with Report(as_json) as report:
+                totals = opened.ingest(paths, report.show, options)
+                report.close()
         except KeyboardInterrupt:
-            report.stopped()
             click.echo(f"Stopped. {GO_ON}", err=True)
             raise
         except StorageError as error:
-            report.stopped()
             raise StorageError(f"{error} {GO_ON}") from error
-        report.close()
     raise SystemExit(1 if totals.failed else 0)
 
 
 def _follow(opened: Library, paths: tuple[str, ...], options: Options, as_json: bool) -> None:
-    report = Report(as_json)
     try:
-        for run, totals in enumerate(opened.watch(paths, report.show, options)):
-            if run == 0 or totals.read or totals.copied or totals.removed:
-                report.close()
-            else:
-                report.stopped()
-            if run == 0 and not as_json:
-                click.echo("Watching; Ctrl-C ends it.", err=True)
+        with Report(as_json) as report:
+            for run, totals in enumerate(opened.watch(paths, report.show, options)):
+                if run == 0 or totals.read or totals.copied or totals.removed:
+                    report.close()
+                else:
+                    report.stopped()
+                if run == 0 and not as_json:
+                    click.echo("Watching; Ctrl-C ends it.", err=True)
     except KeyboardInterrupt:
-        report.stopped()
         click.echo("Stopped watching. Everything that was reported is stored.", err=True)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memos.cli.options import Status, printable
+from memos.cli.options import Status
+from memos.printing import printable
 
 if TYPE_CHECKING:
     from memos.ingest.events import FileGone, IngestEvent, IngestFinished
@@ -62,6 +63,12 @@ class Report:
             case _:
                 self._file(event)
         self._status.show(self._line(), self._share())
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped()  # whatever ended it, what is said of that begins a line
 
     def stopped(self) -> None:
         """Take the moving line away, without a table."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memos.cli.probe import command as probe
+from memos.printing import safe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -238,7 +239,7 @@ def info(context: click.Context, model: str, as_json: bool) -> None:
         return
     width = max(len(label) for label in facts)
     for label, value in facts.items():
-        click.echo(f"{label.ljust(width)}  {value}")
+        click.echo(f"{label.ljust(width)}  {safe(str(value))}")
 
 
 def _json_facts(header: GGUFInfo) -> dict[str, Any]:

@@ -45,12 +45,6 @@ def open_agent(name: str, *, create: bool = True, quiet: bool = False, **setting
         status.clear()
 
 
-def printable(text: str) -> str:
-    """Text on one line of a terminal: control characters, line ends and undecodable bytes are shown escaped."""
-    escaped = (char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-    return "".join(escaped)
-
-
 class Status:
     """One line on standard error that is overwritten; silent where standard error is no terminal."""
 

@@ -12,6 +12,7 @@ import click
 
 from memos.cli.options import json_option
 from memos.messages import SPOKEN, Found, Kind, Message, Passage
+from memos.printing import safe
 from memos.zone import LOCAL
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _print_line(item: Message | Passage, score: float, parts: Mapping[str, float
     else:
         where = " > ".join(part for part in (item.source, item.location) if part) or "note"
         pointer, text = f"archival:{item.id}", " ".join(item.text.split())
-    click.echo(f"{click.style(pointer, bold=True)} {where}: {text}")
+    click.echo(f"{click.style(pointer, bold=True)} {safe(where)}: {safe(text)}")
     if parts:
         listed = "  ".join(f"{name} {value:+.2f}" for name, value in parts.items())
         click.echo(click.style(f"    {score:.2f} = {listed}", dim=True))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from memos.cli.options import json_option
+from memos.printing import safe
 
 
 @click.command(
@@ -34,8 +35,8 @@ def command(pointer: str, agent: str | None, around: int, as_json: bool) -> None
             click.echo(json.dumps(asdict(row), ensure_ascii=False))
             continue
         here = row.id == pointer.strip()
-        click.echo(f"{click.style(row.id, bold=here)} {click.style(row.where, dim=not here)}")
-        click.echo(row.text + "\n")
+        click.echo(f"{click.style(row.id, bold=here)} {click.style(safe(row.where), dim=not here)}")
+        click.echo(safe(row.text) + "\n")
         _print_below(row)
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from memos.cli.options import json_option, printable
+from memos.cli.options import json_option
+from memos.printing import printable
 
 agent_option = click.option("--agent", help="An agent's own documents; by default those that all agents see.")
 
@@ -45,7 +46,8 @@ def list_sources(under: str | None, agent: str | None, as_json: bool) -> None:
         for copy in one.copies:
             click.echo(f"{'the same bytes:':>62}  {printable(copy)}")
     if not documents:
-        click.echo("No documents are stored; `memos ingest PATH` reads some.", err=True)
+        nothing = f"Nothing below {printable(under)} is stored" if under else "No documents are stored"
+        click.echo(f"{nothing}; `memos ingest PATH` reads documents.", err=True)
 
 
 @command.command("show", epilog="Example:  memos sources show docs/handbook.pdf")

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
 
-from memos.cli import COMMANDS
+from memos.agents.composition import _adapter
+from memos.cli import COMMANDS, LazyGroup, main
 from memos.errors import InputError
 from memos.messages import Kind, State, Told
+from memos.models.store import resolve
 from memos.settings import load
 from memos.storage import Database
 
@@ -100,6 +104,44 @@ def test_a_setting_that_there_is_not_is_named_with_its_file(own_home: Path, name
     with pytest.raises(InputError) as refusal:
         load()
     assert str(refusal.value) == f"There is no setting {name!r}, which stands in {own_home / 'settings.toml'}{meant}"
+
+
+def test_a_list_is_a_variable_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_LORA", "a.gguf, b.gguf:0.5")
+    monkeypatch.setenv("MEMOS_KEYS", '{"panel": "ctrl+g"}')
+    assert (load().lora, load().keys) == (("a.gguf", "b.gguf:0.5"), {"panel": "ctrl+g"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("MEMOS_KEYS", "panel=ctrl+g", '"keys".*as JSON'),
+        ("MEMOS_HOME", "~nobody-there", "write the whole path"),
+        ("MEMOS_MODELS", "~nobody-there/models", "write the whole path"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_told(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=says):
+        resolve(load().model)
+
+
+@pytest.mark.parametrize("use", [resolve, _adapter, lambda name: _adapter(f"{name}:0.5")])
+def test_a_file_in_the_home_folder_of_nobody_is_refused(use: Callable[[str], object]) -> None:
+    with pytest.raises(InputError, match="write the whole path"):
+        use("~nobody-there/x.gguf")
+
+
+def test_who_reads_the_output_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: click.Command("many", callback=lambda: click.echo("x")))
+    monkeypatch.setattr(sys, "argv", ["memos", "many"])
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        main()  # a SystemExit would be an exit status of click's
 
 
 def test_an_empty_home_has_no_agents() -> None:

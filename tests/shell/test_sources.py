@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from memos.agents import composition
+from memos.agents.documents import Answer, Citation
+from memos.cli.docs import _print_answer
+from memos.cli.docs import command as docs_command
 from memos.cli.ingest import command as ingest
 from memos.cli.ingesting import Report
-from memos.cli.options import printable
 from memos.cli.search import command as search
+from memos.cli.show import command as show
 from memos.cli.sources import command as sources
-from memos.errors import InputError, MemosError
+from memos.errors import InputError, MemosError, ModelError
 from memos.ingest import FileFailed, FilesFound, FileSkipped, IngestFinished
 from memos.models import store
+from memos.printing import printable
 from memos.storage import Database
 
 
@@ -153,6 +162,45 @@ def test_the_closing_table_gives_reasons(capsys: pytest.CaptureFixture[str]) -> 
         "failed 1 Permission denied.",
     ]
     assert "failed \\x1b[2J: Permission denied." in err and "\x1b" not in err
+
+
+def test_an_error_does_not_stand_on_the_moving_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_paths: object, observe: Callable[[object], None], _options: object) -> None:
+        observe(FilesFound(3))
+        raise ModelError("The embedding model cannot be loaded.")
+
+    monkeypatch.setattr(composition, "library", lambda *_, **__: nullcontext(SimpleNamespace(ingest=broken)))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with pytest.raises(ModelError):
+        ingest.main(["docs"], standalone_mode=False)
+    shown = capsys.readouterr().err
+    assert "0 of 3 files" in shown and shown.endswith("\r\x1b[2K")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_folder_of_which_nothing_is_stored_is_named() -> None:
+    assert "Nothing below elsewhere is stored" in CliRunner().invoke(sources, ["list", "elsewhere"]).stderr
+
+
+def test_what_documents_say_is_no_order_to_the_terminal(
+    shelf: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = "\x1b]52;c;cm0gLXJm\x07\x9b2J\x1b[31m"
+    with Database.open(own_home) as database:
+        library = database.library()
+        library.store_document(str(shelf / "docs" / "d.md"), "4" * 64, [(f"The green{order} key.", f"Keys{order}")])
+        (passage,) = library.search("green").items
+    for command, arguments in (
+        (search, ["ada", "green"]),
+        (show, [f"archival:{passage.id}"]),
+        (docs_command, ["compare", "docs/c.md", "docs/d.md"]),
+    ):
+        shown = CliRunner().invoke(command, arguments, color=True).stdout
+        assert "green]52;c;cm0gLXJm2J[31m key" in shown and "\x1b]" not in shown and "\x1b[31m" not in shown
+    _print_answer(Answer(order, (Citation(passage.id, "d.md", order),), True, 0.9), as_json=False)
+    assert not {"\x1b", "\x07", "\x9b"} & set(capsys.readouterr().out)
 
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:

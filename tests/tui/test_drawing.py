@@ -9,10 +9,11 @@ import pytest
 from memos import events
 from memos.context_map import ContextMap, Segment
 from memos.messages import Kind, Message
+from memos.printing import safe
 from memos.tui.attachments import plan
 from memos.tui.panel import LOOKS, cells, legend, strip
 from memos.tui.status import Turn, bar
-from memos.tui.text import has_markup, note_line, one_line, paging_line, right_to_left, safe, speaker
+from memos.tui.text import has_markup, note_line, one_line, paging_line, right_to_left, speaker
 
 VIEW = ContextMap(
     window=1000,
@@ -89,7 +90,7 @@ def test_what_the_kernel_notes_is_told_once() -> None:
 
 
 def test_text_is_safe_and_its_direction_known() -> None:
-    assert safe("a\x1b[31mb\u202ec\nd") == "a[31mbc\nd"
+    assert safe("a\x1b[31mb\u202ec\nd\te\x9b") == "a[31mbc\nd\te"
     assert (
         right_to_left("שלום")
         and right_to_left("123 مرحبا")
