@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from memos.errors import InputError
 from memos.messages import Kind
-from memos.tui.attachments import expanded, plan
+from memos.paths import expanded
+from memos.tui.attachments import plan
 
 if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
@@ -76,8 +77,8 @@ def _kept(text: str) -> Path:
 
     folder = home() / "pastes"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.txt"
-    path.touch(mode=0o600)
+    path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}.txt"
+    path.touch(mode=0o600, exist_ok=False)  # the archive knows a text by its file's name
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -287,19 +287,31 @@ class Session:
     def _read_in(self, agent: Agent, path: Path) -> None:
         name = path.name or str(path.absolute())
         total = 0
+        reasons: list[str] = []
+        originals: list[Path] = []
 
         def observe(event: Any) -> None:
             nonlocal total
             if self._stop.is_set():  # what is raised here ends the reading, and nothing is lost
                 raise InputError(f"Reading {name} was stopped: what is read is kept, and read again it goes on there.")
             total = getattr(event, "total", total)
+            if hasattr(event, "reason"):
+                reasons.append(event.reason)
+            if hasattr(event, "original"):
+                originals.append(event.original)
             self._post(messages.Ingesting(name, getattr(event, "done", 0), max(1, total)))
 
         done = agent.ingest(path, observe=observe)
-        told = f"{name} is in archival memory: {done.passages:,} passages"
-        told += f", {done.unchanged} unchanged" if done.unchanged else ""
-        told += f", {done.failed + done.skipped} not read" if done.failed + done.skipped else ""
-        self._tell(agent, [events.Notice(f"{told}.")])
+        if not (done.read or done.unchanged or originals):
+            raise InputError(f"{name} was not read: {reasons[0] if reasons else 'There is no file in it.'}")
+        copies = f"a copy of {originals[0]}" if len(originals) == 1 else f"{len(originals):,} copies of other files"
+        told = [
+            f"{done.passages:,} passages" if done.read else "",
+            f"{done.unchanged:,} unchanged" if done.unchanged else "",
+            copies if originals else "",
+            f"{len(reasons):,} not read, the first since: {reasons[0].rstrip('.')}" if reasons else "",
+        ]
+        self._tell(agent, [events.Notice(f"{name} is in archival memory: {', '.join(filter(None, told))}.")])
 
     def close(self) -> None:
         """End what runs, save and close. Closing twice is fine."""

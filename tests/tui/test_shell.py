@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from textual.widgets import Input, OptionList, Static, TextArea
 
 from memos import events, tool
 from memos.agents import Sessions
-from memos.errors import ModelNotFound, StorageError
-from memos.ingest.events import Embedded, IngestFinished
+from memos.errors import InputError, ModelNotFound, StorageError
+from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
 from memos.messages import Call, Kind, State
 from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel, say
@@ -27,10 +28,11 @@ from memos.tui.app import Shell
 from memos.tui.blocks import BlockEditor
 from memos.tui.commands import BY_ID, COMMANDS, ON_A_MESSAGE
 from memos.tui.dialogs import SETTLE, Confirm
-from memos.tui.doing import DO, DO_ON_A_MESSAGE
+from memos.tui.doing import DO, DO_ON_A_MESSAGE, _kept
 from memos.tui.help import Help
 from memos.tui.memory import MemoryBrowser
 from memos.tui.panel import MemoryPanel, Timeline
+from memos.tui.session import Session
 from memos.tui.transcript import CallView, Said
 from tests.tui.conftest import PATIENCE, Terminal, terminal
 
@@ -621,6 +623,21 @@ class TestMemory:
             assert any("2 passages" in line for line in opened.said)
             assert stored(opened, Kind.SPEECH) == ["A book."]
 
+    async def test_a_message_about_a_file_that_cannot_be_read_comes_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "scan.pdf").write_bytes(b"%PDF\xff\x00")
+
+        def ingest(path: Path, observe: Callable[[Any], None]) -> IngestFinished:
+            observe(FileSkipped(path, "There is no text in the file."))
+            return IngestFinished(0, 0, 1, 0, 0, 0)
+
+        async with terminal() as opened:
+            monkeypatch.setattr(opened.agent, "ingest", ingest)
+            await opened.say(text := f"@{tmp_path / 'scan.pdf'} what does it say?")
+            assert opened.said[-1].endswith("scan.pdf was not read: There is no text in the file.")
+            assert opened.shell.prompt.text == text and not stored(opened)
+
     async def test_a_reply_behind_two_files_is_stopped_by_escape(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -991,6 +1008,52 @@ class TestFailure:
                 segment.text for strip in opened.shell.screen._compositor.render_strips() for segment in strip
             )
             assert "\x1b" not in drawn and "\x07" not in drawn and "\u202e" not in drawn
+
+
+READ, COPIED = FileRead(Path("a"), 5), FileCopied(Path("b"), Path("/old/a.pdf"))
+FAILED, SKIPPED = FileFailed(Path("c"), "The PDF is damaged."), FileSkipped(Path("d"), "The file is empty.")
+
+
+def read_in(seen: Sequence[IngestEvent], done: IngestFinished) -> list[str]:
+    """What a session tells of reading `docs`, when ingest tells it this."""
+
+    def ingest(_path: Path, observe: Callable[[Any], None]) -> IngestFinished:
+        for event in seen:
+            observe(event)
+        return done
+
+    posted: list[Any] = []
+    agent: Any = SimpleNamespace(ingest=ingest)
+    Session(posted.append, Sessions)._read_in(agent, Path("docs"))
+    return [one.event.text for one in posted if isinstance(one, messages.Happened)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "done", "told"),
+    [
+        ([READ], IngestFinished(1, 2, 0, 0, 5, 5), "5 passages, 2 unchanged"),
+        ([COPIED], IngestFinished(0, 0, 0, 0, 0, 0, copied=1), "a copy of /old/a.pdf"),
+        ([COPIED, COPIED], IngestFinished(0, 0, 0, 0, 0, 0, copied=2), "2 copies of other files"),
+        (
+            [READ, FAILED, SKIPPED],
+            IngestFinished(1, 0, 1, 1, 5, 5),
+            "5 passages, 2 not read, the first since: The PDF is damaged",
+        ),
+    ],
+)
+def test_what_became_of_files_is_told(seen: Sequence[IngestEvent], done: IngestFinished, told: str) -> None:
+    assert read_in(seen, done) == [f"docs is in archival memory: {told}."]
+
+
+@pytest.mark.parametrize(("seen", "why"), [([SKIPPED, FAILED], "The file is empty"), ([], "There is no file in it")])
+def test_that_nothing_was_read_is_told_with_its_reason(seen: Sequence[IngestEvent], why: str) -> None:
+    with pytest.raises(InputError, match=f"docs was not read: {why}"):
+        read_in(seen, IngestFinished(0, 0, 1, 1, 0, 0))
+
+
+def test_two_pastes_at_once_are_two_texts() -> None:
+    one, two = _kept("one"), _kept("two")
+    assert (one.read_text(), two.read_text()) == ("one", "two") and one.stat().st_mode & 0o777 == 0o600
 
 
 async def test_renaming_keeps_the_conversation(hello: list[Call]) -> None:
