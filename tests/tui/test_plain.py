@@ -38,7 +38,8 @@ def test_a_terminal_obeys_nothing_that_is_said(
 
     monkeypatch.setattr("builtins.input", answered)
     with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
-        agent.recall.import_past([Told(Kind.USER, f"The kiln{order}.", datetime(2026, 5, 1, tzinfo=UTC))])
+        recall: Any = agent.recall
+        recall.import_past([Told(Kind.USER, f"The kiln{order}.", datetime(2026, 5, 1, tzinfo=UTC))])
         for command in (f"/edit user Name is {order}.", "/search kiln"):
             _command(agent, command, TextPrinter())
         request: Any = SimpleNamespace(question=f"May rm({order}) run?")

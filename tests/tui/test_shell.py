@@ -1025,7 +1025,8 @@ def read_in(seen: Sequence[IngestEvent], done: IngestFinished) -> list[str]:
     posted: list[Any] = []
     agent: Any = SimpleNamespace(ingest=ingest)
     Session(posted.append, Sessions)._read_in(agent, Path("docs"))
-    return [one.event.text for one in posted if isinstance(one, messages.Happened)]
+    told = [one.event for one in posted if isinstance(one, messages.Happened)]
+    return [event.text for event in told if isinstance(event, events.Notice)]
 
 
 @pytest.mark.parametrize(
