@@ -80,7 +80,7 @@ def _writable(section: Section) -> Section:
     except UnicodeEncodeError:
         wide = {name: text.encode("utf-16", "surrogatepass") for name, text in said.items()}
         said = {name: data.decode("utf-16", "replace") for name, data in wide.items()}
-    return replace(section, **said)
+    return replace(section, text=said["text"], location=said["location"], header=said["header"])
 
 
 def _shown(control: re.Match[str]) -> str:
