@@ -1,22 +1,24 @@
 """Amending: what is noted of the user, as they want it corrected or forgotten.
 
 A small model that is to correct a line of a block corrects another one, and says its whole block back. Asked apart, it
-knows whether a request adds something, corrects it or takes it away, and writes a note anew as a request wants it; and
-the words that both have say which note that is. So the kernel does it (docs/prompts.md). Nothing is destroyed: a note
-is put away, and comes back when its request is taken back; blocks keep their former texts. Owns these choices. It does
-not know how a request is noticed, nor what the user is told of it.
+knows whether a request adds something, corrects it or takes it away, which note it is about, and writes that anew as a
+request wants it. A note of several facts is asked about, and written, clause by clause: what a request does not speak
+of stays word for word. So the kernel does it (docs/prompts.md). Nothing is destroyed: a note is put away, and comes
+back when its request is taken back; blocks keep their former texts. Owns these choices. It does not know how a request
+is noticed, nor what the user is told of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memos import prompts
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import asked_after, shared_words, stems
+from memos.naming import asked_after, shared_words, stems, words
 from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
@@ -30,6 +32,8 @@ ASKED = 10  # notes that are asked about, whether they tell what is to be forgot
 SHARES, TELLS = 0.5, 0.65
 NEARLY = 0.1  # how much less surely than the one that does most another note may tell it and be meant, too
 LEAST = 0.85  # probability that a request is to correct or to forget: these have .87 and more, to save .80 at most
+# Where another thing begins that the user says of themselves, in English; what follows is a clause of its own.
+_CLAUSE = re.compile(r"(,? (?:and|but|so) |[,;] )(?=(?:I|my|we|our)\b)")
 REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
 
 
@@ -50,9 +54,10 @@ class Amended:
 
 @dataclass(slots=True)
 class _Noted:
-    """A text that is noted, and where."""
+    """A clause of a text that is noted, the text, and where that is."""
 
     text: str
+    whole: str
     notes: list[int] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
 
@@ -102,9 +107,13 @@ class Amending:
         if not changes:
             yield likeliest.probed("")
             return Amended(forgets) if forgets and not cancelled() else None
-        where = [place for noted, new in changes for place in self._change(noted, new, message)]
+        said: dict[str, str] = {}
+        for noted, new in changes:
+            said[noted.whole] = with_clause(said.get(noted.whole, noted.whole), noted.text, new)
+        places = {noted.whole: noted for noted, _ in changes}
+        where = [place for text, new in said.items() for place in self._change(places[text], new, message)]
         yield likeliest.probed(" and ".join(where))
-        return Amended(forgets, tuple(new for _, new in changes if new), found=True)
+        return Amended(forgets, tuple(new for new in said.values() if new), found=True)
 
     def _about(
         self, request: str, forgets: bool, cancelled: Callable[[], bool]
@@ -118,13 +127,13 @@ class Amending:
         shared = [shared_words(one.text, request) for one in noted]
         most = max(shared, default=0)
         if not asked or (most and not forgets):
-            return [one for one, words in zip(noted, shared, strict=True) if most and words == most][:MOST]
+            return [one for one, count in zip(noted, shared, strict=True) if most and count == most][:MOST]
         telling: list[tuple[float, _Noted]] = []
         likeliest = sorted(zip(noted, shared, strict=True), key=lambda pair: not pair[1])
-        for one, words in likeliest[:ASKED]:
+        for one, count in likeliest[:ASKED]:
             answer = None if cancelled() else self._prober.answered(asked, one.text)
             if answer is not None:
-                tells = answer.probability >= (SHARES if words else TELLS)
+                tells = answer.probability >= (SHARES if count else TELLS)
                 yield answer.probed("answer" if tells else "")
                 telling += [(answer.probability, one)] if tells else []
         telling.sort(key=lambda pair: -pair[0])
@@ -137,10 +146,10 @@ class Amending:
         passages = {one.id: one for one in (*self._archival.search(request, limit=SEARCHED).items, *newest)}
         for passage in passages.values():
             if not passage.source:
-                found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
+                found.setdefault(passage.text, _Noted("", passage.text)).notes.append(passage.id)
         for label, line in self._working.told():
-            found.setdefault(line, _Noted(line)).blocks.append(label)
-        return list(found.values())
+            found.setdefault(line, _Noted("", line)).blocks.append(label)
+        return [replace(one, text=clause) for one in found.values() for clause in _CLAUSE.split(one.whole)[::2]]
 
     def _change(self, noted: _Noted, new: str, message: Message) -> list[str]:
         """Put a note away, and another one in its place if there is one; returns where. What was goes last, so that a
@@ -150,18 +159,41 @@ class Amending:
             places = [f"archival:{self._archival.insert(new, location=f'recall:{message.id}').id}"]
         for label in noted.blocks:
             try:
-                self._working.replace(label, noted.text, new, by="kernel")
+                self._working.replace(label, noted.whole, new, by="kernel")
             except BlockError:  # no room for the longer text
-                self._working.replace(label, noted.text, "", by="kernel")
+                self._working.replace(label, noted.whole, "", by="kernel")
         self._archival.put_away(noted.notes, by=message.id)
         return [*places, *(f"block {label}" for label in noted.blocks)]
+
+
+def with_clause(text: str, clause: str, new: str) -> str:
+    """A text with one of its clauses said in other words, or left out.
+
+    Args:
+        text: a note.
+        clause: of it.
+        new: what stands there instead; empty: it goes.
+
+    Returns:
+        It; empty where no more than a greeting is left.
+    """
+    pieces = _CLAUSE.split(text)
+    at = pieces.index(clause)
+    if new:
+        if clause[0].islower() and new.startswith(("My ", "We ", "Our ")):
+            new = new[0].lower() + new[1:]
+        pieces[at] = new.rstrip(".") if at + 1 < len(pieces) else new
+    else:
+        del pieces[max(at - 1, 0) : max(at + 1, 2)]
+    left = "".join(pieces)
+    return prompts.sentence(left[0].upper() + left[1:]) if len(words(left)) > 1 else ""
 
 
 def written_anew(text: str, request: str, says: str, *, forgets: bool) -> str | None:
     """What a note says after a request, from what the model wrote.
 
     Args:
-        text: the note.
+        text: the note, or a clause of it.
         request: the request.
         says: what the model wrote; empty if it did not end.
         forgets: whether something is to be forgotten.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memos import events, prompts
-from memos.amending import written_anew
+from memos.amending import with_clause, written_anew
 from memos.messages import Call, Kind
 from memos.naming import asked_after, shared_words
 from tests.kernel.conftest import Bench, probed, replies
@@ -277,3 +277,38 @@ def test_a_message_may_tell_what_its_other_sentences_say(
     message = bench.stored.recall.append(Kind.USER, said, turn=1)
     found = bench.kernel.remembering._pager.candidates("Where does my sister live?", [message])
     assert [one.text for one in found if one.message_id] == ([shown] if shown else [])
+
+
+HUBER = "I'm Petra, I work as a nurse, and my landlord is Mr. Huber, his number is 0664."
+
+
+@pytest.mark.parametrize(
+    ("text", "clause", "new", "left"),
+    [
+        (
+            HUBER,
+            "my landlord is Mr. Huber, his number is 0664.",
+            "My landlord is Mr. Huber.",
+            "my landlord is Mr. Huber.",
+        ),
+        (HUBER, "I work as a nurse", "I work as a midwife.", "I work as a midwife, and my landlord is Mr. Huber"),
+        (HUBER, "I work as a nurse", "", "I'm Petra, and my landlord"),
+        (HUBER, "I'm Petra", "", "I work as a nurse, and my landlord"),
+        ("My shift ends at 7 and I hate it.", "I hate it.", "", "My shift ends at 7."),
+        ("Hi, I live in Graz.", "I live in Graz.", "", ""),
+        ("I live in Graz.", "I live in Graz.", "I live in Linz.", "I live in Linz."),
+    ],
+)
+def test_a_clause_of_a_note_is_said_anew_or_left_out(text: str, clause: str, new: str, left: str) -> None:
+    said = with_clause(text, clause, new)
+    assert left in said and bool(left) == bool(said)
+
+
+def test_what_a_request_does_not_speak_of_stays_word_for_word(bench: Bench) -> None:
+    told(bench, HUBER)
+    bench.open(model={**CHANGES, "readings": ["My landlord is Mr. Huber, his number is 0676"]})
+    bench.say("My landlord's number has changed, it is 0676; please update that.")
+    assert notes(bench) == [HUBER.replace("0664", "0676")]
+    bench.open(model={**forgets("nurse"), "readings": ["nothing"]})
+    bench.say("You can forget my job.")
+    assert notes(bench) == [HUBER.replace("0664", "0676").replace(" I work as a nurse,", "")]
