@@ -11,7 +11,7 @@ is noticed, nor what the user is told of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from memos import prompts
@@ -107,13 +107,14 @@ class Amending:
         if not changes:
             yield likeliest.probed("")
             return Amended(forgets) if forgets and not cancelled() else None
-        said: dict[str, str] = {}
+        said: dict[str, dict[str, str]] = {}
         for noted, new in changes:
-            said[noted.whole] = with_clause(said.get(noted.whole, noted.whole), noted.text, new)
+            said.setdefault(noted.whole, {})[noted.text] = new
         places = {noted.whole: noted for noted, _ in changes}
-        where = [place for text, new in said.items() for place in self._change(places[text], new, message)]
+        texts = {whole: said_anew(whole, clauses) for whole, clauses in said.items()}
+        where = [place for whole, new in texts.items() for place in self._change(places[whole], new, message)]
         yield likeliest.probed(" and ".join(where))
-        return Amended(forgets, tuple(new for new in said.values() if new), found=True)
+        return Amended(forgets, tuple(new for new in texts.values() if new), found=True)
 
     def _about(
         self, request: str, forgets: bool, cancelled: Callable[[], bool]
@@ -166,26 +167,24 @@ class Amending:
         return [*places, *(f"block {label}" for label in noted.blocks)]
 
 
-def with_clause(text: str, clause: str, new: str) -> str:
-    """A text with one of its clauses said in other words, or left out.
+def said_anew(text: str, changes: Mapping[str, str]) -> str:
+    """A text with some of its clauses in other words, or left out.
 
     Args:
         text: a note.
-        clause: of it.
-        new: what stands there instead; empty: it goes.
+        changes: what stands instead of clauses of it; empty: they go.
 
     Returns:
         It; empty where no more than a greeting is left.
     """
     pieces = _CLAUSE.split(text)
-    at = pieces.index(clause)
-    if new:
+    left = ""
+    for at, clause in enumerate(pieces[::2]):
+        new = changes.get(clause, clause)
         if clause[0].islower() and new.startswith(("My ", "We ", "Our ")):
             new = new[0].lower() + new[1:]
-        pieces[at] = new.rstrip(".") if at + 1 < len(pieces) else new
-    else:
-        del pieces[max(at - 1, 0) : max(at + 1, 2)]
-    left = "".join(pieces)
+        if new:
+            left += (pieces[2 * at - 1] if left else "") + new.rstrip(".")
     return prompts.sentence(left[0].upper() + left[1:]) if len(words(left)) > 1 else ""
 
 

@@ -33,6 +33,7 @@ def test_a_row_is_measured_once_and_another_name_for_it_not_at_all(smollm: Path)
     assert all(isinstance(item, Measured) and not item.new for item in again), "nothing is measured twice"
 
 
+@pytest.mark.slow
 def test_only_lengths_beyond_the_training_can_be_measured_too(smollm: Path) -> None:
     items = list(measure(load(model=str(smollm)), [12_288], named(["plain", "ntk"]), TEXT, read=1024))
     plain, ntk = (item.row for item in items if isinstance(item, Measured))

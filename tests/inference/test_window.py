@@ -126,6 +126,7 @@ def test_a_window_beyond_what_positions_reach_is_refused(smollm: Path) -> None:
         LlamaModel(smollm, name="x", fingerprint="f", options=replace(OPTIONS, positions=Positions(reach=300)))
 
 
+@pytest.mark.slow
 def test_one_reading_shows_perplexity_and_what_is_found_again(model: LlamaModel) -> None:
     model.reopen(1024, Positions())
     items = list(probe(model, BOOK, 1024, seed=1))
