@@ -5,7 +5,7 @@
 Some facts are told, then each request is made by itself, with what it led to taken back before the next. A request is
 done if block and notes say what is new and no longer what was, or nothing else than before where it is about what was
 never told; what else they have lost is told apart. Then what was corrected is asked for. All but the last eight
-requests were looked at when this was built (docs/prompts.md).
+requests were looked at when this was built (docs/prompts.md), and these were measured once before its last step.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ REQUESTS = (
     Request("Delete everything about my cats, please.", CATS, about=CATS),
     Request("You can forget my job.", ("nurse",), about=SHIFT),
     Request("Please erase my landlord from your memory.", ("huber",), about=LANDLORD),
-    # Written when all of this was done, and not looked at before it was measured.
+    # Written when all but the cutting of notes into clauses was done, and measured once before that.
     Request("Please forget what my landlord is called.", ("huber",), about=LANDLORD),
     Request("Delete my vehicle, please.", ("skoda",), about=("skoda",)),
     Request("Forget my working hours.", ("7",), about=SHIFT),

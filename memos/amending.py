@@ -12,23 +12,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from memos import prompts
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import asked_after, shared_words, stems, words
+from memos.pager import SEARCHED
 from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 from memos.working_context import WorkingContext
 
-SEARCHED = 100  # notes and passages of documents, among which notes are looked for
 MOST = 4  # notes that one request may be about
 ASKED = 10  # notes that are asked about, whether they tell what is to be forgotten
-# How surely a note must, if it shares a word with the request, and if not: thirteen that do have .68 and more, and what
-# was never told .58 at most (docs/prompts.md).
+# How surely a note must, if it shares a word with the request, and if not: of those tried that do, all have .66, and
+# what was never told has, but for one, .58 at most (docs/prompts.md).
 SHARES, TELLS = 0.5, 0.65
 NEARLY = 0.1  # how much less surely than the one that does most another note may tell it and be meant, too
 LEAST = 0.85  # probability that a request is to correct or to forget: these have .87 and more, to save .80 at most
@@ -52,14 +52,22 @@ class Amended:
     found: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Noted:
-    """A clause of a text that is noted, the text, and where that is."""
+    """A text that is noted, where, and which of its clauses are to be said anew."""
 
     text: str
-    whole: str
     notes: list[int] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
+    anew: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause, and the text that it is of."""
+
+    text: str
+    of: _Noted
 
 
 class Amending:
@@ -95,42 +103,40 @@ class Amending:
         if likeliest is None or likeliest.probability < LEAST or cancelled():
             return None
         forgets = likeliest.question == "forget"
-        changes: list[tuple[_Noted, str]] = []
         about = yield from self._about(request, forgets, cancelled)
-        for noted in about:
-            says = yield from self._reader.read(request, [prompts.noted(noted.text)], cancelled)
-            new = written_anew(noted.text, request, says, forgets=forgets)
+        for clause in about:
+            says = yield from self._reader.read(request, [prompts.noted(clause.text)], cancelled)
+            new = written_anew(clause.text, request, says, forgets=forgets)
             if new is not None and not cancelled():
-                changes.append((noted, new))
-        if forgets and about and not changes and not cancelled():
-            changes.append((about[0], ""))  # rather too much of it is forgotten than nothing, but of one note
-        if not changes:
+                clause.of.anew[clause.text] = new
+        changed = [noted for noted in dict.fromkeys(clause.of for clause in about) if noted.anew]
+        if forgets and about and not changed and not cancelled():
+            about[0].of.anew[about[0].text] = ""  # rather too much of it is forgotten than nothing, but of one note
+            changed = [about[0].of]
+        if not changed:
             yield likeliest.probed("")
             return Amended(forgets) if forgets and not cancelled() else None
-        said: dict[str, dict[str, str]] = {}
-        for noted, new in changes:
-            said.setdefault(noted.whole, {})[noted.text] = new
-        places = {noted.whole: noted for noted, _ in changes}
-        texts = {whole: said_anew(whole, clauses) for whole, clauses in said.items()}
-        where = [place for whole, new in texts.items() for place in self._change(places[whole], new, message)]
+        texts = [said_anew(noted.text, noted.anew) for noted in changed]
+        pairs = zip(changed, texts, strict=True)
+        where = [place for noted, new in pairs for place in self._change(noted, new, message)]
         yield likeliest.probed(" and ".join(where))
-        return Amended(forgets, tuple(new for new in texts.values() if new), found=True)
+        return Amended(forgets, tuple(filter(None, texts)), found=True)
 
     def _about(
         self, request: str, forgets: bool, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, list[_Noted]]:
+    ) -> Generator[Event, None, list[_Clause]]:
         """What is noted that a request is about, the likeliest first.
 
         That is what tells the thing that it names. A request that says all in a sentence, and a correction, which has
         words of what it corrects, are about what has the most of their words.
         """
-        noted, asked = self._noted(request), asked_after(request)
-        shared = [shared_words(one.text, request) for one in noted]
+        clauses, asked = self._clauses(request), asked_after(request)
+        shared = [shared_words(one.text, request) for one in clauses]
         most = max(shared, default=0)
         if not asked or (most and not forgets):
-            return [one for one, count in zip(noted, shared, strict=True) if most and count == most][:MOST]
-        telling: list[tuple[float, _Noted]] = []
-        likeliest = sorted(zip(noted, shared, strict=True), key=lambda pair: not pair[1])
+            return [one for one, count in zip(clauses, shared, strict=True) if most and count == most][:MOST]
+        telling: list[tuple[float, _Clause]] = []
+        likeliest = sorted(zip(clauses, shared, strict=True), key=lambda pair: not pair[1])
         for one, count in likeliest[:ASKED]:
             answer = None if cancelled() else self._prober.answered(asked, one.text)
             if answer is not None:
@@ -140,17 +146,17 @@ class Amending:
         telling.sort(key=lambda pair: -pair[0])
         return [one for sure, one in telling if sure >= telling[0][0] - NEARLY][:MOST]
 
-    def _noted(self, request: str) -> list[_Noted]:
-        """What is noted, the likeliest first: notes as search finds them, the newest, and lines of blocks."""
+    def _clauses(self, request: str) -> list[_Clause]:
+        """What is noted, the likeliest first: of notes as search finds them, of the newest, and of lines of blocks."""
         found: dict[str, _Noted] = {}
         newest = self._archival.search("", limit=SEARCHED).items  # without vectors, search finds the same words alone
         passages = {one.id: one for one in (*self._archival.search(request, limit=SEARCHED).items, *newest)}
         for passage in passages.values():
             if not passage.source:
-                found.setdefault(passage.text, _Noted("", passage.text)).notes.append(passage.id)
+                found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
         for label, line in self._working.told():
-            found.setdefault(line, _Noted("", line)).blocks.append(label)
-        return [replace(one, text=clause) for one in found.values() for clause in _CLAUSE.split(one.whole)[::2]]
+            found.setdefault(line, _Noted(line)).blocks.append(label)
+        return [_Clause(clause, noted) for noted in found.values() for clause in _CLAUSE.split(noted.text)[::2]]
 
     def _change(self, noted: _Noted, new: str, message: Message) -> list[str]:
         """Put a note away, and another one in its place if there is one; returns where. What was goes last, so that a
@@ -160,9 +166,9 @@ class Amending:
             places = [f"archival:{self._archival.insert(new, location=f'recall:{message.id}').id}"]
         for label in noted.blocks:
             try:
-                self._working.replace(label, noted.whole, new, by="kernel")
+                self._working.replace(label, noted.text, new, by="kernel")
             except BlockError:  # no room for the longer text
-                self._working.replace(label, noted.whole, "", by="kernel")
+                self._working.replace(label, noted.text, "", by="kernel")
         self._archival.put_away(noted.notes, by=message.id)
         return [*places, *(f"block {label}" for label in noted.blocks)]
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from memos import prompts
 from memos.dates import dated
 from memos.errors import ToolError
-from memos.messages import Found, Kind, Message, Passage
+from memos.messages import Found, Kind, Message, Passage, pointed
 from memos.naming import stems
 from memos.probes import asks, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
@@ -58,7 +58,7 @@ class Pager:
             before_id: id of the first message in view.
             room: tokens that the page may have.
         """
-        if opened := _pointer(query, "recall"):
+        if opened := _pointed(query, "recall"):
             return self._opened(query, map(message_line, self._recall.around(opened, before=3, after=3)), room)
         found = self._recall.search(
             query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, before_id=before_id, asked_at=self._now()
@@ -98,7 +98,7 @@ class Pager:
 
     def archival_page(self, query: str, page: int, *, room: int) -> str:
         """A page of passages by meaning and words."""
-        if opened := _pointer(query, "archival"):
+        if opened := _pointed(query, "archival"):
             return self._opened(query, map(passage_line, self._archival.around(opened)), room)
         found = self._archival.search(query, limit=PAGE_SIZE, offset=page * PAGE_SIZE, asked_at=self._now())
         if not found.total:
@@ -288,10 +288,10 @@ def _own(message: Message) -> bool:
     return message.kind is Kind.SPEECH and not message.speaker
 
 
-def _pointer(query: str, where: str) -> int:
+def _pointed(query: str, where: str) -> int:
     """The id that a query names and nothing else, as `recall:7`; 0 where it does not."""
-    number = query.strip().removeprefix(f"{where}:")
-    return int(number) if number.isdigit() and number != query.strip() and len(number) < 16 else 0
+    memory, number = pointed(query.strip()) or ("", 0)
+    return number if memory == where else 0
 
 
 def excerpt(text: str, query: str, sentences_shown: int = 2) -> str:

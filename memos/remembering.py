@@ -245,9 +245,8 @@ class Remembering:
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
-        if (
-            self._policy.memory_threshold
-        ):  # what was to be corrected was, if it is noted: a small model edits another line
+        # What was to be corrected was, if it is noted: left to a small model, another line is.
+        if self._policy.memory_threshold:
             withheld |= {REPLACE}
         if told:
             return withheld | SEARCHES | READS

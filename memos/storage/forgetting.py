@@ -13,14 +13,13 @@ from collections.abc import Collection, Iterator, Sequence
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from memos.messages import SPOKEN, Call, Kind, State
+from memos.messages import Call, Kind, State
 from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
-from memos.storage.schema import AgentRow, BlockHistoryRow, BlockRow, CallRow, MessageRow, PassageRow
+from memos.storage.schema import SPOKEN_KINDS, AgentRow, BlockHistoryRow, BlockRow, CallRow, MessageRow, PassageRow
 
 FORGOTTEN = "(forgotten)"
 BLOCK_SAYS = "now says: "  # behind it stand the lines of a block, in what tells of an edit
 DICTATES = 'Tell the person: "'  # behind it stands what the model says then, in what tells it to
-_SPOKEN = [str(kind) for kind in SPOKEN]
 
 
 def forget_message(session: Session, agent_id: int, message_id: int) -> list[int]:
@@ -54,7 +53,7 @@ def remove_notes(session: Session, notes: Sequence[int]) -> None:
 
 def _repeated(session: Session, agent_id: int, words: Collection[str]) -> Iterator[int]:
     """Ids of the messages that are these words: what was said twice, and what an answer anew has taken back."""
-    spoken = (MessageRow.agent_id == agent_id, MessageRow.kind.in_(_SPOKEN))
+    spoken = (MessageRow.agent_id == agent_id, MessageRow.kind.in_(SPOKEN_KINDS))
     for number, content in session.execute(select(MessageRow.id, MessageRow.content).where(*spoken)):
         if _spaced(content) in words:
             yield number
@@ -65,7 +64,7 @@ def _said_with(session: Session, agent_id: int, ids: Collection[int]) -> Iterato
     more, so nobody can have it forgotten."""
     mine = MessageRow.agent_id == agent_id
     turns = select(MessageRow.turn).where(mine, MessageRow.id.in_(ids))
-    back = MessageRow.kind.in_(_SPOKEN) & (MessageRow.state == State.REWOUND)
+    back = MessageRow.kind.in_(SPOKEN_KINDS) & (MessageRow.state == State.REWOUND)
     of_turns = (mine, MessageRow.turn.in_(turns), MessageRow.kind.in_(["alert", "page"]) | back)
     yield from session.scalars(select(MessageRow.id).where(*of_turns))
 
@@ -150,10 +149,11 @@ def _says_block_with(content: str, words: Collection[str]) -> bool:
 
 def _has_one_of(says: str, words: Collection[str]) -> bool:
     """Whether what the kernel dictates has one of these texts in it; where it quotes one alone, that may be cut."""
-    last = _spaced(says).removesuffix("”").rpartition("“")[2]
+    spaced = _spaced(says)
+    last = spaced.removesuffix("”").rpartition("“")[2]
     if last.endswith(" …") and any(text.startswith(last.removesuffix(" …")) for text in words):
         return True
-    return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", _spaced(says)) for text in words)
+    return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", spaced) for text in words)
 
 
 def _spaced(text: str) -> str:

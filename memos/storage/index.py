@@ -21,10 +21,10 @@ from sqlalchemy import Row, delete, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from memos.errors import MemosError, StorageError
-from memos.messages import SPOKEN, State
+from memos.messages import State
 from memos.protocols import Embedder
 from memos.storage.memory import give_back
-from memos.storage.schema import SESSION_PAUSE, MessageRow, OutboxRow, PassageRow, as_utc
+from memos.storage.schema import SESSION_PAUSE, SPOKEN_KINDS, MessageRow, OutboxRow, PassageRow, as_utc
 from memos.storage.sentences import packed, sentences
 from memos.storage.sql import Sql, private_folder
 from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Likeness, Scope, Vector, Vectors
@@ -48,10 +48,9 @@ WAIT_SECONDS = 60.0
 Progress = Callable[[int, int], None]
 Made = tuple[Sequence[float], bytes]  # the vector of a text, and those of its sentences
 _CHANGE = (OutboxRow.id, OutboxRow.kind, OutboxRow.item_id)  # columns: nobody needs an object of each row
-_SPOKEN = tuple(str(kind) for kind in SPOKEN)
 # What the index has: what a search may find. All that is asked of SQL for its sake is asked with these.
 INDEXED_PASSAGES = (PassageRow.put_away_by == 0,)
-INDEXED_MESSAGES = (MessageRow.kind.in_(_SPOKEN), MessageRow.state.in_([str(State.DONE), str(State.CUT)]))
+INDEXED_MESSAGES = (MessageRow.kind.in_(SPOKEN_KINDS), MessageRow.state.in_([str(State.DONE), str(State.CUT)]))
 
 
 @dataclass(frozen=True, slots=True)

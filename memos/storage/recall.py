@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from memos.errors import InputError, StorageError
 from memos.messages import SPOKEN, Call, Found, Kind, Message, State, Told
 from memos.storage.index import DELETE, MESSAGE, UPSERT, SearchIndex, enqueue, micros
-from memos.storage.schema import SESSION_PAUSE, CallRow, MessageRow, as_utc, clean, now
+from memos.storage.schema import SESSION_PAUSE, SPOKEN_KINDS, CallRow, MessageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Hits, Searcher
 from memos.storage.sql import Sql
 from memos.storage.text import query_words, text_terms
@@ -168,7 +168,7 @@ class Recall:
             before: how many messages before it, of the same session.
             after: how many after it.
         """
-        spoken = (self._present(), MessageRow.kind.in_([str(kind) for kind in SPOKEN]))
+        spoken = (self._present(), MessageRow.kind.in_(SPOKEN_KINDS))
         with self._sql.read() as session:
             middle = session.scalar(select(MessageRow).where(*spoken, MessageRow.id == message_id))
             if middle is None:
@@ -188,8 +188,8 @@ class Recall:
 
     def last_spoken(self) -> Message | None:
         """The newest message of the user or the assistant, or None."""
-        kinds = [str(kind) for kind in SPOKEN]
-        newest = select(MessageRow).where(self._present(), MessageRow.kind.in_(kinds)).order_by(MessageRow.id.desc())
+        spoken = (self._present(), MessageRow.kind.in_(SPOKEN_KINDS))
+        newest = select(MessageRow).where(*spoken).order_by(MessageRow.id.desc())
         with self._sql.read() as session:
             row = session.scalar(newest.limit(1))
         return None if row is None else _message(row)

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from memos.messages import EvictionReason, EvictionSource
+from memos.messages import SPOKEN, EvictionReason, EvictionSource
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -44,6 +44,7 @@ NAMING = {
 
 # A longer silence begins another session, as it does for the clock in view.
 SESSION_PAUSE = timedelta(hours=1)
+SPOKEN_KINDS = tuple(str(kind) for kind in SPOKEN)  # as `MessageRow.kind` has them
 
 # Ids are never used twice: the vector index and a model's `recall:7` may outlive the row they name.
 NEVER_REUSED = {"sqlite_autoincrement": True}
