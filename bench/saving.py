@@ -5,7 +5,8 @@
 Each request is the first message of a conversation. What is saved is right if it has the words of the fact, and, where
 it is about somebody else, a word for them; the answer is right if it has the same. Words that are saved and were not
 said, stop words aside, are counted as added. The first sixteen were looked at when the example of saving was chosen
-(docs/prompts.md).
+(docs/prompts.md). Then requests beside a question about something else: there the answer is right if it answers that,
+and what the kernel notes is saved, too. The first four of these were looked at.
 """
 
 from __future__ import annotations
@@ -48,6 +49,19 @@ REQUESTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("My boss hates phone calls, please remember that.", ("hates", "phone"), ("boss",)),
     ("Remember that our neighbours have a key to my flat.", ("key", "flat"), ("neighbours",)),
 )
+# What is said; words of the fact; words of the answer.
+BESIDE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("Please remember that my locker is number 17. What is the capital of Austria?", ("locker", "17"), ("vienna",)),
+    ("Note that I am away in May. Which month comes after May?", ("away", "may"), ("june",)),
+    ("I'm allergic to penicillin, remember that. What is two plus three?", ("allergic", "penicillin"), ("five", "5")),
+    ("My sister lives in Tromso. Please note that. In which country is it?", ("sister", "tromso"), ("norway",)),
+    ("Which planet is the largest? And please remember that I turn forty in June.", ("forty", "june"), ("jupiter",)),
+    ("Don't forget that my doctor is called Hofer. Who wrote Hamlet?", ("doctor", "hofer"), ("shakespeare",)),
+    ("What is the capital of Japan? Note also that I park in Elm Street.", ("park", "elm"), ("tokyo",)),
+    ("Keep in mind that I don't eat pork. What colour is a ripe banana?", ("pork",), ("yellow",)),
+    ("I work nights this week, please note it. How many hours has a day?", ("nights", "week"), ("24", "twenty")),
+    ("My son is called Leo. Keep that in mind. Which animal says moo?", ("son", "leo"), ("cow", "cows")),
+)
 
 
 def main() -> None:
@@ -58,20 +72,32 @@ def main() -> None:
     started = time.perf_counter()
     with TemporaryDirectory() as home, Agent.open("saving", model=options.model, context=2048, folder=home) as agent:
         rows = [requested(agent, *request) for request in REQUESTS]
+        beside = [requested(agent, said, fact, (), told) for said, fact, told in BESIDE]
     result: dict[str, Any] = {
         **describe(f"python -m bench.saving --model {options.model}"),
         "model": options.model,
         "themselves": counted([row for row in rows if not row["others"]]),
         "others": counted([row for row in rows if row["others"]]),
+        "beside": counted(beside),
         "seconds": round(time.perf_counter() - started, 1),
-        "requests": rows,
+        "requests": [*rows, *beside],
     }
-    print(*(f"{name}: {result[name]}" for name in ("themselves", "others")), sep="\n")
+    print(*(f"{name}: {result[name]}" for name in ("themselves", "others", "beside")), sep="\n")
     print(f"written to {write('saving', result)}")
 
 
-def requested(agent: Agent, said: str, fact: tuple[str, ...], whom: tuple[str, ...]) -> dict[str, Any]:
-    """What is saved of a request, and what is answered; the conversation is as before then."""
+def requested(
+    agent: Agent, said: str, fact: tuple[str, ...], whom: tuple[str, ...], told: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What is saved of a request, and what is answered; the conversation is as before then.
+
+    Args:
+        agent: whom to ask.
+        said: the request.
+        fact: words of what is to be saved.
+        whom: words for whom it is about; none: the user.
+        told: words of the answer to what else it asks, one of which must be there; none where it asks nothing else.
+    """
     saved: list[str] = []
     answer, number = "", 0
     for event in agent.stream(said):
@@ -79,6 +105,8 @@ def requested(agent: Agent, said: str, fact: tuple[str, ...], whom: tuple[str, .
             number = event.message_id
         elif isinstance(event, events.CallStarted) and event.name in SAVES:
             saved.append(str(event.arguments["content" if "content" in event.arguments else "new_content"]))
+        elif told and isinstance(event, events.Probed) and event.question == "fact" and event.led_to:
+            saved.append(event.sentence)
         elif isinstance(event, events.TurnFinished):
             answer = event.text
     list(agent.history.rewind(number))
@@ -90,7 +118,7 @@ def requested(agent: Agent, said: str, fact: tuple[str, ...], whom: tuple[str, .
         "saved_right": any(tells(text, fact, whom) for text in saved),
         "added": [word for text in saved for word in runs(text) if word not in known],
         "answer": answer,
-        "answer_right": tells(answer, fact, whom),
+        "answer_right": tells(answer, (), told) if told else tells(answer, fact, whom),
     }
     print(f"{said} | {'; '.join(saved)} | {answer}", flush=True)
     return row

@@ -73,13 +73,17 @@ class Prober:
                 yield Answer("fact", sentence, asked.likelihood[0], asked.evaluated)
 
     def requests(self, text: str) -> Iterator[Answer]:
-        """For every question, and the last sentence: does it ask for what was told before, or to keep something?"""
+        """For every question, and the last sentence: does it ask for what was told before, or to keep something? Of
+        the last that is no question, if questions follow it, only the latter: one in ten such statements sounds as if
+        it asked, too."""
         parts = sentences(text)
-        asking = [part for part in parts[:-1] if asks(part)] + parts[-1:]
-        for sentence in asking[:MOST_SENTENCES]:
+        last = max((at for at, part in enumerate(parts) if not asks(part)), default=-1)
+        asking = [(part, asks(part) or part == parts[-1]) for at, part in enumerate(parts) if at == last or asks(part)]
+        for sentence, may_ask in asking[:MOST_SENTENCES]:
             if asked := self._ask(self._request, _quoted(sentence), prompts.REQUEST_OPTIONS):
-                yield Answer("ask", sentence, asked.likelihood[0], asked.evaluated)
-                yield Answer("keep", sentence, asked.likelihood[1], 0)
+                if may_ask:
+                    yield Answer("ask", sentence, asked.likelihood[0], asked.evaluated)
+                yield Answer("keep", sentence, asked.likelihood[1], 0 if may_ask else asked.evaluated)
 
     def answered(self, question: str, note: str) -> Answer | None:
         """Does this note tell the answer to the question? None if it is too long to be asked about."""

@@ -210,6 +210,7 @@ DRAWN = "documents were quoted"  # marks a summary that draws on them, within it
 _PASSAGE = re.compile(rf"\[archival:\d+ {QUOTED} ")
 
 FORGOTTEN = "I have taken that out of my notes."  # what an answer says where a request to forget was done
+NOTED = "I have noted that."  # how it begins where the message asks something else, too
 UNMENTIONED = "I find no mention of it."  # how an answer begins that memory does not have
 
 SUMMARY_OPENING = "In these messages we talked about"

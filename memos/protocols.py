@@ -96,10 +96,12 @@ class Opening:
     Args:
         text: word for word.
         whole: whether it ends there; else it ends there or goes on behind a space.
+        more: whether it has to go on.
     """
 
     text: str
     whole: bool = False
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
-from memos.amending import Amending
+from memos.amending import REQUEST, Amending
 from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.errors import BlockError
@@ -75,17 +75,22 @@ class _Wanted:
     Args:
         asked: its sentences that may ask for something.
         ask: how probably the likeliest of these does.
-        keeps: its sentences that ask to keep something.
+        keeps: what is thought of its sentences that ask to keep something.
     """
 
     asked: tuple[str, ...]
     ask: float
-    keeps: tuple[str, ...]
+    keeps: tuple[Answer, ...]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Its sentences that ask to keep something, or to correct or forget it."""
+        return tuple(answer.sentence for answer in self.keeps)
 
     @property
     def besides(self) -> tuple[str, ...]:
         """What it asks for that is not itself a request to keep something."""
-        return tuple(sentence for sentence in self.asked if sentence not in self.keeps)
+        return tuple(sentence for sentence in self.asked if sentence not in self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +187,12 @@ class Remembering:
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
         wanted = yield from self._wanted(message, cancelled)
-        amended = yield from self._amend(message, wanted, cancelled)
-        if amended and not wanted.besides:
-            return amended
-        asked = wanted.besides if amended else wanted.asked
+        done = yield from self._heed(message, wanted, cancelled)
+        if done and done.whole:
+            yield from self._tell(prompts.tell(done.text), message.turn, cancelled)
+            return Remembered(told=True, opening=done, withheld=SAVES | SEARCHES | READS)
+        asked = wanted.besides if done else wanted.asked
+        saving = bool(wanted.keeps) and not done
         followed = yield from self._follow(message, cancelled)
         text = self._pager.cut(" ".join(asked), policy.page // 3)
         sure, certain = wanted.ask >= policy.memory_threshold, wanted.ask >= CERTAIN
@@ -193,30 +200,29 @@ class Remembering:
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(question)
-        if not (found.told or wanted.keeps or self._queue.pages(message.turn)):
-            if question.sure:
-                found = yield from self._near(question)
-            if not (found.told or question.certain):
-                yield from self._ask_again(message, cancelled)
-        withheld = self._withheld(saving=bool(wanted.keeps), searching=question.sure, told=found.told)
-        if found.opening:
-            found = replace(found, opening=replace(found.opening, whole=not _asks_more(message, wanted, asked)))
-        if amended and amended.opening:
-            rest = found.opening or Opening("")
-            found = replace(found, opening=Opening(f"{amended.opening.text} {rest.text}".rstrip(), whole=rest.whole))
-            withheld |= SAVES
-        return replace(found, withheld=withheld)
+        paged = bool(self._queue.pages(message.turn))
+        if question.sure and not (found.told or saving or paged):
+            found = yield from self._near(question)
+            paged = bool(self._queue.pages(message.turn))
+        left = not (found.told or saving or question.certain)
+        if (left or done) and not (paged or found.opening):
+            yield from self._ask_again(message, cancelled)
+        opening = found.opening and replace(found.opening, whole=not _asks_more(message, wanted, asked))
+        withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
+        return replace(found, opening=_behind(done, opening), withheld=withheld)
 
     def _wanted(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, _Wanted]:
         """Ask what the sentences of a message want of memory."""
         policy = self._policy
-        asked, keeps, ask = [], [], 0.0
+        asked: list[str] = []
+        keeps: list[Answer] = []
+        ask = 0.0
         for answer in self._prober.requests(message.content):
             if cancelled():
                 break
             if answer.question == "keep":
                 saving = answer.probability >= policy.memory_threshold
-                keeps += [answer.sentence] if saving else []
+                keeps += [answer] if saving else []
                 yield answer.probed("saving" if saving else "")
                 continue
             ask = max(ask, answer.probability)
@@ -225,23 +231,35 @@ class Remembering:
             asked += [answer.sentence] if may else []
         return _Wanted(tuple(asked), ask, tuple(keeps))
 
-    def _amend(
+    def _heed(
         self, message: Message, wanted: _Wanted, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, Remembered | None]:
-        """Correct or forget what a message asks to; how that is to be said, or None where it asks for nothing such."""
+    ) -> Generator[Event, None, Opening | None]:
+        """Correct or forget what a message asks to, and note what one that also asks something else wants kept: a small
+        model does one of the two. How the answer begins then, or None where nothing is done."""
         if not wanted.keeps or not self._policy.memory_threshold:
             return None
-        request = [part for part in sentences(message.content) if part not in wanted.besides]
+        parts = sentences(message.content)
+        upto = 1 + max(at for at, part in enumerate(parts) if part in wanted.kept)
+        request = [part for part in parts[:upto] if part not in wanted.besides]
+        more = _asks_more(message, wanted, ())
         amended = yield from self._amending.amend(request, message, cancelled)
         if amended is None:
-            return None
+            if not more or cancelled():
+                return None
+            yield from self._note_request(request[-REQUEST:], message, wanted)
+            return Opening(prompts.NOTED)
         self._amending_ids.add(message.id)
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
         if not amended.forgets:
             says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
-        yield from self._tell(prompts.tell(says), message.turn, cancelled)
-        whole = not _asks_more(message, wanted, ())
-        return Remembered(told=True, opening=Opening(says, whole=whole), withheld=SAVES | SEARCHES | READS)
+        return Opening(says, whole=not more)
+
+    def _note_request(self, request: Sequence[str], message: Message, wanted: _Wanted) -> Iterator[Event]:
+        """Keep what a message wants kept, word for word: its facts, or, where none of it seems one, all of it."""
+        facts = [one for one in self._prober.facts(" ".join(request)) if one.probability >= self._policy.fact_threshold]
+        whole = replace(wanted.keeps[-1], question="fact", sentence=" ".join(request), evaluated=0)
+        for answer in facts or [whole]:
+            yield answer.probed(self._note(answer.sentence, message))
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
@@ -513,13 +531,20 @@ class Remembering:
 
 def _asks_more(message: Message, wanted: _Wanted, asked: Collection[str]) -> bool:
     """Whether a message asks something beside what it wants kept and these sentences."""
-    return any(asks(part) and part not in (*asked, *wanted.keeps) for part in sentences(message.content))
+    return any(asks(part) and part not in (*asked, *wanted.kept) for part in sentences(message.content))
+
+
+def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
+    """How an answer begins that says first what was done, and then what else the message asks."""
+    if not done or not opening:
+        return replace(done, more=True) if done else opening
+    return replace(opening, text=f"{done.text} {opening.text}")
 
 
 def _of_request(text: str, noted: Collection[str]) -> list[str]:
-    """The sentences of a message that were to correct or to forget: the last, and those with words of what is noted, or
-    was."""
-    parts = sentences(text)
+    """The statements of a message that were to correct or to forget: the last, and those with words of what is noted,
+    or was."""
+    parts = [part for part in sentences(text) if not asks(part)]
     return [part for part in parts if part == parts[-1] or any(shared_words(note, part) for note in noted)]
 
 

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from memos.cli.options import Status
 
 if TYPE_CHECKING:
+    from memos.eval.answering import Answer
     from memos.eval.report import Report
     from memos.eval.suites import Run
 
@@ -51,6 +52,11 @@ Examples:
 @click.option("--seed", default=0, show_default=True, help="Of the sample and the confidence intervals.")
 @click.option("--embedding", help="The embedding model, or none for words only.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, too.")
+@click.option(
+    "--answers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write each question here with its answer, a line of JSON each; not for -recall.",
+)
 def command(
     suite: str,
     data: Path,
@@ -62,6 +68,7 @@ def command(
     seed: int,
     embedding: str | None,
     file: Path | None,
+    answers: Path | None,
 ) -> None:
     """Measure SUITE on the data set in the folder of --data.
 
@@ -70,6 +77,8 @@ def command(
     """
     from rich.console import Console
 
+    from memos.eval.answering import lost_by_arm
+    from memos.eval.journal import write_answers
     from memos.eval.machine import describe
     from memos.eval.suites import Run
     from memos.settings import load
@@ -79,8 +88,9 @@ def command(
     if unknown := [arm for arm in chosen if arm not in ARMS]:
         raise click.UsageError(f"There is no arm {unknown[0]!r}; there are {', '.join(ARMS)}.")
     settings = load(model=model, context=context, embedding=embedding)
-    report, lost, faults = _measured(Run(suite, data, settings, limit, seed, chosen, category))
+    report, answered, faults = _measured(Run(suite, data, settings, limit, seed, chosen, category))
     report.show(Console())
+    lost = lost_by_arm(answered)
     for arm, reasons in lost.items():
         if reasons:
             listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
@@ -90,10 +100,12 @@ def command(
     if file is not None:
         more = {"nasty_failed": faults} if suite == "docs-recall" else {"lost": lost}
         report.save(file, **more, **describe(shlex.join(["memos", *sys.argv[1:]])))
+    if answers is not None:
+        write_answers(answers, answered)
 
 
-def _measured(run: Run) -> tuple[Report, dict[str, dict[str, int]], dict[str, str]]:
-    """The report of a run, for each arm where its wrong answers were lost, and the nasty files that misbehave."""
+def _measured(run: Run) -> tuple[Report, list[Answer], dict[str, str]]:
+    """The report of a run, its answers, and the nasty files that misbehave."""
     from memos.eval.documents import docs, docs_recall
     from memos.eval.suites import answering, retrieval
 
@@ -101,12 +113,12 @@ def _measured(run: Run) -> tuple[Report, dict[str, dict[str, int]], dict[str, st
     progress = _Progress(status)
     try:
         if run.suite in RETRIEVAL:
-            return retrieval(run, progress), {}, {}
+            return retrieval(run, progress), [], {}
         if run.suite == "docs-recall":
             report, faults = docs_recall(run, progress)
-            return report, {}, faults
-        report, lost = docs(run, progress) if run.suite == "docs" else answering(run, progress)
-        return report, lost, {}
+            return report, [], faults
+        report, answers = docs(run, progress) if run.suite == "docs" else answering(run, progress)
+        return report, answers, {}
     finally:
         status.clear()
 
@@ -118,7 +130,7 @@ def _refuse_unused(suite: str) -> None:
         UsageError: one was given; the sentence names it.
     """
     context = click.get_current_context()
-    unused = () if suite in ANSWERING else ("arms",) if suite == "docs" else ("arms", "model", "context")
+    unused = () if suite in ANSWERING else ("arms",) if suite == "docs" else ("arms", "model", "context", "answers")
     for name in unused:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} changes nothing in {suite}; leave it out.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Answer:
         task: its id.
         arm: the arm.
         category: the task's.
+        asked: the question.
+        said: the answer; empty where none came.
         metrics: by name.
         lost: where a wrong answer was lost: `not stored`, `not retrieved` (search found none of what tells it), `not
             shown` (not all of it was), `not used`; `evidence unknown` where the data does not say what tells it;
@@ -63,6 +66,8 @@ class Answer:
     task: str
     arm: str
     category: str
+    asked: str
+    said: str
     metrics: dict[str, float]
     lost: str
     pages: int
@@ -109,6 +114,8 @@ class Arms:
             task.id,
             arm,
             task.category,
+            task.text,
+            said,
             metrics,
             _lost(task, wanted, shown, find) if wrong and arm != CLOSED else "",
             len(pages),
@@ -270,4 +277,12 @@ def _pointers(texts: Iterable[str]) -> set[Place]:
 
 def failed(task: Task, arm: str, error: MemosError) -> Answer:
     """An answer that never came, which is a wrong one; why is told as where it was lost."""
-    return Answer(task.id, arm, task.category, task.score(""), f"{ERROR}{error}", 0, 0, 0.0)
+    return Answer(task.id, arm, task.category, task.text, "", task.score(""), f"{ERROR}{error}", 0, 0, 0.0)
+
+
+def lost_by_arm(answers: Iterable[Answer]) -> dict[str, dict[str, int]]:
+    """For each arm, where its wrong answers were lost, and how many there."""
+    found: dict[str, Counter[str]] = {}
+    for one in answers:
+        found.setdefault(one.arm, Counter()).update([one.lost] if one.lost else [])
+    return {arm: dict(reasons) for arm, reasons in found.items()}

@@ -204,9 +204,7 @@ def _nasty(run: Run, folder: Path) -> tuple[list[float], dict[str, str]]:
 MakeAnalyst = Callable[[LanguageModel, Archival], Analyst]
 
 
-def docs(
-    run: Run, progress: Progress, make: MakeAnalyst = documents.Analyst
-) -> tuple[Report, dict[str, dict[str, int]]]:
+def docs(run: Run, progress: Progress, make: MakeAnalyst = documents.Analyst) -> tuple[Report, list[Answer]]:
     """Have the analyst answer; a sample is asked again without the file that tells the answer.
 
     Args:
@@ -215,7 +213,7 @@ def docs(
         make: makes the analyst.
 
     Returns:
-        The report, and for each arm where its wrong answers were lost.
+        The report, and the answers.
 
     Raises:
         InputError: the data cannot be read.
@@ -239,15 +237,14 @@ def docs(
             journals[answer.arm].add(answer)
             progress(done + number, of)
     arms: dict[str, Mapping[str, Estimate]] = {}
-    lost: dict[str, dict[str, int]] = {}
+    answers: list[Answer] = []
     for arm in (arm for arm, ones in wanted.items() if ones):
-        answers = [journals[arm].answers[arm, one.id] for one in wanted[arm]]
-        estimates = sliced([(one.category, one.metrics) for one in answers], run.seed)
-        arms[arm] = {**estimates, "seconds": mean([one.seconds for one in answers], run.seed)}
-        reasons = [one.lost for one in answers if one.lost]
-        lost[arm] = {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+        given_here = [journals[arm].answers[arm, one.id] for one in wanted[arm]]
+        estimates = sliced([(one.category, one.metrics) for one in given_here], run.seed)
+        arms[arm] = {**estimates, "seconds": mean([one.seconds for one in given_here], run.seed)}
+        answers += given_here
     settings = run.settings
-    return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(asked), arms), lost
+    return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(asked), arms), answers
 
 
 def _left_out(asked: Sequence[Question], seed: int) -> list[Question]:
@@ -281,12 +278,13 @@ def _answered(analyst: Analyst, archival: Archival, one: Question, arm: str) -> 
         answer = analyst.ask(one.text)
     except MemosError as error:
         metrics = {"abstention": 0.0} if arm == LEFT_OUT else {"accuracy": 0.0, "citation_support": 0.0}
-        return Answer(one.id, arm, one.category, metrics, f"{ERROR}{error}", 0, 0, 0.0)
+        return Answer(one.id, arm, one.category, one.text, "", metrics, f"{ERROR}{error}", 0, 0, 0.0)
     seconds = round(time.perf_counter() - started, 2)
     if arm == LEFT_OUT:
         abstained = declined(answer.text) and not one.told_by(answer.text)
         metrics = {"abstention": float(abstained), "confidence": answer.confidence}
-        return Answer(one.id, arm, one.category, metrics, "" if metrics["abstention"] else "made up", 0, 0, seconds)
+        lost = "" if abstained else "made up"
+        return Answer(one.id, arm, one.category, one.text, answer.text, metrics, lost, 0, 0, seconds)
     cited = [archival.get(citation.passage_id) for citation in answer.citations]
     right = one.told_by(answer.text)
     supported = any(passage is not None and one.told_by(passage.text) for passage in cited)
@@ -297,7 +295,7 @@ def _answered(analyst: Analyst, archival: Archival, one: Question, arm: str) -> 
         "confidence": answer.confidence,
     }
     lost = "" if right else _lost(archival, one, supported=supported)
-    return Answer(one.id, arm, one.category, metrics, lost, len(cited), 0, seconds)
+    return Answer(one.id, arm, one.category, one.text, answer.text, metrics, lost, len(cited), 0, seconds)
 
 
 def _lost(archival: Archival, one: Question, *, supported: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -61,4 +61,14 @@ class Journal:
         if answer.failed:
             return
         with self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(answer)) + "\n")
+            stream.write(_line(answer))
+
+
+def write_answers(path: Path, answers: Iterable[Answer]) -> None:
+    """Write answers where they are asked for, a line of JSON each; a file that is there is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(map(_line, answers)), encoding="utf-8")
+
+
+def _line(answer: Answer) -> str:
+    return json.dumps(asdict(answer), ensure_ascii=False) + "\n"

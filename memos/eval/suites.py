@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +83,7 @@ def retrieval(run: Run, progress: Progress) -> Report:
     return Report(run.suite, str(run.data), name, None, run.seed, len(scored), {"memos": _summed_up(scored, run.seed)})
 
 
-def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str, int]]]:
+def answering(run: Run, progress: Progress) -> tuple[Report, list[Answer]]:
     """Run a suite with a model in the loop. What was answered is kept, so that a run goes on where it was ended.
 
     Args:
@@ -92,7 +91,7 @@ def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str,
         progress: told `(answers done, of)`.
 
     Returns:
-        The report, and for each arm where its wrong answers were lost.
+        The report, and the answers.
 
     Raises:
         InputError: the data cannot be read, or there is nothing to ask.
@@ -110,9 +109,8 @@ def answering(run: Run, progress: Progress) -> tuple[Report, dict[str, dict[str,
             journal.add(answer)
     answers = [done[arm, task.id] for arm, task in wanted]
     arms = {arm: of_arm([one for one in answers if one.arm == arm], run.seed) for arm in run.arms}
-    lost = {arm: dict(Counter(one.lost for one in answers if one.arm == arm and one.lost)) for arm in run.arms}
     settings = run.settings
-    return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(tasks), arms), lost
+    return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(tasks), arms), answers
 
 
 def _answers(run: Run, missing: Sequence[tuple[str, Task]], progress: Callable[[int], None]) -> Iterator[Answer]:

@@ -78,7 +78,7 @@ def _opened(parameters: Mapping[str, Any], opening: Opening) -> Mapping[str, Any
     """The schema of a function whose first argument begins as given."""
     properties = dict(parameters["properties"])
     first = next(iter(properties))
-    rest = "" if opening.whole else r"( [\s\S]*)?"
+    rest = "" if opening.whole else r" \S[\s\S]*" if opening.more else r"( [\s\S]*)?"
     properties[first] = {**properties[first], "pattern": f"^{re.escape(opening.text)}{rest}$"}
     return {**parameters, "properties": properties}
 

@@ -13,7 +13,7 @@ import pytest
 from memos.cli.eval import DOCUMENTS
 from memos.errors import InputError, ModelError
 from memos.eval import documents, journal, suites
-from memos.eval.answering import Arms
+from memos.eval.answering import Arms, lost_by_arm
 from memos.eval.documents import docs, docs_recall
 from memos.eval.haystacks import babilong, multidoc, needle
 from memos.eval.metrics import labelled
@@ -163,9 +163,11 @@ class StandIn:
 
 def test_answers_are_measured_with_their_citations_and_without_their_file(run: Callable[..., Run]) -> None:
     asked: list[str] = []
-    report, lost = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    report, answers = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
     whole, without = report.arms["memos"], report.arms["left-out"]
-    assert whole["accuracy"].value == 1.0 and whole["citation_support"].value == 1.0 and lost["memos"] == {}
+    assert (
+        whole["accuracy"].value == 1.0 and whole["citation_support"].value == 1.0 and not lost_by_arm(answers)["memos"]
+    )
     assert without["abstention"].value == 1.0 and without["abstention"].n == 1
     assert whole["accuracy/txt"].n == 1 and len(asked) == 4
 
@@ -217,12 +219,23 @@ def test_an_answer_that_never_came_counts_as_wrong_and_is_asked_again(run: Calla
                 raise ModelError("There is no room.")
             return super().ask(question)
 
-    report, lost = docs(run("docs"), quiet, lambda _model, archival: Failing(archival, asked))
+    report, answers = docs(run("docs"), quiet, lambda _model, archival: Failing(archival, asked))
     assert report.arms["memos"]["accuracy"].value == pytest.approx(2 / 3)
-    assert lost["memos"] == {"error: There is no room.": 1}
-    report, lost = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
-    assert report.arms["memos"]["accuracy"].value == 1.0 and lost["memos"] == {}
+    assert lost_by_arm(answers)["memos"] == {"error: There is no room.": 1}
+    report, answers = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    assert report.arms["memos"]["accuracy"].value == 1.0 and lost_by_arm(answers)["memos"] == {}
     assert len(asked) == 5 and asked[4] == asked[0]
+
+
+def test_answers_are_written_where_they_are_asked_for(run: Callable[..., Run], tmp_path: Path) -> None:
+    asked: list[str] = []
+    _, answers = docs(run("docs"), quiet, lambda _model, archival: StandIn(archival, asked))
+    journal.write_answers(tmp_path / "new" / "answers.jsonl", answers)
+    rows = [json.loads(line) for line in (tmp_path / "new" / "answers.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["arm"], row["asked"]) for row in rows] == [("memos", one) for one in asked[:3]] + [
+        ("left-out", asked[3])
+    ]
+    assert all(row["said"] for row in rows)
 
 
 def test_answers_of_other_code_are_not_taken_over(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +251,8 @@ def test_a_wrong_answer_tells_where_it_was_lost(run: Callable[..., Run]) -> None
         def ask(self, _question: str) -> Answer:
             return Answer("Forty-two.", (Citation(1),))
 
-    report, lost = docs(run("docs"), quiet, lambda *_: Wrong())
+    report, answers = docs(run("docs"), quiet, lambda *_: Wrong())
+    lost = lost_by_arm(answers)
     assert report.arms["memos"]["accuracy"].value == 0.0
     assert sum(lost["memos"].values()) == 3 and lost["memos"]["not shown"] >= 1
     assert report.arms["left-out"]["abstention"].value == 0.0 and lost["left-out"] == {"made up": 1}

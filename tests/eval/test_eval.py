@@ -144,12 +144,12 @@ def test_an_arm_that_does_not_exist_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suite", "option"),
     [
-        *((suite, name) for suite in (*RETRIEVAL, "docs-recall") for name in ("arms", "model", "context")),
+        *((suite, name) for suite in (*RETRIEVAL, "docs-recall") for name in ("arms", "model", "context", "answers")),
         ("docs", "arms"),
     ],
 )
 def test_an_option_that_would_change_nothing_is_refused(tmp_path: Path, suite: str, option: str) -> None:
-    value = {"arms": "memos", "model": "x", "context": "2048"}[option]
+    value = {"arms": "memos", "model": "x", "context": "2048", "answers": "x.jsonl"}[option]
     done = CliRunner().invoke(command, [suite, "--data", str(tmp_path), f"--{option}", value])
     assert done.exit_code == 2 and f"--{option} changes nothing in {suite}" in done.output
 
@@ -202,7 +202,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             if len(asked) == 2:
                 raise KeyboardInterrupt
             asked.append(task.id)  # type: ignore[attr-defined]
-            yield Answer(task.id, arm, task.category, task.score("bees"), "", 1, 1, 0.1)  # type: ignore[attr-defined]
+            yield Answer(task.id, arm, task.category, task.text, "bees", task.score("bees"), "", 1, 1, 0.1)  # type: ignore[attr-defined]
 
     monkeypatch.setattr(suites, "_answers", answers)
     with pytest.raises(KeyboardInterrupt):

@@ -333,12 +333,12 @@ def test_text_begins_as_the_grammar_says_and_has_neither_calls_nor_notes(model: 
 @pytest.mark.parametrize(
     "opening", ["Eagles.", 'A "quoted" name, 5% (or so) - 2.5/7 #1 & co.', "Straße – 中文。", "a\\b."]
 )
-@pytest.mark.parametrize("whole", [False, True])
-def test_speech_begins_word_for_word_and_may_go_on(model: LlamaModel, opening: str, whole: bool) -> None:
-    speak = CallGrammar((dataclasses.replace(SPEC["send_message"], opening=Opening(opening, whole)),))
+@pytest.mark.parametrize(("whole", "more"), [(False, False), (True, False), (False, True)])
+def test_speech_begins_word_for_word_and_may_go_on(model: LlamaModel, opening: str, whole: bool, more: bool) -> None:
+    speak = CallGrammar((dataclasses.replace(SPEC["send_message"], opening=Opening(opening, whole, more)),))
     end, _ = run(model, ask(model, "Which bird is it?"), speak)
     said = SpeechReader().feed(end.text)
-    assert said == opening or (said.startswith(f"{opening} ") and not whole)
+    assert (said == opening and not more) or (said.startswith(f"{opening} ") and not whole)
     assert end.decodes < len(end.tokens), "the opening is forced, and decoded in a batch"
 
 

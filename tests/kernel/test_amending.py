@@ -10,6 +10,7 @@ from memos import events, prompts
 from memos.amending import said_anew, written_anew
 from memos.messages import Call, Kind
 from memos.naming import asked_after, shared_words
+from memos.testing import say
 from tests.kernel.conftest import Bench, probed, replies
 
 TELLS = probed(fact=1.0)
@@ -140,6 +141,44 @@ def test_what_else_a_correcting_message_asks_is_answered(bench: Bench, of: Any) 
     happened = bench.say("Which tea do I drink after dinner? And I live in Linz, not Graz, please correct that.")
     assert of(happened, events.Speech)[0].text.startswith(prompts.corrected("I live in Linz."))
     assert "I drink lapsang after dinner." in bench.view().partition("And I live in Linz")[2]
+
+
+@pytest.mark.parametrize("asked", ["Which tea do I drink after dinner?", "What is the capital of Austria?"])
+def test_a_request_is_done_though_a_question_follows_it(bench: Bench, of: Any, asked: str) -> None:
+    told(bench, "I live in Graz.", "I drink lapsang after dinner.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        asks, keeps = "Which tea" in prompt, "not Graz" in prompt
+        return replies(prompt, ask=0.8 * asks, keep=keeps, answer=0.9, fact=1.0, told=0.9, change=0.9, forget=0)
+
+    bench.open(model={"yes": yes, "readings": ["I live in Linz"]})
+    happened = bench.say(f"I live in Linz, not Graz, please correct that.\n\n{asked}")
+    assert of(happened, events.Speech)[0].text.startswith(prompts.corrected("I live in Linz."))
+    assert sorted(notes(bench)) == ["I drink lapsang after dinner.", "I live in Linz."]
+    (turn,) = of(happened, events.TurnFinished)
+    assert turn.text != prompts.corrected("I live in Linz.")  # what it asks is answered behind it
+
+
+def test_what_a_message_wants_kept_is_noted_and_what_else_it_asks_is_answered(bench: Bench, of: Any) -> None:
+    asked = "What is the capital of Austria?"
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        keeps = "Note that, please" in prompt
+        return replies(prompt, ask=0.0, keep=keeps, answer=0.1, fact=0.1, told=0.1, change=0.1, forget=0.1)
+
+    bench.open([say("Vienna.")], model={"yes": yes})
+    happened = bench.say(f"My locker is number 17. Note that, please. {asked}")
+    assert notes(bench) == ["My locker is number 17. Note that, please."]  # no part of it seems a fact
+    assert of(happened, events.Speech)[0].text == f"{prompts.NOTED} Vienna."
+    assert not of(happened, events.CallStarted)
+    assert prompts.reply(asked) in bench.view()
+
+
+def test_of_what_a_message_wants_kept_the_facts_are_noted_once(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(keep=1.0, fact=0.9))
+    bench.say("My locker is number 17. It is red. What is the capital of Austria?")
+    assert sorted(notes(bench)) == ["It is red.", "My locker is number 17."]
+    assert bench.kernel.working["user"].text == "My locker is number 17.\nIt is red."
 
 
 def test_what_tells_it_is_forgotten_though_it_says_it_in_other_words(bench: Bench) -> None:

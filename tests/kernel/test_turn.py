@@ -314,7 +314,7 @@ def test_a_window_that_cannot_hold_the_agent_is_refused(bench: Bench) -> None:
 def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> None:
     bench.open(model={"yes": lambda prompt: 0.9 if prompt.rstrip().split('"')[-2].startswith("My dog") else 0.1})
     happened = bench.say("It rained all day. My dog Rex loves that. Did you know?")
-    kept = [event.sentence for event in of(happened, events.Probed) if event.led_to]
+    kept = [event.sentence for event in of(happened, events.Probed) if event.led_to and event.question == "fact"]
     assert kept == ["My dog Rex loves that."]
     assert bench.kernel.working["user"].text == "My dog Rex loves that."
     note = bench.stored.archival.search("dog").items[0]
