@@ -64,7 +64,7 @@ SAVING = """## What is asked to be remembered
 
 `{command}` on {cores} cores of {processor}, {at}. Requests to remember something, each the first message of a
 conversation: whether what is saved, and what is answered, has the fact, and for others whose it is. The first sixteen
-were looked at when the prompt's example was chosen.
+were looked at when the prompt's example was chosen. Beside a question about something else, what answers that is right.
 """
 CHANGING = """## What is to be corrected or forgotten
 
@@ -324,7 +324,7 @@ def _untold(result: dict[str, Any]) -> str:
 
 
 def _saving(result: dict[str, Any]) -> str:
-    shown = {"themselves": "about themselves", "others": "about others"}
+    shown = {"themselves": "about themselves", "others": "about others", "beside": "beside a question"}
     columns = ("requests", "saved_right", "answer_right", "words_added")
     rows = [[name, *(result[key][column] for column in columns)] for key, name in shown.items()]
     return _table(("asked to remember", "requests", "saved right", "answered right", "words added"), rows)
