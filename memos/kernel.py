@@ -21,6 +21,7 @@ from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
 from memos.hiding import Hiding
+from memos.keeping import Keeping
 from memos.main_context import Ledger
 from memos.memory import KernelMemory
 from memos.messages import Block
@@ -55,7 +56,7 @@ class Kernel:
         controller: runs turns.
         queue: the queue and the main context.
         working: the blocks.
-        remembering: prefetch and fact-keeping.
+        remembering: prefetch.
         by_hand: what the user does to memory.
         policy: sizes and marks.
         common: beginnings of prompts that all agents of this kind share: of the main context, of the probes, and of
@@ -133,8 +134,9 @@ def boot(
     amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
     amending = Amending(prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
+    keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
     remembering = Remembering(
-        prober, talk, documents, amending, pager, queue, working, storage.archival, policy, count, others=others
+        prober, talk, documents, keeping, pager, queue, working, storage.archival, policy, others=others
     )
     controller = Controller(
         model=model,
@@ -142,7 +144,7 @@ def boot(
         working=working,
         pager=pager,
         remembering=remembering,
-        noting=Noting(remembering, storage.recall, storage.archival, storage.state),
+        noting=Noting(keeping, storage.recall, storage.archival, storage.state),
         recall=storage.recall,
         executor=FunctionExecutor(tools, memory),
         guard=Guard(tools, queue.context, storage.recall, storage.state, storage.archival),

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from memos.events import Event
+from memos.keeping import Keeping
 from memos.messages import Call, Message, State
 from memos.protocols import AgentState, ArchivalStorage, RecallStorage
-from memos.remembering import Remembering
 
 NOTE = "archival_memory_insert"  # the call that a note stands for
 
@@ -21,16 +21,14 @@ class Noting:
     """What is still to be noted of one agent's conversation.
 
     Args:
-        remembering: keeps the facts of a message.
+        keeping: keeps the facts of a message.
         recall: the messages, and the calls that saved something of them.
         archival: the notes.
         state: where it is written down.
     """
 
-    def __init__(
-        self, remembering: Remembering, recall: RecallStorage, archival: ArchivalStorage, state: AgentState
-    ) -> None:
-        self._remembering, self._recall, self._archival, self._state = remembering, recall, archival, state
+    def __init__(self, keeping: Keeping, recall: RecallStorage, archival: ArchivalStorage, state: AgentState) -> None:
+        self._keeping, self._recall, self._archival, self._state = keeping, recall, archival, state
 
     def owe(self, message: Message) -> None:
         """A message has come."""
@@ -47,7 +45,7 @@ class Noting:
                 return
             message = self._recall.get(number)
             if message is not None and message.state is State.DONE:
-                yield from self._remembering.keep_facts(message, self._saved(message), cancelled)
+                yield from self._keeping.keep_facts(message, self._saved(message), cancelled)
                 if cancelled():
                     return
             self._state.record_unnoted([one for one in self._state.unnoted() if one != number])

@@ -1,31 +1,28 @@
-"""Remembering for a model that does not ask: what comes into view by itself, and what is kept by itself.
+"""Remembering for a model that does not ask: what comes into view by itself.
 
-Left alone, a small model searches for anything and saves anything. So the kernel asks it about single sentences
-(`memos.probes`), pages in what answers a message, or else says again what it asks, or that nothing tells it, has it
-corrected or forgotten what is to be, says which memory functions the turn may use, and keeps the facts that the user
-tells in passing. Owns these decisions; their thresholds are policy. It does not know how a turn goes on, how search
-works, or how a sentence is asked about.
+Left alone, a small model searches for anything. So the kernel asks it about single sentences (`memos.probes`), has done
+what is to be kept, corrected or forgotten (`memos.keeping`), pages in what answers a message, or else says again what
+it asks, or that nothing tells it, and says which memory functions the turn may use. Owns these decisions; their
+thresholds are policy. It does not know how a turn goes on, how search works, or how a sentence is asked about.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
-from memos.amending import REQUEST, Amending
 from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
-from memos.errors import BlockError
 from memos.events import Event
 from memos.following import follow
-from memos.messages import Call, Found, Kind, Message
-from memos.naming import shared_words
+from memos.keeping import Keeping, Wanted
+from memos.messages import Found, Kind, Message
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
@@ -44,7 +41,6 @@ RANK = 0.15  # what each place lower in search takes from an answer's log-odds, 
 MOST_LINES = 3  # on a page; more distract a small model
 BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
-SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
 
 Withheld = frozenset[str]
@@ -66,31 +62,6 @@ class Remembered:
     opening: Opening | None = None
     quotes_them: bool = False
     withheld: Withheld = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a message wants of memory.
-
-    Args:
-        asked: its sentences that may ask for something.
-        ask: how probably the likeliest of these does.
-        keeps: what is thought of its sentences that ask to keep something.
-    """
-
-    asked: tuple[str, ...]
-    ask: float
-    keeps: tuple[Answer, ...]
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Its sentences that ask to keep something, or to correct or forget it."""
-        return tuple(answer.sentence for answer in self.keeps)
-
-    @property
-    def besides(self) -> tuple[str, ...]:
-        """What it asks for that is not itself a request to keep something."""
-        return tuple(sentence for sentence in self.asked if sentence not in self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +99,18 @@ class _Told:
 
 
 class Remembering:
-    """Prefetch and fact-keeping for one agent.
+    """Prefetch for one agent.
 
     Args:
         prober: asks the model about single sentences.
         talk: reads messages apart.
         documents: reads documents apart.
-        amending: corrects and forgets what is noted.
+        keeping: corrects, forgets and notes what a message asks to.
         pager: finds candidates and lays out pages.
         queue: where pages go.
-        working: the blocks; short facts go there, too.
-        archival: where facts are kept.
+        working: the blocks, which are in view.
+        archival: the notes and documents.
         policy: thresholds and sizes.
-        count: tokens of a text, by the loaded model.
         others: whether the model has functions that are not of memory, which may tell what memory does not.
     """
 
@@ -149,21 +119,19 @@ class Remembering:
         prober: Prober,
         talk: TalkReader,
         documents: DocumentReader,
-        amending: Amending,
+        keeping: Keeping,
         pager: Pager,
         queue: QueueManager,
         working: WorkingContext,
         archival: ArchivalStorage,
         policy: KernelSettings,
-        count: Callable[[str], int],
         *,
         others: bool,
     ) -> None:
-        self._prober, self._talk, self._documents, self._amending = prober, talk, documents, amending
+        self._prober, self._talk, self._documents, self._keeping = prober, talk, documents, keeping
         self._pager, self._queue = pager, queue
         self._working, self._archival, self._policy = working, archival, policy
-        self._count, self._others = count, others
-        self._amending_ids: set[int] = set()  # messages of this process that were to correct or to forget
+        self._others = others
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -187,7 +155,7 @@ class Remembering:
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
         wanted = yield from self._wanted(message, cancelled)
-        done = yield from self._heed(message, wanted, cancelled)
+        done = yield from self._keeping.heed(message, wanted, cancelled)
         if done and done.whole:
             yield from self._tell(prompts.tell(done.text), message.turn, cancelled)
             return Remembered(told=True, opening=done, withheld=SAVES | SEARCHES | READS)
@@ -207,11 +175,11 @@ class Remembering:
         left = not (found.told or saving or question.certain)
         if (left or done) and not (paged or found.opening):
             yield from self._ask_again(message, cancelled)
-        opening = found.opening and replace(found.opening, whole=not _asks_more(message, wanted, asked))
+        opening = found.opening and replace(found.opening, whole=not wanted.leaves(message.content, asked))
         withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
         return replace(found, opening=_behind(done, opening), withheld=withheld)
 
-    def _wanted(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, _Wanted]:
+    def _wanted(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Wanted]:
         """Ask what the sentences of a message want of memory."""
         policy = self._policy
         asked: list[str] = []
@@ -229,37 +197,7 @@ class Remembering:
             may = answer.probability >= policy.prefetch_threshold or self._pager.names_speaker(answer.sentence)
             yield answer.probed("prefetch" if may else "")
             asked += [answer.sentence] if may else []
-        return _Wanted(tuple(asked), ask, tuple(keeps))
-
-    def _heed(
-        self, message: Message, wanted: _Wanted, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, Opening | None]:
-        """Correct or forget what a message asks to, and note what one that also asks something else wants kept: a small
-        model does one of the two. How the answer begins then, or None where nothing is done."""
-        if not wanted.keeps or not self._policy.memory_threshold:
-            return None
-        parts = sentences(message.content)
-        upto = 1 + max(at for at, part in enumerate(parts) if part in wanted.kept)
-        request = [part for part in parts[:upto] if part not in wanted.besides]
-        more = _asks_more(message, wanted, ())
-        amended = yield from self._amending.amend(request, message, cancelled)
-        if amended is None:
-            if not more or cancelled():
-                return None
-            yield from self._note_request(request[-REQUEST:], message, wanted)
-            return Opening(prompts.NOTED)
-        self._amending_ids.add(message.id)
-        says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
-        if not amended.forgets:
-            says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
-        return Opening(says, whole=not more)
-
-    def _note_request(self, request: Sequence[str], message: Message, wanted: _Wanted) -> Iterator[Event]:
-        """Keep what a message wants kept, word for word: its facts, or, where none of it seems one, all of it."""
-        facts = [one for one in self._prober.facts(" ".join(request)) if one.probability >= self._policy.fact_threshold]
-        whole = replace(wanted.keeps[-1], question="fact", sentence=" ".join(request), evaluated=0)
-        for answer in facts or [whole]:
-            yield answer.probed(self._note(answer.sentence, message))
+        return Wanted(tuple(asked), ask, tuple(keeps))
 
     def _withheld(self, *, saving: bool, searching: bool, told: bool) -> Withheld:
         withheld: Withheld = frozenset() if saving else SAVES
@@ -492,68 +430,12 @@ class Remembering:
         size = len(self._queue.context.entries[-1].tokens)
         yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), size)
 
-    # ------------------------------------------------------------------------------- after the answer
-
-    def keep_facts(self, message: Message, done: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
-        """Keep what the user told and the model did not save, word for word, as notes.
-
-        Runs when the answer is out and the user reads.
-
-        Args:
-            message: what the user said.
-            done: the calls of its turn that succeeded.
-            cancelled: asked between sentences.
-        """
-        yield events.Progress("noting facts", 0, 1)
-        saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
-        former = self._archival.superseded(by=message.id)
-        amends = bool(former) or message.id in self._amending_ids
-        request = frozenset(_of_request(message.content, [*former, *saved]) if amends else ())
-        for answer in self._prober.facts(message.content):
-            if cancelled():
-                break
-            done_with = answer.sentence in request or _is_saved(answer.sentence, saved)
-            keep = answer.probability >= self._policy.fact_threshold and not done_with
-            yield answer.probed(self._note(answer.sentence, message) if keep else "")
-        yield events.Progress("noting facts", 1, 1)
-
-    def _note(self, fact: str, message: Message) -> str:
-        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
-        where = f"archival:{self._archival.insert(fact, location=f'recall:{message.id}').id}"
-        if self._count(fact) > self._policy.block // SHORT:
-            return where
-        try:
-            self._working.append("user", fact, by="kernel")
-        except BlockError:  # full, or the user has taken the block away
-            return where
-        return f"block user and {where}"
-
-
-def _asks_more(message: Message, wanted: _Wanted, asked: Collection[str]) -> bool:
-    """Whether a message asks something beside what it wants kept and these sentences."""
-    return any(asks(part) and part not in (*asked, *wanted.kept) for part in sentences(message.content))
-
 
 def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
     """How an answer begins that says first what was done, and then what else the message asks."""
     if not done or not opening:
         return replace(done, more=True) if done else opening
     return replace(opening, text=f"{done.text} {opening.text}")
-
-
-def _of_request(text: str, noted: Collection[str]) -> list[str]:
-    """The statements of a message that were to correct or to forget: the last, and those with words of what is noted,
-    or was."""
-    parts = [part for part in sentences(text) if not asks(part)]
-    return [part for part in parts if part == parts[-1] or any(shared_words(note, part) for note in noted)]
-
-
-def _is_saved(sentence: str, saved: Iterable[str]) -> bool:
-    """Whether a sentence is saved, or all that it asks to remember: of "Please remember that I live in Oslo" what
-    follows."""
-    said = sentence.casefold()
-    kept = [text.casefold().strip(" .!") for text in saved]
-    return any(said.strip(" .!") in text or (" " in text and text in said) for text in kept)
 
 
 def middle_of(probabilities: Iterable[float]) -> float:

@@ -1,0 +1,171 @@
+"""Keeping: what is kept of what the user says, word for word, and what of it is corrected or forgotten.
+
+A small model that is to save something and to answer something does one of the two, and what it saves it words anew. So
+the kernel notes facts that are told in passing, corrects and forgets what it is asked to, and notes what is to be kept
+by a message that asks something besides; only a message that asks for nothing else is left to the model. Owns these
+decisions. It does not know what comes into view, how a note is written anew, or when there is time to look for facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from memos import events, prompts
+from memos.admission import SAVES
+from memos.amending import REQUEST, Amending
+from memos.errors import BlockError
+from memos.events import Event
+from memos.messages import Call, Message
+from memos.naming import shared_words
+from memos.pager import Pager
+from memos.policy import KernelSettings
+from memos.probes import Answer, Prober, asks, sentences
+from memos.protocols import ArchivalStorage, Opening
+from memos.working_context import WorkingContext
+
+SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a message wants of memory.
+
+    Args:
+        asked: its sentences that may ask for something.
+        ask: how probably the likeliest of these does.
+        keeps: what is thought of its sentences that ask to keep something.
+    """
+
+    asked: tuple[str, ...]
+    ask: float
+    keeps: tuple[Answer, ...]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Its sentences that ask to keep something, or to correct or forget it."""
+        return tuple(answer.sentence for answer in self.keeps)
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """What it asks for that is not itself a request to keep something."""
+        return tuple(sentence for sentence in self.asked if sentence not in self.kept)
+
+    def leaves(self, text: str, answered: Collection[str] = ()) -> bool:
+        """Whether a message with this text asks more than what it wants kept, and these sentences."""
+        return any(asks(part) and part not in (*answered, *self.kept) for part in sentences(text))
+
+
+class Keeping:
+    """Notes, corrects and forgets for one agent.
+
+    Args:
+        prober: asks the model about single sentences.
+        amending: corrects and forgets what is noted.
+        pager: cuts what is too long.
+        working: the blocks; short facts go there, too.
+        archival: where facts are kept.
+        policy: thresholds and sizes.
+        count: tokens of a text, by the loaded model.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        amending: Amending,
+        pager: Pager,
+        working: WorkingContext,
+        archival: ArchivalStorage,
+        policy: KernelSettings,
+        count: Callable[[str], int],
+    ) -> None:
+        self._prober, self._amending, self._pager = prober, amending, pager
+        self._working, self._archival, self._policy, self._count = working, archival, policy, count
+        self._amending_ids: set[int] = set()  # messages of this process that were to correct or to forget
+
+    def heed(
+        self, message: Message, wanted: Wanted, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Opening | None]:
+        """Correct or forget what a message asks to, and note what one wants kept that asks something else, too.
+
+        Args:
+            message: the message.
+            wanted: what it wants of memory.
+            cancelled: asked between probes.
+
+        Returns:
+            How the answer begins then; None where nothing was done, or the model is to do it.
+        """
+        if not wanted.keeps or not self._policy.memory_threshold:
+            return None
+        parts = sentences(message.content)
+        upto = 1 + max(at for at, part in enumerate(parts) if part in wanted.kept)
+        request = [part for part in parts[:upto] if part in wanted.kept or not asks(part)]
+        more = wanted.leaves(message.content)
+        amended = yield from self._amending.amend(request, message, cancelled)
+        if amended is None:
+            if not more or cancelled():
+                return None
+            yield from self._note_request(request[-REQUEST:], message, wanted)
+            return Opening(prompts.NOTED)
+        self._amending_ids.add(message.id)
+        says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
+        if not amended.forgets:
+            says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
+        return Opening(says, whole=not more)
+
+    def _note_request(self, request: Sequence[str], message: Message, wanted: Wanted) -> Iterator[Event]:
+        """Keep what a message wants kept, word for word: its facts, or, where none of it seems one, all of it."""
+        facts = [one for one in self._prober.facts(" ".join(request)) if one.probability >= self._policy.fact_threshold]
+        whole = replace(wanted.keeps[-1], question="fact", sentence=" ".join(request), evaluated=0)
+        for answer in facts or [whole]:
+            yield answer.probed(self._note(answer.sentence, message))
+
+    def keep_facts(self, message: Message, done: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Keep what the user told and the model did not save, word for word, as notes.
+
+        Runs when the answer is out and the user reads.
+
+        Args:
+            message: what the user said.
+            done: the calls of its turn that succeeded.
+            cancelled: asked between sentences.
+        """
+        yield events.Progress("noting facts", 0, 1)
+        saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
+        former = self._archival.superseded(by=message.id)
+        amends = bool(former) or message.id in self._amending_ids
+        request = frozenset(_of_request(message.content, [*former, *saved]) if amends else ())
+        for answer in self._prober.facts(message.content):
+            if cancelled():
+                break
+            done_with = answer.sentence in request or _is_saved(answer.sentence, saved)
+            keep = answer.probability >= self._policy.fact_threshold and not done_with
+            yield answer.probed(self._note(answer.sentence, message) if keep else "")
+        yield events.Progress("noting facts", 1, 1)
+
+    def _note(self, fact: str, message: Message) -> str:
+        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
+        where = f"archival:{self._archival.insert(fact, location=f'recall:{message.id}').id}"
+        if self._count(fact) > self._policy.block // SHORT:
+            return where
+        try:
+            self._working.append("user", fact, by="kernel")
+        except BlockError:  # full, or the user has taken the block away
+            return where
+        return f"block user and {where}"
+
+
+def _of_request(text: str, noted: Collection[str]) -> list[str]:
+    """The statements of a message that were to correct or to forget: the last, and those with words of what is noted,
+    or was."""
+    parts = [part for part in sentences(text) if not asks(part)]
+    return [part for part in parts if part == parts[-1] or any(shared_words(note, part) for note in noted)]
+
+
+def _is_saved(sentence: str, saved: Iterable[str]) -> bool:
+    """Whether a sentence is saved, or all that it asks to remember: of "Please remember that I live in Oslo" what
+    follows."""
+    said = sentence.casefold()
+    kept = [text.casefold().strip(" .!") for text in saved]
+    return any(said.strip(" .!") in text or (" " in text and text in said) for text in kept)
