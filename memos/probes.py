@@ -21,6 +21,20 @@ MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
 _QUESTION = ("?", "？")
+# How questions begin in English, for those who leave out the mark: "where do i live", "who wrote it", "did i tell you".
+# At most two words stand before the verb, no subject among them, or it is a clause: "when i was young", "what my boss
+# says".
+_VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had)"
+_SUBJECT = r"(?:i|you|we|he|she|they|there)"
+_MARKED = r"(?:a|an|the|this|that|these|those|it|my|your|our|his|her|their)"
+_ASKING = re.compile(
+    r"(?:(?:and|but|so|ok|okay|hey|hi|well),? )?(?:"
+    rf"(?:who|whom|whose|which|what|where|when|why|how)(?: (?!{_SUBJECT}\b|{_MARKED}\b|to\b)\w+){{0,2}}? {_VERB}\b"
+    rf"|(?:who|what|where|when|how)['’](?:s|re|d)\b|who (?!{_SUBJECT}\b|{_MARKED}\b)\w+|{_VERB} {_SUBJECT}\b"
+    rf"|(?:is|are|was|were|does|did|can|could|will|would|should|has) {_MARKED}\b|(?:does|did) \w+"
+    r")[^.!:…]*$",
+    re.IGNORECASE,
+)
 _CLOSING = "\"'”’)»」!"  # may stand behind it
 _ONE_WORD = re.compile(r"\w+\W*")
 
@@ -133,8 +147,8 @@ def _quoted(sentence: str) -> str:
 
 
 def asks(sentence: str) -> bool:
-    """Whether a sentence ends as a question does."""
-    return sentence.rstrip(_CLOSING).endswith(_QUESTION)
+    """Whether a sentence ends as a question does, or, in English, begins as one and does not end at all."""
+    return sentence.rstrip(_CLOSING).endswith(_QUESTION) or bool(_ASKING.match(sentence))
 
 
 def sentences(text: str, *, least: int = 4) -> list[str]:

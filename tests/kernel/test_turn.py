@@ -323,6 +323,14 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
     assert quoted is not None and note.text in quoted.content
 
 
+def test_a_question_without_its_mark_is_no_fact(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(fact=0.9))
+    for said in ("where do i live", "who wrote hamlet", "what's my landlord called", "does anna like tea"):
+        assert not [one for one in of(bench.say(said), events.Probed) if one.question == "fact"]
+    for said in ("when i was young we lived in Graz", "what I like most is tea", "do the dishes", "Who it is is open."):
+        assert [one.sentence for one in of(bench.say(said), events.Probed) if one.question == "fact"] == [said]
+
+
 def test_a_single_word_is_no_fact(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=0.9))
     asked = [one.sentence for one in of(bench.say("True. 我喜欢绿茶。 Indeed! I like it."), events.Probed)]
