@@ -114,7 +114,7 @@ def sentences_of(passages: Iterable[Passage]) -> list[Passage]:
 def naming(question: str, passages: Sequence[Passage]) -> list[Passage]:
     """The sentences that have what a question names, those with more of its rarer words first; none if it names
     nothing."""
-    named, wanted = names(question), stems(question)
+    named, wanted = names(question, [one.text for one in passages]), stems(question)
     parts = sentences_of(passages) if named else []
     seen = Counter(word for part in parts for word in stems(part.text))
 
@@ -129,7 +129,7 @@ def about(question: str, passages: Sequence[Passage]) -> list[Passage]:
 
     Search is by words and meaning, so a document that tells of what is named has it in its path or in a passage found.
     """
-    named = names(question)
+    named = names(question, [one.text for one in passages])
     if not named:
         return list(passages)
     sources = {one.source for one in passages if mentions(f"{one.source} {one.location} {one.text}", named)}

@@ -6,6 +6,8 @@ Owns what counts as a name, and when two words are the same. It does not know wh
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 from memos.probes import sentences
 
@@ -35,11 +37,27 @@ _SENTENCE = re.compile(r"\bthat (?:I|we|my|our|the|there)\b", re.IGNORECASE)
 _ASKING = ("where ", "what ", "who ", "when ", "how ", "which ")
 
 
-def names(question: str) -> frozenset[str]:
+def names(question: str, texts: Iterable[str] = ()) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
-    of which one is enough."""
-    found = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:] if word[0].isupper()]
-    return frozenset(stem(word) for word in map(str.casefold, found) if word not in _LINKING)
+    of which one is enough.
+
+    Args:
+        question: what is asked.
+        texts: what may tell it. Of a question without any capital, as many people write, a name is what these write
+            with one within their sentences, and oftener than without.
+    """
+    named = [word for word in _within(question) if word[0].isupper()]
+    if question == question.lower():
+        written = [word for text in texts for word in _within(text)]
+        seen = Counter(word.casefold() for word in written)
+        great = Counter(word.casefold() for word in written if word[0].isupper())
+        named = [word for word in _WORD.findall(question) if 2 * great[word] > seen[word]]
+    return frozenset(stem(word) for word in map(str.casefold, named) if word not in _LINKING)
+
+
+def _within(text: str) -> list[str]:
+    """The words of a text but those that begin a sentence."""
+    return [word for part in sentences(text, least=1) for word in _WORD.findall(part)[1:]]
 
 
 def mentions(text: str, named: frozenset[str]) -> bool:

@@ -147,6 +147,9 @@ def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
     assert names("Under which licence is Mistral released? Who made Rust's book?") == {"mistr", "rust"}
     assert names("what is it?") == names("What is it?") == frozenset()
     assert names("How long do I keep backups?") == frozenset()
+    texts = ("So Mary took it. The RFC says it, and will.", "There Mary was. Will Marys win?")
+    assert names("where is mary, and what says the rfc?", texts) == {"mary", "rfc"}
+    assert names("Where is mary?", texts) == names("where is mary?") == frozenset()  # who writes one capital writes all
     assert mentions("/files/rfc1459.txt", names("Which port has RFC 1459?"))
     assert mentions("Vue 2 已于 2023 年停止维护", names("When did Vue and Nuxt end?"))
     assert not mentions("other", names("In the Rust book?"))
