@@ -62,6 +62,7 @@ BESIDE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("I work nights this week, please note it. How many hours has a day?", ("nights", "week"), ("24", "twenty")),
     ("My son is called Leo. Keep that in mind. Which animal says moo?", ("son", "leo"), ("cow", "cows")),
 )
+NOT_NOTED = ("", "saving", "prefetch", "answer")  # what else may come of a probe
 
 
 def main() -> None:
@@ -99,13 +100,15 @@ def requested(
         told: words of the answer to what else it asks, one of which must be there; none where it asks nothing else.
     """
     saved: list[str] = []
-    answer, number = "", 0
+    answer, number, spoken = "", 0, False
     for event in agent.stream(said):
         if isinstance(event, events.MessageStored):
             number = event.message_id
         elif isinstance(event, events.CallStarted) and event.name in SAVES:
             saved.append(str(event.arguments["content" if "content" in event.arguments else "new_content"]))
-        elif told and isinstance(event, events.Probed) and event.question == "fact" and event.led_to:
+        elif isinstance(event, events.SpeechDelta):
+            spoken = True  # what the kernel notes from here on it notes of any message
+        elif told and not spoken and isinstance(event, events.Probed) and event.led_to not in NOT_NOTED:
             saved.append(event.sentence)
         elif isinstance(event, events.TurnFinished):
             answer = event.text

@@ -90,8 +90,8 @@ class Probed(Event):
         sentence: the sentence.
         probability: of yes.
         evaluated: tokens that the question cost.
-        led_to: where a fact was kept, corrected or forgotten (`block user and archival:3`), `prefetch`, `saving`,
-            `answer`, or empty.
+        led_to: where it was kept, corrected or forgotten (`block user and archival:3`), `prefetch`, `saving` (the model
+            may save it), `answer`, or empty.
     """
 
     question: Asked

@@ -17,7 +17,7 @@ from memos.amending import REQUEST, Amending
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Call, Message
-from memos.naming import shared_words
+from memos.naming import says_something, shared_words
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober, asks, sentences
@@ -81,7 +81,7 @@ class Keeping:
     ) -> None:
         self._prober, self._amending, self._pager = prober, amending, pager
         self._working, self._archival, self._policy, self._count = working, archival, policy, count
-        self._amending_ids: set[int] = set()  # messages of this process that were to correct or to forget
+        self._requests: dict[int, tuple[str, ...]] = {}  # of this process's messages what was to correct or to forget
 
     def heed(
         self, message: Message, wanted: Wanted, cancelled: Callable[[], bool]
@@ -100,6 +100,8 @@ class Keeping:
             return None
         parts = sentences(message.content)
         upto = 1 + max(at for at, part in enumerate(parts) if part in wanted.kept)
+        while upto < len(parts) and not asks(parts[upto]):  # "Could you correct my city? I live in Linz now."
+            upto += 1
         request = [part for part in parts[:upto] if part in wanted.kept or not asks(part)]
         more = wanted.leaves(message.content)
         amended = yield from self._amending.amend(request, message, cancelled)
@@ -108,18 +110,25 @@ class Keeping:
                 return None
             yield from self._note_request(request[-REQUEST:], message, wanted)
             return Opening(prompts.NOTED)
-        self._amending_ids.add(message.id)
+        self._requests[message.id] = wanted.kept
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
         if not amended.forgets:
             says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
         return Opening(says, whole=not more)
 
     def _note_request(self, request: Sequence[str], message: Message, wanted: Wanted) -> Iterator[Event]:
-        """Keep what a message wants kept, word for word: its facts, or, where none of it seems one, all of it."""
-        facts = [one for one in self._prober.facts(" ".join(request)) if one.probability >= self._policy.fact_threshold]
-        whole = replace(wanted.keeps[-1], question="fact", sentence=" ".join(request), evaluated=0)
-        for answer in facts or [whole]:
-            yield answer.probed(self._note(answer.sentence, message))
+        """Keep what a message wants kept, word for word: its facts, and what asks for it and says what; of a request
+        without either, all."""
+        noted: list[str] = []
+        for answer in self._prober.facts("\n".join(request)):
+            keep = answer.probability >= self._policy.fact_threshold
+            noted += [answer.sentence] if keep else []
+            yield answer.probed(self._note(answer.sentence, message) if keep else "")
+        left = [one for one in wanted.keeps if one.sentence not in noted and says_something(one.sentence)]
+        if not noted and not left:
+            left = [replace(wanted.keeps[-1], sentence=" ".join(request))]
+        for answer in left:
+            yield replace(answer, evaluated=0).probed(self._note(answer.sentence, message))
 
     def keep_facts(self, message: Message, done: Sequence[Call], cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Keep what the user told and the model did not save, word for word, as notes.
@@ -134,8 +143,9 @@ class Keeping:
         yield events.Progress("noting facts", 0, 1)
         saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
         former = self._archival.superseded(by=message.id)
-        amends = bool(former) or message.id in self._amending_ids
-        request = frozenset(_of_request(message.content, [*former, *saved]) if amends else ())
+        asked = self._requests.get(message.id)
+        amends = bool(former) or asked is not None
+        request = frozenset(_of_request(message.content, asked, [*former, *saved]) if amends else ())
         for answer in self._prober.facts(message.content):
             if cancelled():
                 break
@@ -156,11 +166,12 @@ class Keeping:
         return f"block user and {where}"
 
 
-def _of_request(text: str, noted: Collection[str]) -> list[str]:
-    """The statements of a message that were to correct or to forget: the last, and those with words of what is noted,
-    or was."""
+def _of_request(text: str, asked: Collection[str] | None, noted: Collection[str]) -> list[str]:
+    """The statements of a message that were to correct or to forget: those that asked, and those with words of what is
+    noted, or was. What asked is not known of another process's messages: there it is the last."""
     parts = [part for part in sentences(text) if not asks(part)]
-    return [part for part in parts if part == parts[-1] or any(shared_words(note, part) for note in noted)]
+    request = parts[-1:] if asked is None else asked
+    return [part for part in parts if part in request or any(shared_words(note, part) for note in noted)]
 
 
 def _is_saved(sentence: str, saved: Iterable[str]) -> bool:

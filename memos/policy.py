@@ -37,8 +37,8 @@ class KernelSettings:
         prefetch: page in what a message asks about the past.
         prefetch_threshold: probability that a message asks something of memory, from which memory is searched.
         memory_threshold: the same from which the model may search by itself, and the probability that a message
-            asks to keep something from which it may save, and what is noted is corrected for it; 0: it may do all of
-            that by itself, always.
+            asks to keep something from which it may save, and what is noted is corrected for it, or noted if the
+            message asks something besides; 0: it may do all of that by itself, always.
         answer_margin: how far a note that answers must stand out among the candidates, in log-odds.
         note_facts: keep what the user tells in passing and the model does not save.
         fact_threshold: probability of a fact from which a sentence is kept.

@@ -21,18 +21,22 @@ MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
 _QUESTION = ("?", "？")
-# How questions begin in English, for those who leave out the mark: "where do i live", "who wrote it", "did i tell you".
-# At most two words stand before the verb, no subject among them, or it is a clause: "when i was young", "what my boss
-# says".
-_VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had)"
+# How questions begin in English, for those who leave out the mark: "where do i live", "which book did i like", "do you
+# know it". Strict, since a statement taken for a question is noted nowhere: no clause ("when anna was born we moved"),
+# nothing behind a comma ("should you need me, call"), no sentence without its subject ("was a nurse for years").
+_VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had)(?:n?['’]t)?"
 _SUBJECT = r"(?:i|you|we|he|she|they|there)"
-_MARKED = r"(?:a|an|the|this|that|these|those|it|my|your|our|his|her|their)"
+_OWNED = r"(?:it|my|your|our|his|her|their)"
+_POINTED = r"(?:the|this|that|these|those)"
 _ASKING = re.compile(
     r"(?:(?:and|but|so|ok|okay|hey|hi|well),? )?(?:"
-    rf"(?:who|whom|whose|which|what|where|when|why|how)(?: (?!{_SUBJECT}\b|{_MARKED}\b|to\b)\w+){{0,2}}? {_VERB}\b"
-    rf"|(?:who|what|where|when|how)['’](?:s|re|d)\b|who (?!{_SUBJECT}\b|{_MARKED}\b)\w+|{_VERB} {_SUBJECT}\b"
-    rf"|(?:is|are|was|were|does|did|can|could|will|would|should|has) {_MARKED}\b|(?:does|did) \w+"
-    r")[^.!:…]*$",
+    rf"(?:who|whom|what|which|how|where|when|why) {_VERB}\b(?! that\b)"
+    rf"|(?:which|what|whose|how)(?: (?!(?:{_SUBJECT}|{_OWNED}|{_POINTED}|{_VERB}|an?|to)\b)\w+){{1,2}} {_VERB}\b"
+    rf"(?! (?:{_VERB}|that)\b)"
+    rf"|(?:who|what|where|when|how)['’](?:s|re|d)\b|who (?!{_SUBJECT}\b|{_OWNED}\b|{_POINTED}\b|an?\b)\w+"
+    rf"|(?<!so )(?:{_VERB} {_SUBJECT}|(?:is|are|was|were|does|did|can|could|will|would|should|has) {_OWNED})\b"
+    rf"|(?:is|are|does|did|can|will) {_POINTED}\b"
+    r")[^,;]*(?<![.!:…])$",
     re.IGNORECASE,
 )
 _CLOSING = "\"'”’)»」!"  # may stand behind it

@@ -435,7 +435,8 @@ def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
     """How an answer begins that says first what was done, and then what else the message asks."""
     if not done or not opening:
         return replace(done, more=True) if done else opening
-    return replace(opening, text=f"{done.text} {opening.text}")
+    same = opening.text.startswith(done.text)  # neither is mentioned, what is to be forgotten nor what is asked for
+    return opening if same else replace(opening, text=f"{done.text} {opening.text}")
 
 
 def middle_of(probabilities: Iterable[float]) -> float:

@@ -47,7 +47,7 @@ class Journal:
     def _read(self) -> list[Answer]:
         """The answers that were kept; a line that was cut off by a kill is not one."""
         found = []
-        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
+        for line in self._file.read_text(encoding="utf-8").split("\n") if self._file.exists() else ():
             try:
                 row: Mapping[str, Any] = json.loads(line)
                 found.append(Answer(**row))

@@ -175,10 +175,58 @@ def test_what_a_message_wants_kept_is_noted_and_what_else_it_asks_is_answered(be
 
 
 def test_of_what_a_message_wants_kept_the_facts_are_noted_once(bench: Bench, of: Any) -> None:
-    bench.open(model=probed(keep=1.0, fact=0.9))
-    bench.say("My locker is number 17. It is red. What is the capital of Austria?")
-    assert sorted(notes(bench)) == ["It is red.", "My locker is number 17."]
-    assert bench.kernel.working["user"].text == "My locker is number 17.\nIt is red."
+    def yes(prompt: str) -> tuple[float, ...]:
+        keeps = "Note that it is red" in prompt
+        return replies(prompt, ask=0.0, keep=keeps, answer=0.1, fact=0.9, told=0.1, change=0.1, forget=0.1)
+
+    bench.open(model={"yes": yes})
+    happened = bench.say("my locker is number 17\nNote that it is red\nwhat is the capital of Austria")
+    assert of(happened, events.Speech)[0].text.startswith(prompts.NOTED)
+    assert sorted(notes(bench)) == ["Note that it is red", "my locker is number 17"]
+    assert bench.kernel.working["user"].text == "my locker is number 17\nNote that it is red"
+
+
+@pytest.mark.parametrize(
+    ("said", "noted"),
+    [
+        ("I like tea. Could you remember my locker, 17? {}", ["Could you remember my locker, 17?", "I like tea."]),
+        ("I like tea. Could you remember that? {}", ["I like tea."]),
+        ("Could you remember my locker? It is number 17. {}", ["Could you remember my locker?", "It is number 17."]),
+    ],
+)
+def test_what_asks_to_be_kept_is_noted_beside_facts_if_it_says_something(
+    bench: Bench, said: str, noted: list[str]
+) -> None:
+    def yes(prompt: str) -> tuple[float, ...]:
+        keeps = "Could you remember" in prompt
+        return replies(prompt, ask=0.0, keep=keeps, answer=0.1, fact=0.9, told=0.1, change=0.1, forget=0.1)
+
+    bench.open(model={"yes": yes})
+    bench.say(said.format("What is the capital of Austria?"))
+    assert sorted(notes(bench)) == noted
+
+
+def test_a_correction_has_what_is_said_behind_a_request_that_asks(bench: Bench, of: Any) -> None:
+    told(bench, "I live in Graz.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        keeps = "Could you correct" in prompt
+        return replies(prompt, ask=0.0, keep=keeps, answer=0.1, fact=0.9, told=0.1, change=0.9, forget=0.0)
+
+    bench.open(model={"yes": yes, "readings": ["I live in Linz"]})
+    happened = bench.say("Could you correct where I live? I live in Linz now. My son is called Leo.")
+    assert of(happened, events.Speech)[0].text == prompts.corrected("I live in Linz.")
+    assert sorted(notes(bench)) == ["I live in Linz.", "My son is called Leo."]
+
+
+def test_that_nothing_is_mentioned_is_said_once(bench: Bench, of: Any) -> None:
+    def yes(prompt: str) -> tuple[float, ...]:
+        asks, keeps = "Where does" in prompt, "shoe size" in prompt
+        return replies(prompt, ask=0.95 * asks, keep=keeps, answer=0.1, fact=0.0, told=0.1, change=0.0, forget=0.9)
+
+    bench.open(model={"yes": yes})
+    happened = bench.say("Please forget my shoe size. Where does my uncle live?")
+    assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
 
 
 def test_what_tells_it_is_forgotten_though_it_says_it_in_other_words(bench: Bench) -> None:

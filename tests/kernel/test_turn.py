@@ -15,6 +15,7 @@ from memos.admission import NOT_THEIR_VOICE
 from memos.errors import BlockError, InputError, WindowError
 from memos.following import follow, identifiers
 from memos.messages import Call, Eviction, Kind, State, Told
+from memos.probes import asks
 from memos.protocols import CallGrammar
 from memos.testing import say
 from memos.working_context import WorkingContext
@@ -325,10 +326,61 @@ def test_facts_told_in_passing_are_kept_word_for_word(bench: Bench, of: Any) -> 
 
 def test_a_question_without_its_mark_is_no_fact(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=0.9))
-    for said in ("where do i live", "who wrote hamlet", "what's my landlord called", "does anna like tea"):
+    for said in ("where do i live", "who wrote hamlet", "what's my landlord called"):
         assert not [one for one in of(bench.say(said), events.Probed) if one.question == "fact"]
-    for said in ("when i was young we lived in Graz", "what I like most is tea", "do the dishes", "Who it is is open."):
+    for said in ("when i was young we lived in Graz", "do the dishes", "Who it is is open."):
         assert [one.sentence for one in of(bench.say(said), events.Probed) if one.question == "fact"] == [said]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "what is my landlord's number",
+        "how are my cats called",
+        "what time does my shift end",
+        "which car do i drive",
+        "do you know my job",
+        "how old am i",
+        "did my sister call",
+        "and is it raining",
+        "how many rooms does it have",
+        "who is mr. huber",
+        "what did i say at 7:30",
+        "why don't i eat pork",
+        "didn't i tell you where i live",
+        "can you note that peter moved to bergen",
+    ],
+)
+def test_questions_are_known_by_how_they_begin(said: str) -> None:
+    assert asks(said) and not asks(f"{said}.")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "when anna was born we lived in linz",
+        "what i like most is tea",
+        "where anna is from they speak german",
+        "what happened is that i lost my job",
+        "what's more, i moved to graz",
+        "what anna did was wrong",
+        "did yoga this morning",
+        "was a nurse for ten years",
+        "has a cat called momo",
+        "so do i",
+        "so is my sister",
+        "should you need me, my number is 0664",
+        "had i known, i would not have come",
+        "do you know what, i bought a house",
+        "have a good day",
+        "what a lovely day",
+        "can't wait",
+        "how i met my wife is a long story",
+        "will is my brother",
+    ],
+)
+def test_statements_that_begin_like_questions_are_none(said: str) -> None:
+    assert not asks(said)
 
 
 def test_a_single_word_is_no_fact(bench: Bench, of: Any) -> None:
