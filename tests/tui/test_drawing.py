@@ -86,7 +86,10 @@ def test_a_paging_line_names_segment_and_reason() -> None:
 def test_what_the_kernel_notes_is_told_once() -> None:
     assert note_line(events.BlockEdited("user", "", "I bake.", "user")) == "block user edited by user"
     assert note_line(events.BlockEdited("user", "", "I bake.", "kernel")) == ""
-    assert note_line(events.Probed("fact", "I bake.", 0.9, 8, "block user and archival:3")).endswith("archival:3")
+    asked: tuple[events.Asked, ...] = ("fact", "keep")
+    for one in asked:
+        assert note_line(events.Probed(one, "I bake.", 0.9, 8, "block user and archival:3")).endswith("archival:3")
+    assert not note_line(events.Probed("keep", "I bake.", 0.9, 8, "saving"))
 
 
 def test_text_is_safe_and_its_direction_known() -> None:
