@@ -62,7 +62,6 @@ BESIDE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("I work nights this week, please note it. How many hours has a day?", ("nights", "week"), ("24", "twenty")),
     ("My son is called Leo. Keep that in mind. Which animal says moo?", ("son", "leo"), ("cow", "cows")),
 )
-NOT_NOTED = ("", "saving", "prefetch", "answer")  # what else may come of a probe
 
 
 def main() -> None:
@@ -108,7 +107,7 @@ def requested(
             saved.append(str(event.arguments["content" if "content" in event.arguments else "new_content"]))
         elif isinstance(event, events.SpeechDelta):
             spoken = True  # what the kernel notes from here on it notes of any message
-        elif told and not spoken and isinstance(event, events.Probed) and event.led_to not in NOT_NOTED:
+        elif told and not spoken and isinstance(event, events.Probed) and event.noted_in:
             saved.append(event.sentence)
         elif isinstance(event, events.TurnFinished):
             answer = event.text

@@ -100,6 +100,11 @@ class Probed(Event):
     evaluated: int
     led_to: str
 
+    @property
+    def noted_in(self) -> str:
+        """Where the sentence was noted, as a fact or since it asked for that; empty if it was not."""
+        return self.led_to if self.question in ("fact", "keep") and self.led_to != "saving" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechDelta(Event):

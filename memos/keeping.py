@@ -108,7 +108,7 @@ class Keeping:
         if amended is None:
             if not more or cancelled():
                 return None
-            yield from self._note_request(request[-REQUEST:], message, wanted)
+            yield from self._note_request(request[-REQUEST:], message, wanted, cancelled)
             return Opening(prompts.NOTED)
         self._requests[message.id] = wanted.kept
         says = prompts.FORGOTTEN if amended.found else prompts.UNMENTIONED
@@ -116,14 +116,12 @@ class Keeping:
             says = prompts.corrected(self._pager.cut(" ".join(amended.notes), self._policy.page // 3))
         return Opening(says, whole=not more)
 
-    def _note_request(self, request: Sequence[str], message: Message, wanted: Wanted) -> Iterator[Event]:
+    def _note_request(
+        self, request: Sequence[str], message: Message, wanted: Wanted, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
         """Keep what a message wants kept, word for word: its facts, and what asks for it and says what; of a request
         without either, all."""
-        noted: list[str] = []
-        for answer in self._prober.facts("\n".join(request)):
-            keep = answer.probability >= self._policy.fact_threshold
-            noted += [answer.sentence] if keep else []
-            yield answer.probed(self._note(answer.sentence, message) if keep else "")
+        noted = yield from self._note_facts("\n".join(request), message, cancelled)
         left = [one for one in wanted.keeps if one.sentence not in noted and says_something(one.sentence)]
         if not noted and not left:
             left = [replace(wanted.keeps[-1], sentence=" ".join(request))]
@@ -146,13 +144,27 @@ class Keeping:
         asked = self._requests.get(message.id)
         amends = bool(former) or asked is not None
         request = frozenset(_of_request(message.content, asked, [*former, *saved]) if amends else ())
-        for answer in self._prober.facts(message.content):
+        yield from self._note_facts(
+            message.content, message, cancelled, lambda part: part in request or _is_saved(part, saved)
+        )
+        yield events.Progress("noting facts", 1, 1)
+
+    def _note_facts(
+        self,
+        text: str,
+        message: Message,
+        cancelled: Callable[[], bool],
+        done_with: Callable[[str], bool] = lambda _: False,
+    ) -> Generator[Event, None, list[str]]:
+        """Keep the facts of a text of a message, but for sentences that are done with; returns those kept."""
+        noted: list[str] = []
+        for answer in self._prober.facts(text):
             if cancelled():
                 break
-            done_with = answer.sentence in request or _is_saved(answer.sentence, saved)
-            keep = answer.probability >= self._policy.fact_threshold and not done_with
+            keep = answer.probability >= self._policy.fact_threshold and not done_with(answer.sentence)
+            noted += [answer.sentence] if keep else []
             yield answer.probed(self._note(answer.sentence, message) if keep else "")
-        yield events.Progress("noting facts", 1, 1)
+        return noted
 
     def _note(self, fact: str, message: Message) -> str:
         """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""

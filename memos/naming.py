@@ -52,7 +52,7 @@ def names(question: str, texts: Iterable[str] = ()) -> frozenset[str]:
     named = [word for part in sentences(question, least=1) for word in _WORD.findall(part)[1:] if word[0].isupper()]
     if question == question.lower():
         parts = [_WORD.findall(part) for text in texts for part in sentences(text, least=1)]
-        begin, within = [words[0] for words in parts if words], [word for words in parts for word in words[1:]]
+        begin, within = [part[0] for part in parts if part], [word for part in parts for word in part[1:]]
         small = Counter(word for word in within if not word[0].isupper())
         great = Counter(word.casefold() for word in within if word[0].isupper())
         first = Counter(map(str.casefold, begin))

@@ -290,7 +290,7 @@ def describe(event: events.Event) -> str:
             return f"{name} {result}"
         case events.CallFinished(name=name, result=result) if "search" in name:
             return result.split("\n")[0]
-        case events.Probed(question="fact" | "keep", led_to=where, sentence=sentence) if where not in ("", "saving"):
+        case events.Probed(noted_in=where, sentence=sentence) if where:
             return f"noted in {where}: {sentence}"
         case events.Probed(question="change" | "forget" as what, led_to=where) if where:
             return f"{'corrected in' if what == 'change' else 'taken out of'} {where}"

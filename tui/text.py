@@ -74,7 +74,7 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
             return f"~ prefix moved at {segment or 'its end'} ({reason}); {kept:,} kept", 0
         case events.BlockEdited(label=label, by=by):
             return f"# block {label} edited by {by}", 0
-        case events.Probed(question="fact" | "keep", led_to=where, sentence=sentence) if where not in ("", "saving"):
+        case events.Probed(noted_in=where, sentence=sentence) if where:
             return f"# noted in {where}: {one_line(sentence, 60)}", 0
         case events.Probed(question="change" | "forget", led_to=where, sentence=sentence) if where:
             return f"# {describe(event)}: {one_line(sentence, 60)}", 0
@@ -106,7 +106,7 @@ def note_line(event: events.Event) -> str:
             return describe(event)
         case events.BlockEdited(label=label, by=by) if by != "kernel":  # it says what it noted, and where
             return f"block {label} edited by {by}"
-        case events.Probed(question="fact" | "keep", led_to=where) if where not in ("", "saving"):
+        case events.Probed(noted_in=where) if where:
             return f"noted in {where}"
         case events.Probed(question="change" | "forget", led_to=where) if where:
             return describe(event)

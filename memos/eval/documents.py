@@ -239,10 +239,10 @@ def docs(run: Run, progress: Progress, make: MakeAnalyst = documents.Analyst) ->
     arms: dict[str, Mapping[str, Estimate]] = {}
     answers: list[Answer] = []
     for arm in (arm for arm, ones in wanted.items() if ones):
-        given_here = [journals[arm].answers[arm, one.id] for one in wanted[arm]]
-        estimates = sliced([(one.category, one.metrics) for one in given_here], run.seed)
-        arms[arm] = {**estimates, "seconds": mean([one.seconds for one in given_here], run.seed)}
-        answers += given_here
+        of_arm = [journals[arm].answers[arm, one.id] for one in wanted[arm]]
+        estimates = sliced([(one.category, one.metrics) for one in of_arm], run.seed)
+        arms[arm] = {**estimates, "seconds": mean([one.seconds for one in of_arm], run.seed)}
+        answers += of_arm
     settings = run.settings
     return Report(run.suite, str(run.data), settings.model, settings.context, run.seed, len(asked), arms), answers
 
