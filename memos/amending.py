@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from memos import prompts
+from memos.dates import dated, undated
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
@@ -24,6 +25,7 @@ from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 from memos.working_context import WorkingContext
+from memos.zone import local
 
 MOST = 4  # notes that one request may be about
 ASKED = 10  # notes that are asked about, whether they tell what is to be forgotten
@@ -104,11 +106,13 @@ class Amending:
             return None
         forgets = likeliest.question == "forget"
         about = yield from self._about(request, forgets, cancelled)
+        said_at = local(message.created_at)
         for clause in about:
-            says = yield from self._reader.read(request, [prompts.noted(clause.text)], cancelled)
-            new = written_anew(clause.text, request, says, forgets=forgets)
+            text, dates = undated(clause.text, said_at)  # a date would be kept beside another "next Friday"
+            says = yield from self._reader.read(request, [prompts.noted(text)], cancelled)
+            new = written_anew(text, request, says, forgets=forgets)
             if new is not None and not cancelled():
-                clause.of.anew[clause.text] = new
+                clause.of.anew[clause.text] = dated(new, said_at, alone=True, known=dates)
         changed = [noted for noted in dict.fromkeys(clause.of for clause in about) if noted.anew]
         if forgets and about and not changed and not cancelled():
             about[0].of.anew[about[0].text] = ""  # rather too much of it is forgotten than nothing, but of one note

@@ -9,10 +9,12 @@ paragraph and finds dates in "may" and "sat"; this runs over every message that 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
-from memos.time_words import MONTHS, Known, Said, read
+from memos.time_words import MONTHS, WEEKDAYS, Known, Said, read
 
 FOREVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
@@ -23,6 +25,16 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _WITH_YEAR = re.compile(r"(?:19|20)\d\d")
+# A date behind words for the same time, with which a text ends: "Last May (May 2022)", "Last Friday, June 17, 2022".
+_ITS_DATE = re.compile(r"\s*(?:\((?P<within>[^()]*)\)|,\s*(?P<behind>[^()]*?))(?P<end>[.!]?)")
+_NOT_THE_TIME = ("", "on", "in", "at", "the", "on the", "in the")  # what may stand before a time that is an answer
+_NEAR_DAYS = ("today", "tonight", "this morning")
+_MONTH = "|".join(month.capitalize() for month in MONTHS)
+# What `dated` puts behind a relative time.
+_DATED = re.compile(
+    rf" \((?=[^)]*\d)(?P<date>(?:around |week of |weekend of )?(?:\d\d? )?(?:(?:{_MONTH})\b ?)?(?:\d{{4}})?"
+    rf"(?: ?to \d\d? (?:{_MONTH})(?: \d{{4}})?)?)\)"
+)
 _NEAR = 32  # characters before an expression that can bend its meaning
 
 
@@ -73,15 +85,18 @@ def periods(text: str, now: datetime) -> list[Period]:
     return [period for _, period in sorted(found, key=lambda one: one[0])]
 
 
-def dated(text: str, now: datetime) -> str:
+def dated(text: str, now: datetime, *, alone: bool = False, known: Mapping[str, str] = MappingProxyType({})) -> str:
     """A text whose relative times say when that was: "last Friday (17 June 2022)".
 
     Read years later, or by one who does not look at the date of a message, "last Friday" is another day. What the text
-    leaves open stays so: "on Friday" is dated where it is told of, not in a plan, nor where it is a habit.
+    leaves open stays so: "on Friday" is dated where it is told of, not in a plan, nor where it is a habit. What is
+    dated already stays as it is.
 
     Args:
         text: any text.
         now: when it was said, in the zone of who said it.
+        alone: whether it will stand without its own date, so that its "today" must say which day it was, too.
+        known: by relative times, in lower case, what is said of them instead of what they mean at `now`.
     """
     at = 0
     for period in periods(text, now):
@@ -89,12 +104,52 @@ def dated(text: str, now: datetime) -> str:
         if start < 0:  # within what was read before
             continue
         at = start + len(period.said)
-        near = period.said.lower().startswith(("today", "tonight", "this morning"))
-        if not near and period.known is not Known.GUESSED and not _WITH_YEAR.search(period.said):
-            meant = _written(period)
-            text = f"{text[:at]} ({meant}){text[at:]}" if meant else text
-            at += len(meant) + 3 if meant else 0
+        said = period.said.lower()
+        if date := _DATED.match(text, at):
+            at = date.end()
+        if date or _WITH_YEAR.search(said) or (said.startswith(_NEAR_DAYS) and not alone):
+            continue
+        meant = known.get(said) or (_written(period) if period.known is not Known.GUESSED else "")
+        text = f"{text[:at]} ({meant}){text[at:]}" if meant else text
+        at += len(meant) + 3 if meant else 0
     return text
+
+
+def undated(text: str, now: datetime) -> tuple[str, dict[str, str]]:
+    """A text without the dates that `dated` put there, and these by the relative times that they were of."""
+    known: dict[str, str] = {}
+    at = 0
+    for period in periods(text, now):
+        start = text.find(period.said, at)
+        if start < 0:  # within a date
+            continue
+        at = start + len(period.said)
+        date = _DATED.match(text, at)
+        if date and not _WITH_YEAR.search(period.said):
+            known[period.said.lower()] = date["date"]
+            text = text[:at] + text[date.end() :]
+    return text, known
+
+
+def answered(text: str, now: datetime) -> str:
+    """An answer that is a time, as it is told to one who asks later: "Friday, 17 June 2022", where it was "Last Friday
+    (17 June 2022)". Any other text is as it was.
+
+    Args:
+        text: the answer, its relative time dated.
+        now: when that was said, in the zone of who said it.
+    """
+    first = next(iter(periods(text, now)), None)
+    if first is None or _WITH_YEAR.search(first.said) or {first.start, first.end} & set(FOREVER):
+        return text
+    start = text.find(first.said)
+    date = _ITS_DATE.fullmatch(text, start + len(first.said))
+    absolute = date and (date["within"] or date["behind"])
+    if not (date and absolute and _WITH_YEAR.search(absolute)) or text[:start].strip().lower() not in _NOT_THE_TIME:
+        return text
+    weekday = next((day for day in WEEKDAYS if day in first.said.lower()), "")
+    told = f"{weekday.capitalize()}, {absolute}" if weekday and weekday not in absolute.lower() else absolute
+    return f"{told[0].upper() if text[0].isupper() else told[0]}{told[1:]}{date['end']}"
 
 
 def _written(period: Period) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from memos import events, prompts
 from memos.admission import SAVES
 from memos.amending import REQUEST, Amending
+from memos.dates import dated
 from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Call, Message
@@ -23,6 +24,7 @@ from memos.policy import KernelSettings
 from memos.probes import Answer, Prober, asks, sentences
 from memos.protocols import ArchivalStorage, Opening
 from memos.working_context import WorkingContext
+from memos.zone import local
 
 SHORT = 12  # a fact that takes at most the twelfth part of a block stays in view
 
@@ -167,9 +169,14 @@ class Keeping:
         return noted
 
     def _note(self, fact: str, message: Message) -> str:
-        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where."""
+        """Keep one sentence as a note, and a short one in view, too, while there is space; returns where.
+
+        It will be read without its day, in view for years, so it says which day its "last Friday" was.
+        """
+        short = self._count(fact) <= self._policy.block // SHORT
+        fact = dated(fact, local(message.created_at), alone=True)
         where = f"archival:{self._archival.insert(fact, location=f'recall:{message.id}').id}"
-        if self._count(fact) > self._policy.block // SHORT:
+        if not short:
             return where
         try:
             self._working.append("user", fact, by="kernel")

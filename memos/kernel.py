@@ -125,9 +125,8 @@ def boot(
     hiding = Hiding(model, storage.state)
     queue = QueueManager(model, storage.recall, storage.state, working, policy, summarizer, hiding, text)
     pager = Pager(storage.recall, storage.archival, count, now)
-    memory = KernelMemory(
-        working, pager, storage.archival, queue, pending.append, policy.result - 8 - count(prompts.QUOTATION)
-    )
+    page = policy.result - 8 - count(prompts.QUOTATION)
+    memory = KernelMemory(working, pager, storage.archival, queue, pending.append, page, now)
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)

@@ -6,8 +6,10 @@ Joins blocks, pages and archival notes behind one small object. It knows no SQL 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from memos import prompts
+from memos.dates import dated, undated
 from memos.document_pager import DocumentPager
 from memos.errors import ToolError
 from memos.events import Event, Hidden
@@ -28,6 +30,7 @@ class KernelMemory:
         queue: for what is in view already.
         observe: called with what happens to the queue.
         room: the longest page, in tokens.
+        now: the clock, in the user's zone: what is written down says which day its "next Friday" is.
     """
 
     def __init__(
@@ -38,19 +41,20 @@ class KernelMemory:
         queue: QueueManager,
         observe: Callable[[Event], None],
         room: int,
+        now: Callable[[], datetime],
     ) -> None:
         self._working, self._pager, self._archival = working, pager, archival
         self._library = DocumentPager(archival, pager)
-        self._queue, self._observe, self._room = queue, observe, room
+        self._queue, self._observe, self._room, self._now = queue, observe, room, now
 
     def append_block(self, label: str, content: str) -> str:
         """Add a line to a block."""
-        self._working.append(label, content, by="assistant")
+        self._working.append(label, self._dated(content), by="assistant")
         return prompts.saved(label, self._working.left(label))
 
     def replace_block(self, label: str, old: str, new: str) -> str:
         """Replace a part of a block."""
-        block = self._working.replace(label, old, new, by="assistant")
+        block = self._working.replace(label, old, self._dated(new, instead=old), by="assistant")
         return f"block {label} now says: {block.text or '(empty)'}"
 
     def search_recall(self, query: str, page: int) -> str:
@@ -63,7 +67,7 @@ class KernelMemory:
 
     def insert_archival(self, content: str) -> str:
         """Keep a note."""
-        passage = self._archival.insert(content)
+        passage = self._archival.insert(self._dated(content))
         return prompts.stored(f"archival:{passage.id}")
 
     def search_archival(self, query: str, page: int) -> str:
@@ -97,3 +101,8 @@ class KernelMemory:
         for event in self._queue.hiding.restore(self._queue.context, number):
             self._observe(event)
         return f"{message} is in view again."
+
+    def _dated(self, content: str, *, instead: str = "") -> str:
+        """What is written down, to be read without its day; relative times that stood there mean what they meant."""
+        now = self._now()
+        return dated(content, now, alone=True, known=undated(instead, now)[1])

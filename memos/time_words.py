@@ -351,6 +351,9 @@ def _away(said: Said) -> Days:
     middle = today + sign * timedelta(days=halves * _UNIT_DAYS[unit] // 2)
     if unit == "day" and not said.vague:
         return _day(middle)
+    if unit == "weekend" and halves % 2 == 0 and not said.vague:
+        coming = sign == 1 and today.weekday() < 5  # the weekend of this week is the first of those ahead
+        return _day(middle + timedelta(days=5 - today.weekday() - 7 * coming), 2)
     return Days(middle - timedelta(days=3), middle + timedelta(days=4), Known.ABOUT)
 
 

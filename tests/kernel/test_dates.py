@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memos.dates import Period, dated, periods
+from memos.dates import Period, answered, dated, periods, undated
 
 NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
 
@@ -36,6 +36,8 @@ NOW = datetime(2023, 8, 15, 10, tzinfo=UTC)  # a Tuesday
         ("in two weeks", "2023-08-26", "2023-09-02"),
         ("two weeks from now", "2023-08-26", "2023-09-02"),
         ("thirty days ago", "2023-07-16", "2023-07-17"),
+        ("two weekends ago", "2023-08-05", "2023-08-07"),
+        ("two weekends from now", "2023-08-26", "2023-08-28"),
         ("twenty-one days ago", "2023-07-25", "2023-07-26"),
         ("half a year ago", "2023-02-01", "2023-03-01"),
         ("a year and a half ago", "2022-02-01", "2022-03-01"),
@@ -178,6 +180,48 @@ def test_any_words_are_read() -> None:
 )
 def test_relative_times_say_when_that_was(said: str, read: str) -> None:
     assert dated(said, datetime(2022, 6, 24, 15, tzinfo=UTC)) == read
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("Last Friday (17 June 2022)", "Friday, 17 June 2022"),
+        ("on last Friday, June 17, 2022.", "Friday, June 17, 2022."),
+        ("Last week (week of 13 June 2022).", "Week of 13 June 2022."),
+        ("Last year (2021)", "2021"),
+        ("Yesterday (23 June 2022)", "23 June 2022"),
+        ("A few years ago (around 2019)", "Around 2019"),
+        ("17 June 2022", "17 June 2022"),
+        ("Last Friday", "Last Friday"),
+        ("Before last Friday (17 June 2022)", "Before last Friday (17 June 2022)"),
+        ("Early last week (week of 13 June 2022)", "Early last week (week of 13 June 2022)"),
+        ("She went last Friday (17 June 2022)", "She went last Friday (17 June 2022)"),
+        ("Last Friday (17 June 2022) and Sunday", "Last Friday (17 June 2022) and Sunday"),
+        ("Last Friday (it rained)", "Last Friday (it rained)"),
+        ("Purple", "Purple"),
+    ],
+)
+def test_a_time_that_is_an_answer_is_told_without_what_was_relative(says: str, told: str) -> None:
+    assert answered(says, datetime(2022, 6, 24, 15, tzinfo=UTC)) == told
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (
+            "I began today, and we met last Friday.",
+            "I began today (24 June 2022), and we met last Friday (17 June 2022).",
+        ),
+        ("We were there on June 5-6.", "We were there on June 5-6 (5 June 2022 to 6 June)."),
+        ("It snowed last winter.", "It snowed last winter (1 December 2021 to 28 February 2022)."),
+        ("My exam is on Friday (at 8).", "My exam is on Friday (at 8)."),
+    ],
+)
+def test_what_stands_alone_is_dated_once_and_can_be_undated(said: str, read: str) -> None:
+    then, later = datetime(2022, 6, 24, 15, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+    assert dated(said, then, alone=True) == read == dated(read, later, alone=True)
+    plain, known = undated(read, later)
+    assert plain == said and dated(said, later, alone=True, known=known) == read
 
 
 def test_a_middle_has_the_month_of_the_middle() -> None:

@@ -69,8 +69,9 @@ class Reads:
         *,
         room: int = 200,
         stop: bool = False,
+        asked: str = ASKED,
     ) -> tuple[list[Event], Heard]:
-        return drained(self._talk.read(ASKED, messages(said), named, room, lambda: stop))
+        return drained(self._talk.read(asked, messages(said), named, room, lambda: stop))
 
 
 @pytest.mark.parametrize(
@@ -149,14 +150,21 @@ def test_what_the_likeliest_do_not_surely_tell_the_next_may(
 @pytest.mark.parametrize(
     ("says", "heard"),
     [
-        ("Last Friday.", "Last Friday (17 June 2022)"),
-        ("Last Friday, 17 June 2022.", "Last Friday, 17 June 2022"),
+        ("Last Friday.", "Friday, 17 June 2022"),
+        ("Last Friday, 17 June 2022.", "Friday, 17 June 2022"),
+        ("She took it last Friday.", "She took it last Friday (17 June 2022)"),
         ("A bargain.", "A bargain"),
     ],
 )
 def test_an_answer_says_which_day_its_last_friday_was(tmp_path: Path, says: str, heard: str) -> None:
     said = [("Ann", "I took the paint last Friday."), ("Ann", "It was a bargain!")]
     assert Reads(tmp_path, 0.9, says=says).read(said=said)[1].says == heard
+
+
+def test_how_long_it_is_is_not_told_as_a_date(tmp_path: Path) -> None:
+    said = [("Ann", "I painted the room two years ago.")]
+    says = Reads(tmp_path, 0.9, says="Two years ago.").read(said=said, asked="How long ago did Ann paint it?")[1].says
+    assert says == "Two years ago (2020)"
 
 
 def test_its_yesterday_is_the_day_before_that_of_who_said_it(tmp_path: Path, zone: Callable[[str], None]) -> None:

@@ -1,0 +1,76 @@
+"""What is written down is read without its day, so it says which day its "last Friday" was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from memos import events
+from memos.messages import Call
+from memos.testing import say
+from memos.zone import local
+from tests.kernel.conftest import Bench, probed
+
+
+def day(ago: int) -> str:
+    """A day before today, as notes write it."""
+    then = local(datetime.now(UTC)) - timedelta(days=ago)
+    return f"{then.day} {then:%B %Y}"
+
+
+def lines(bench: Bench) -> tuple[list[str], str]:
+    """What is noted, and what block `user` says."""
+    return [note.text for note in bench.stored.archival.search("", limit=9).items], bench.kernel.working["user"].text
+
+
+@pytest.mark.parametrize(
+    ("told", "noted"),
+    [
+        ("I saw the dentist yesterday.", f"I saw the dentist yesterday ({day(1)})."),
+        ("I began my new job today.", f"I began my new job today ({day(0)})."),
+        ("I swim on Fridays.", "I swim on Fridays."),
+    ],
+)
+def test_a_fact_is_noted_with_its_day_in_archival_memory_and_in_the_block(bench: Bench, told: str, noted: str) -> None:
+    bench.open(model=probed(fact=1.0))
+    bench.say(told)
+    assert lines(bench) == ([noted], noted)
+
+
+def test_a_correction_has_its_own_day_and_what_it_leaves_the_one_it_had(bench: Bench, of: Any) -> None:
+    bench.open(model=probed(fact=1.0))
+    bench.say("I saw the dentist yesterday and left my hat there.")
+    wants = probed(keep=1.0, change=0.9)
+    bench.open(model={**wants, "readings": ["I saw the dentist three days ago and left my hat there"]})
+    bench.say("No, I saw the dentist three days ago. Please correct that.")
+    (anew,) = lines(bench)[0]
+    assert anew == f"I saw the dentist three days ago ({day(3)}) and left my hat there."
+    bench.open(model={**wants, "readings": ["I saw the dentist three days ago and left my coat there"]})
+    bench.stored.archival.put_away([bench.stored.archival.search("", limit=1).items[0].id], by=1)
+    text = anew.replace(day(3), day(9))  # told six days before
+    bench.stored.archival.insert(text)
+    list(bench.kernel.by_hand.edit_block("user", ""))
+    happened = bench.say("It was my coat that I left there, please correct that.")
+    assert [one.led_to for one in of(happened, events.Probed) if one.question == "change"] != [""]
+    assert lines(bench)[0] == [text.replace("hat", "coat")]
+
+
+def test_what_the_model_saves_has_its_day_too(bench: Bench) -> None:
+    flight = Call("core_memory_append", {"label": "user", "content": "My flight is tomorrow."})
+    rain = Call("archival_memory_insert", {"content": "It rained yesterday."})
+    bench.open([flight, say("Noted."), rain, say("Noted.")], model=probed(keep=1.0))
+    bench.say("Please remember that my flight is tomorrow.")
+    bench.say("Please remember that it rained yesterday.")
+    assert lines(bench) == ([f"It rained yesterday ({day(1)})."], f"My flight is tomorrow ({day(-1)}).")
+
+
+def test_what_the_model_replaces_in_a_line_leaves_the_day_of_the_line(bench: Bench) -> None:
+    old, new = f"I was ill yesterday ({day(5)}).", "I was very ill yesterday, and last year."
+    list(bench.kernel.by_hand.edit_block("user", old))
+    changes = Call("core_memory_replace", {"label": "user", "old_content": old, "new_content": new})
+    bench.open([changes, say("Done.")], model=probed(keep=1.0), memory_threshold=0.0)
+    bench.say("Please say that I was very ill.")
+    year = local(datetime.now(UTC)).year - 1
+    assert lines(bench)[1] == f"I was very ill yesterday ({day(5)}), and last year ({year})."
