@@ -1,9 +1,10 @@
 """What documents say to a question, read apart: which passages are laid before the model, and how much of each.
 
-Where a question names something, the sentences that have the name tell it as a rule, however far apart they stand, and
-of what differs the last one counts. Where it names nothing, or these do not tell it, whole passages are read, the
-likeliest. A model answers from whatever it is given, so it is asked first whether it is told there at all. Owns these
-choices. It does not know how search works, nor what becomes of what was read.
+Passages are read whole, a few at a time: what else is there is what a small model takes its answer from. Where they
+only mention what a question names, the sentences that have the name tell it, however far apart they stand, and of what
+differs the last one counts. A model answers from whatever it is given, so it is asked of each view first whether it is
+told there, and the surest is read. Owns these choices. It does not know how search works, nor what becomes of what was
+read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from memos import prompts
+from memos.document_pager import PASSAGE
 from memos.events import Event
 from memos.messages import Passage
 from memos.naming import mentions, names, stems
@@ -23,10 +25,21 @@ from memos.probes import sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 
-_View = tuple[list[Passage], list[str], Callable[[str], str]]  # passages, as they are read, how they are asked about
 SEARCHED = 12  # passages that are searched for
-VIEWS = 2  # of whole passages, one after the other
-TOLD = 0.5  # the least probability, by the model, that what is read tells the answer
+VIEWS = 3  # of whole passages, one after the other, until one surely tells it
+# Probabilities, by the model, that a view tells the answer: the least, and from where on no other is looked at. Of the
+# views that did not tell it none had more than .82, of those that did half had more than .85 (docs/prompts.md).
+TOLD, SURELY = 0.5, 0.85
+READ = 2  # views that are read: what is said to be told in one may stand in none of its passages
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Passages that are laid before the model at once, as lines, and how a question stands below these."""
+
+    shown: list[Passage]
+    lines: list[str]
+    ask: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,8 @@ class DocumentReader:
 
         Args:
             question: what is asked.
-            room: tokens of text that may be read at once.
+            room: tokens of text that may be read at once, of single sentences; of whole passages it is one of the
+                longest, or several short ones.
             cancelled: asked between tokens.
 
         Returns:
@@ -69,31 +83,52 @@ class DocumentReader:
             return None
         found = self._archival.search(question, limit=SEARCHED).items
         passages = about(question, [passage for passage in found if passage.source])
-        for shown, texts, ask in self._views(question, passages, room):
-            ids = dict.fromkeys(f"archival:{one.id}" for one in shown)
-            if (yield from self._reader.told(question, texts, cancelled, ids)) < TOLD:
-                continue
-            says = yield from self._reader.read(question, texts, cancelled, ask=ask)
-            # The last of those that say it: in what stands in order it is the one that counts.
-            last_first = shown[::-1]
-            if told_by := bearing([one.text for one in last_first], says, question) if says else []:
-                wanted = [last_first[at] for at in told_by]
-                return Quoted(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
+        told: list[tuple[float, _View]] = []
+        for view in self._views(question, passages, room):
+            ids = dict.fromkeys(f"archival:{one.id}" for one in view.shown)
+            sure = yield from self._reader.told(question, view.lines, cancelled, ids)
+            if sure >= SURELY and (quoted := (yield from self._quoted(question, view, cancelled))):
+                return quoted
+            told += [(sure, view)] if TOLD <= sure < SURELY else []
+        for _, view in sorted(told, key=lambda one: -one[0])[:READ]:
+            if quoted := (yield from self._quoted(question, view, cancelled)):
+                return quoted
         return None
 
+    def _quoted(
+        self, question: str, view: _View, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Quoted | None]:
+        """What a view says, and the passages that do; None if none of them has a word of it."""
+        says = yield from self._reader.read(question, view.lines, cancelled, ask=view.ask)
+        # The last of those that say it: in what stands in order it is the one that counts.
+        last_first = view.shown[::-1]
+        told_by = bearing([one.text for one in last_first], says, question) if says else []
+        if not told_by:
+            return None
+        wanted = [last_first[at] for at in told_by]
+        return Quoted(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
+
     def _views(self, question: str, passages: Sequence[Passage], room: int) -> Iterator[_View]:
-        """What is read, one after the other while it does not tell the answer."""
-        if kept := self._fitting(naming(question, passages), lambda one: one.text, room):
-            order = sorted(passages, key=lambda one: (_counted(one.source), one.id))
-            shown = [one for one in sentences_of(order) if one in kept]
-            yield shown, prompts.in_order([one.text for one in shown]), prompts.asked_in_order
+        """What may tell it, the likeliest first."""
+        if shown := self._in_order(question, passages, room):
+            yield _View(shown, prompts.in_order([one.text for one in shown]), prompts.asked_in_order)
         left = list(passages)
         for _ in range(VIEWS):
-            shown = ends(self._fitting(left, _whole, room))
+            shown = ends(self._fitting(left, _line, min(room, PASSAGE)))
             if not shown:
                 return
-            yield shown, [_whole(one) for one in shown], prompts.asked_of_pages
+            yield _View(shown, [_line(one) for one in shown], prompts.asked_of_pages)
             left = [one for one in left if one not in shown]
+
+    def _in_order(self, question: str, passages: Sequence[Passage], room: int) -> list[Passage]:
+        """The sentences that have what a question names, as they stand in their documents; none where passages are
+        about it, since what tells it there may not name it again."""
+        named = names(question, [one.text for one in passages])
+        if not only_mention(passages, named):
+            return []
+        kept = self._fitting(naming(question, named, passages), lambda one: one.text, room)
+        order = sorted(passages, key=lambda one: (_counted(one.source), one.id))
+        return [one for one in sentences_of(order) if one in kept]
 
     def _fitting(self, passages: Iterable[Passage], shown: Callable[[Passage], str], room: int) -> list[Passage]:
         """As many passages as there is room for, the first of them first."""
@@ -111,17 +146,22 @@ def sentences_of(passages: Iterable[Passage]) -> list[Passage]:
     return [replace(passage, text=part) for passage in passages for part in sentences(passage.text)]
 
 
-def naming(question: str, passages: Sequence[Passage]) -> list[Passage]:
-    """The sentences that have what a question names, those with more of its rarer words first; none if it names
-    nothing."""
-    named, wanted = names(question, [one.text for one in passages]), stems(question)
-    parts = sentences_of(passages) if named else []
+def naming(question: str, named: frozenset[str], passages: Sequence[Passage]) -> list[Passage]:
+    """The sentences that have one of the names of a question, those with more of its rarer words first."""
+    wanted = stems(question)
+    parts = sentences_of(passages)
     seen = Counter(word for part in parts for word in stems(part.text))
 
     def rarity(part: Passage) -> float:
         return sum(math.log(1 + len(parts) / seen[word]) for word in wanted & stems(part.text))
 
     return sorted((part for part in parts if mentions(part.text, named)), key=rarity, reverse=True)
+
+
+def only_mention(passages: Sequence[Passage], named: frozenset[str]) -> bool:
+    """Whether most passages that have one of these names have it in one sentence, and are about something else."""
+    counts = [sum(mentions(part, named) for part in sentences(one.text)) for one in passages] if named else []
+    return 2 * counts.count(1) > sum(map(bool, counts))
 
 
 def about(question: str, passages: Sequence[Passage]) -> list[Passage]:
@@ -153,6 +193,6 @@ def _counted(path: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
-def _whole(passage: Passage) -> str:
+def _line(passage: Passage) -> str:
     """A passage in a line, with where it is from."""
     return " ".join(": ".join(page_of(passage)).split())

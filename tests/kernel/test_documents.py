@@ -19,12 +19,15 @@ MOVES = ["Ada went to the attic. It was raining all day.", "Bob slept. Ada moved
 WHERE = "Where is Ada?"
 
 
-def answers(*, ask: float, told: float) -> dict[str, Any]:
-    """A model that is this sure that memory is asked for, and that what it reads tells the answer."""
+def answers(*, ask: float, told: float, whole: float | None = None) -> dict[str, Any]:
+    """A model that is this sure that memory is asked for, and that what it reads tells the answer; or whole passages,
+    those that have "number 3" a little surer."""
 
     def yes(prompt: str) -> tuple[float, ...]:
         if prompts.QUOTER in prompt:
-            return told, 1 - told
+            single = whole is None or "At last: " in prompt
+            sure = told if single else whole + 0.1 * ("number 3" in prompt)
+            return sure, 1 - sure
         return (ask, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.0, 1.0)
 
     return {"yes": yes}
@@ -43,7 +46,9 @@ def reads(bench: Bench) -> list[str]:
 def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: Any) -> None:
     store(bench.stored, "/book/10.txt", MOVES[1])
     store(bench.stored, "/book/2.txt", MOVES[0])
-    bench.open(model={"readings": ["In the cellar."], **answers(ask=0.9, told=0.7)}, window=2048, note_facts=False)
+    bench.open(
+        model={"readings": ["In the cellar."], **answers(ask=0.9, told=0.7, whole=0.6)}, window=2048, note_facts=False
+    )
     happened = bench.say(WHERE)
     (apart,) = reads(bench)
     assert (
@@ -57,8 +62,40 @@ def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: 
     assert view.count("quoted from /book/10.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
     assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
     assert len(of(happened, events.PagedIn)) == 1
-    (judged,) = of(happened, events.Judged)
-    assert (judged.question, judged.probability, judged.sources) == (WHERE, 0.7, ("archival:2", "archival:1"))
+    single, whole = of(happened, events.Judged)
+    assert (single.question, single.probability, single.sources) == (WHERE, 0.7, ("archival:2", "archival:1"))
+    assert (whole.question, whole.probability) == (WHERE, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("sure", "judged", "says"),
+    [
+        (0.6, [0.6, 0.6, 0.7], "Number 3."),  # the third view is the surest
+        (0.75, [0.75, 0.75, 0.85], "Number 3."),
+        (0.9, [0.9], "Number 7."),  # surely told: no other is looked at
+        (0.45, [0.45, 0.45, 0.55], "Number 3."),
+        (0.35, [0.35, 0.35, 0.45], ""),  # told nowhere
+    ],
+)
+def test_of_what_passages_tell_the_surest_is_read(
+    bench: Bench, of: Any, sure: float, judged: list[float], says: str
+) -> None:
+    filler = "It is a bus that goes there and back again, all day long and half of the night, too. " * 9
+    for number in (3, 5, 7):
+        store(bench.stored, f"/{number}.txt", f"The bus to the lake and the zoo is number {number}. {filler}")
+    bench.open(model={"readings": [says], **answers(ask=0.9, told=0.0, whole=sure)}, window=2048, note_facts=False)
+    happened = bench.say("Which bus goes to the lake and the zoo?")
+    assert [one.probability for one in of(happened, events.Judged)] == judged
+    assert len(reads(bench)) == bool(says) and (not says or f"number {says[-2]}" in reads(bench)[0])
+
+
+def test_what_passages_are_about_is_read_in_whole_passages(bench: Bench) -> None:
+    text = "Ada lived in the attic. Ada was a painter. It was turquoise."
+    store(bench.stored, "/ada.txt", text)
+    bench.open(model={"readings": ["Turquoise."], **answers(ask=0.9, told=0.9)}, window=2048, note_facts=False)
+    bench.say("Which colour had the attic of Ada?")
+    (apart,) = reads(bench)
+    assert f"ada.txt: {text}" in apart and "At last: " not in apart
 
 
 @pytest.mark.parametrize(
@@ -132,15 +169,15 @@ def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:
 def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
     with Database.open(tmp_path) as database, database.agent("ada") as stored:
         store(stored, "/a.txt", *(f"Ada saw {number} birds and then she wrote it down." for number in range(12)))
-        model = ScriptedModel(readings=["Nothing"] * 3, yes=0.9)
+        model = ScriptedModel(readings=["Nothing"] * 4, yes=0.9)
         reader = DocumentReader(stored.archival, Reader(model, prompts.QUOTER), lambda text: len(text.split()))
         work = reader.read("How many birds saw Ada?", 40, lambda: False)
         with pytest.raises(StopIteration):
             while True:
                 next(work)
         texts = [model.text(prompt) for prompt, _ in model.prompts]
-        assert [text.count("birds and") for text in texts] == [3, 3, 3]
-        assert len({line for text in texts[1:] for line in text.split("Ada saw")[1:]}) == 6, "none is read again"
+        assert [text.count("birds and") for text in texts] == [3, 3, 3, 3]
+        assert len({line for text in texts[1:] for line in text.split("Ada saw")[1:]}) == 9, "none is read again"
 
 
 def test_names_are_words_with_a_capital_inside_a_sentence() -> None:
