@@ -19,27 +19,29 @@ from memos import prompts
 from memos.document_pager import PASSAGE
 from memos.events import Event
 from memos.messages import Passage
-from memos.naming import mentions, names, stems
+from memos.naming import asks_more, mentions, names, stems
 from memos.pager import bearing, excerpt
-from memos.probes import sentences
+from memos.probes import broken, sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 
 SEARCHED = 12  # passages that are searched for
 VIEWS = 3  # of whole passages, one after the other, until one surely tells it
-# Probabilities, by the model, that a view tells the answer: the least, and from where on no other is looked at. Of the
-# views that did not tell it none had more than .82, of those that did half had more than .85 (docs/prompts.md).
+# Probabilities, by the model, that a view tells the answer: the least, and from where on no other is looked at. Of 41
+# views that did not tell it none had more than .82, of 41 that did half had .84 and more (docs/prompts.md).
 TOLD, SURELY = 0.5, 0.85
 READ = 2  # views that are read: what is said to be told in one may stand in none of its passages
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Passages that are laid before the model at once, as lines, and how a question stands below these."""
+    """Passages that are laid before the model at once, as lines, how a question stands below these, and how surely they
+    must tell it for no other view to be looked at."""
 
     shown: list[Passage]
     lines: list[str]
-    ask: Callable[[str], str]
+    ask: Callable[[str], str] = prompts.asked_of_pages
+    enough: float = SURELY
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ class DocumentReader:
         for view in self._views(question, passages, room):
             ids = dict.fromkeys(f"archival:{one.id}" for one in view.shown)
             sure = yield from self._reader.told(question, view.lines, cancelled, ids)
-            if sure >= SURELY and (quoted := (yield from self._quoted(question, view, cancelled))):
+            if sure >= view.enough and (quoted := (yield from self._quoted(question, view, cancelled))):
                 return quoted
-            told += [(sure, view)] if TOLD <= sure < SURELY else []
+            told += [(sure, view)] if TOLD <= sure < view.enough else []
         for _, view in sorted(told, key=lambda one: -one[0])[:READ]:
             if quoted := (yield from self._quoted(question, view, cancelled)):
                 return quoted
@@ -110,20 +112,22 @@ class DocumentReader:
 
     def _views(self, question: str, passages: Sequence[Passage], room: int) -> Iterator[_View]:
         """What may tell it, the likeliest first."""
-        if shown := self._in_order(question, passages, room):
-            yield _View(shown, prompts.in_order([one.text for one in shown]), prompts.asked_in_order)
+        named = names(question, [one.text for one in passages])
+        if shown := self._in_order(question, named, passages, room):
+            enough = SURELY if asks_more(question, named) else TOLD
+            lines = [line for one in shown for line in broken(one.text, named)]
+            yield _View(shown, prompts.in_order(lines), prompts.asked_in_order, enough)
         left = list(passages)
         for _ in range(VIEWS):
             shown = ends(self._fitting(left, _line, min(room, PASSAGE)))
             if not shown:
                 return
-            yield _View(shown, [_line(one) for one in shown], prompts.asked_of_pages)
+            yield _View(shown, [_line(one) for one in shown])
             left = [one for one in left if one not in shown]
 
-    def _in_order(self, question: str, passages: Sequence[Passage], room: int) -> list[Passage]:
+    def _in_order(self, question: str, named: frozenset[str], passages: Sequence[Passage], room: int) -> list[Passage]:
         """The sentences that have what a question names, as they stand in their documents; none where passages are
         about it, since what tells it there may not name it again."""
-        named = names(question, [one.text for one in passages])
         if not only_mention(passages, named):
             return []
         kept = self._fitting(naming(question, named, passages), lambda one: one.text, room)

@@ -61,6 +61,11 @@ def names(question: str, texts: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(stem(word) for word in map(str.casefold, named) if word not in _LINKING)
 
 
+def asks_more(question: str, named: frozenset[str]) -> bool:
+    """Whether a question has words of its own beside what it names: "Where does Ada live?" has, "Where is Ada?" not."""
+    return any(not word.startswith(tuple(named)) for word in set(words(question)) - _LINKING)
+
+
 def mentions(text: str, named: frozenset[str]) -> bool:
     """Whether a text has one of these names, or is in Chinese, where it would be written otherwise."""
     return bool(_CHINESE.search(text)) or any(word.startswith(tuple(named)) for word in words(text.replace("_", " ")))

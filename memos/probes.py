@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from memos import prompts
@@ -18,7 +18,7 @@ from memos.events import Asked, Probed
 from memos.protocols import LanguageModel
 
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
-_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[。！？])|\n+")
+_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[.!?…]['’][\"”])\s+|(?<=[。！？])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
 _QUESTION = ("?", "？")
 # How questions begin in English, for those who leave out the mark: "where do i live", "which book did i like", "do you
@@ -164,6 +164,19 @@ def sentences(text: str, *, least: int = 4) -> list[str]:
         else:
             parts.append(part)
     return [part for part in parts if len(part) >= least]
+
+
+def broken(sentence: str, names: Collection[str]) -> list[str]:
+    """A sentence, in two where one of these words, in lower case, stands behind what may have ended another one.
+
+    "He fled to Z. Ada went home." becomes "He fled to Z." and "Ada went home."; if it is one, nothing of it is lost.
+    """
+    pieces = [""]
+    for word in sentence.split():
+        if _ABBREVIATED.search(pieces[-1]) and word.casefold().startswith(tuple(names)):
+            pieces.append("")
+        pieces[-1] = f"{pieces[-1]} {word}".strip()
+    return pieces
 
 
 def log_odds(probability: float) -> float:

@@ -62,9 +62,22 @@ def test_sentences_that_have_the_name_are_read_in_their_order(bench: Bench, of: 
     assert view.count("quoted from /book/10.txt") == 1 and "Ada moved to the cellar." in view and "attic" not in view
     assert prompts.QUOTATION in view, "what documents say is a quotation, whoever read it"
     assert len(of(happened, events.PagedIn)) == 1
-    single, whole = of(happened, events.Judged)
-    assert (single.question, single.probability, single.sources) == (WHERE, 0.7, ("archival:2", "archival:1"))
-    assert (whole.question, whole.probability) == (WHERE, 0.6)
+    (judged,) = of(happened, events.Judged)
+    assert (judged.question, judged.probability, judged.sources) == (WHERE, 0.7, ("archival:2", "archival:1"))
+
+
+@pytest.mark.parametrize(("whole", "read"), [(0.6, "At last: Ada moved to the cellar."), (0.8, "raining")])
+def test_where_more_is_asked_than_a_name_whole_passages_may_tell_it_more_surely(
+    bench: Bench, of: Any, whole: float, read: str
+) -> None:
+    store(bench.stored, "/book/10.txt", MOVES[1])
+    store(bench.stored, "/book/2.txt", MOVES[0])
+    model = {"readings": ["In the cellar."], **answers(ask=0.9, told=0.7, whole=whole)}
+    bench.open(model=model, window=2048, note_facts=False)
+    happened = bench.say("Where did Ada move?")
+    assert [one.probability for one in of(happened, events.Judged)] == [0.7, whole]
+    (apart,) = reads(bench)
+    assert read in apart
 
 
 @pytest.mark.parametrize(
@@ -87,6 +100,14 @@ def test_of_what_passages_tell_the_surest_is_read(
     happened = bench.say("Which bus goes to the lake and the zoo?")
     assert [one.probability for one in of(happened, events.Judged)] == judged
     assert len(reads(bench)) == bool(says) and (not says or f"number {says[-2]}" in reads(bench)[0])
+
+
+def test_a_name_behind_an_initial_may_begin_a_sentence(bench: Bench) -> None:
+    store(bench.stored, "/book/1.txt", "They were on their way to Z. Ada went to the attic. Nobody saw it.")
+    bench.open(model={"readings": ["In the attic."], **answers(ask=0.9, told=0.7)}, window=2048, note_facts=False)
+    bench.say(WHERE)
+    (apart,) = reads(bench)
+    assert "Before: They were on their way to Z.\nAt last: Ada went to the attic." in apart
 
 
 def test_what_passages_are_about_is_read_in_whole_passages(bench: Bench) -> None:

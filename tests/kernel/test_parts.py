@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memos import summary
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
-from memos.probes import log_odds, sentences
+from memos.probes import broken, log_odds, sentences
 from memos.protocols import Surprise
 from memos.remembering import middle_of
 from memos.speech import SpeechReader
@@ -41,11 +41,18 @@ def test_other_calls_are_not_speech() -> None:
         ('He said "no." Then left.', ['He said "no."', "Then left."]),
         ("我住在上海。你好吗？", ["我住在上海。", "你好吗？"]),
         ("line one\nline two", ["line one", "line two"]),
+        ("“She said, ‘Go there.’” Ada went.", ["“She said, ‘Go there.’”", "Ada went."]),
+        ("I met Mr. Huber. He left.", ["I met Mr. Huber.", "He left."]),
         ("ok", []),
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:
     assert sentences(text) == [part for part in expected if len(part) > 3]
+
+
+def test_a_sentence_may_end_where_a_name_follows_an_initial() -> None:
+    assert broken("He fled to Z. Ada went to the attic.", {"ada"}) == ["He fled to Z.", "Ada went to the attic."]
+    assert broken("I met Mr. Huber and Ada.", {"ada"}) == ["I met Mr. Huber and Ada."]
 
 
 def test_an_excerpt_is_the_part_that_the_question_is_about() -> None:
