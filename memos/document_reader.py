@@ -21,7 +21,7 @@ from memos.events import Event
 from memos.messages import Passage
 from memos.naming import asks_more, mentions, names, stems
 from memos.pager import bearing, excerpt
-from memos.probes import broken, sentences
+from memos.probes import from_name, sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 
@@ -115,7 +115,7 @@ class DocumentReader:
         named = names(question, [one.text for one in passages])
         if shown := self._in_order(question, named, passages, room):
             enough = SURELY if asks_more(question, named) else TOLD
-            lines = [line for one in shown for line in broken(one.text, named)]
+            lines = [from_name(one.text, named) for one in shown]
             yield _View(shown, prompts.in_order(lines), prompts.asked_in_order, enough)
         left = list(passages)
         for _ in range(VIEWS):

@@ -166,17 +166,14 @@ def sentences(text: str, *, least: int = 4) -> list[str]:
     return [part for part in parts if len(part) >= least]
 
 
-def broken(sentence: str, names: Collection[str]) -> list[str]:
-    """A sentence, in two where one of these words, in lower case, stands behind what may have ended another one.
-
-    "He fled to Z. Ada went home." becomes "He fled to Z." and "Ada went home."; if it is one, nothing of it is lost.
-    """
-    pieces = [""]
-    for word in sentence.split():
-        if _ABBREVIATED.search(pieces[-1]) and word.casefold().startswith(tuple(names)):
-            pieces.append("")
-        pieces[-1] = f"{pieces[-1]} {word}".strip()
-    return pieces
+def from_name(sentence: str, names: Collection[str]) -> str:
+    """A sentence from one of these words on, in lower case, where it stands behind what may have ended another one: of
+    "He fled to Z. Ada went home." the second."""
+    words = sentence.split()
+    for at in range(1, len(words) - 2):
+        if words[at].casefold().startswith(tuple(names)) and _ABBREVIATED.search(words[at - 1]):
+            return " ".join(words[at:])
+    return sentence
 
 
 def log_odds(probability: float) -> float:

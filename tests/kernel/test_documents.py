@@ -25,8 +25,7 @@ def answers(*, ask: float, told: float, whole: float | None = None) -> dict[str,
 
     def yes(prompt: str) -> tuple[float, ...]:
         if prompts.QUOTER in prompt:
-            single = whole is None or "At last: " in prompt
-            sure = told if single else whole + 0.1 * ("number 3" in prompt)
+            sure = told if whole is None or "At last: " in prompt else whole + 0.1 * ("number 3" in prompt)
             return sure, 1 - sure
         return (ask, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.0, 1.0)
 
@@ -107,7 +106,7 @@ def test_a_name_behind_an_initial_may_begin_a_sentence(bench: Bench) -> None:
     bench.open(model={"readings": ["In the attic."], **answers(ask=0.9, told=0.7)}, window=2048, note_facts=False)
     bench.say(WHERE)
     (apart,) = reads(bench)
-    assert "Before: They were on their way to Z.\nAt last: Ada went to the attic." in apart
+    assert "At last: Ada went to the attic." in apart
 
 
 def test_what_passages_are_about_is_read_in_whole_passages(bench: Bench) -> None:
