@@ -274,6 +274,11 @@ def block(value: Block) -> str:
     return f"\n[block {value.label}: {value.description}]\n{value.text or '(empty)'}\n"
 
 
+def block_line(label: str, line: str) -> str:
+    """A line of a block as a page shows it."""
+    return f"[block {label}] {line}"
+
+
 def summary_request(words: Iterable[str]) -> str:
     """Asks for a summary of what is about to leave. The answer begins with `SUMMARY_OPENING`: left free, the model
     writes a call, or what stands in its head.

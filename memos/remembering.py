@@ -41,6 +41,7 @@ RANK = 0.15  # what each place lower in search takes from an answer's log-odds, 
 MOST_LINES = 3  # on a page; more distract a small model
 BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
+_DAY = re.compile(r"\((?:[^()]* )?\d{4}\)")  # as `memos.dates` writes it
 OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
 
 Withheld = frozenset[str]
@@ -261,11 +262,12 @@ class Remembering:
         # Of somebody who speaks in memory, talk is read in any case; then its messages are not asked about one by one.
         found = self._pager.candidates(asked, () if spoken.speakers else spoken.items)
         notes = {candidate.text for candidate in found}
-        # What stands in a block is in view and needs no page; asked about once, as a note if it is one.
+        # What stands in a block is in view and needs no page, unless it tells a day: of one far above, a small model
+        # makes another. Asked about once, as a note if it is one.
         in_view = [
-            Candidate("", line)
-            for line in matching((line for _, line in self._working.told()), asked)
-            if line not in notes
+            Candidate(prompts.block_line(label, line) if _DAY.search(line) else "", line)
+            for label, line in self._working.told()
+            if line not in notes and matching([line], asked)
         ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)

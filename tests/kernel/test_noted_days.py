@@ -74,3 +74,12 @@ def test_what_the_model_replaces_in_a_line_leaves_the_day_of_the_line(bench: Ben
     bench.say("Please say that I was very ill.")
     year = local(datetime.now(UTC)).year - 1
     assert lines(bench)[1] == f"I was very ill yesterday ({day(5)}), and last year ({year})."
+
+
+def test_a_line_of_a_block_that_tells_a_day_is_shown_next_to_the_question(bench: Bench, of: Any) -> None:
+    list(bench.kernel.by_hand.edit_block("user", "My exam is tomorrow (3 May 2026).\nMy cat is grey."))
+    bench.open(model=probed(ask=0.9, answer=0.9))
+    happened = bench.say("When is my exam?")
+    assert "[block user] My exam is tomorrow (3 May 2026)." in bench.view().rpartition("[memory of earlier talks]")[2]
+    assert len(of(happened, events.PagedIn)) == 1
+    assert not of(bench.say("Which colour is my cat?"), events.PagedIn), "it is in view"
