@@ -9,7 +9,7 @@ paragraph and finds dates in "may" and "sat"; this runs over every message that 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -67,6 +67,11 @@ def periods(text: str, now: datetime) -> list[Period]:
         text: any text.
         now: when it was said; what it is relative to. Days are those of its zone.
     """
+    return [period for _, period in _placed(text, now)]
+
+
+def _placed(text: str, now: datetime) -> list[tuple[int, Period]]:
+    """See `periods`: each with where it begins."""
     today = datetime(now.year, now.month, now.day)
     taken: list[tuple[int, int]] = []
     found: list[tuple[int, Period]] = []
@@ -82,7 +87,20 @@ def periods(text: str, now: datetime) -> list[Period]:
         first = before.start() if before and before["bound"] else match.start()
         taken.append((first, match.end()))
         found.append((first, Period(start, end, text[first : match.end()], days.known)))
-    return [period for _, period in sorted(found, key=lambda one: one[0])]
+    return sorted(found, key=lambda one: one[0])
+
+
+def _yearless(text: str, now: datetime) -> Iterator[tuple[int, Period, re.Match[str] | None]]:
+    """The times that say no year: where each ends, itself, and the date that `dated` put behind it."""
+    at = 0
+    for start, period in _placed(text, now):
+        if start < at:  # within such a date
+            continue
+        end = start + len(period.said)
+        date = _DATED.match(text, end)
+        at = date.end() if date else end
+        if not _WITH_YEAR.search(period.said):
+            yield end, period, date
 
 
 def dated(text: str, now: datetime, *, alone: bool = False, known: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -98,37 +116,30 @@ def dated(text: str, now: datetime, *, alone: bool = False, known: Mapping[str, 
         alone: whether it will stand without its own date, so that its "today" must say which day it was, too.
         known: by relative times, in lower case, what is said of them instead of what they mean at `now`.
     """
-    at = 0
-    for period in periods(text, now):
-        start = text.find(period.said, at)
-        if start < 0:  # within what was read before
-            continue
-        at = start + len(period.said)
+    done, at = "", 0
+    for end, period, date in _yearless(text, now):
         said = period.said.lower()
-        if date := _DATED.match(text, at):
-            at = date.end()
-        if date or _WITH_YEAR.search(said) or (said.startswith(_NEAR_DAYS) and not alone):
+        if date or (said.startswith(_NEAR_DAYS) and not alone):
             continue
-        meant = known.get(said) or (_written(period) if period.known is not Known.GUESSED else "")
-        text = f"{text[:at]} ({meant}){text[at:]}" if meant else text
-        at += len(meant) + 3 if meant else 0
-    return text
+        if meant := known.get(said) or (_written(period) if period.known is not Known.GUESSED else ""):
+            done, at = f"{done}{text[at:end]} ({meant})", end
+    return done + text[at:]
 
 
 def undated(text: str, now: datetime) -> tuple[str, dict[str, str]]:
     """A text without the dates that `dated` put there, and these by the relative times that they were of."""
     known: dict[str, str] = {}
-    at = 0
-    for period in periods(text, now):
-        start = text.find(period.said, at)
-        if start < 0:  # within a date
-            continue
-        at = start + len(period.said)
-        date = _DATED.match(text, at)
-        if date and not _WITH_YEAR.search(period.said):
+    done, at = "", 0
+    for end, period, date in _yearless(text, now):
+        if date:
             known[period.said.lower()] = date["date"]
-            text = text[:at] + text[date.end() :]
-    return text, known
+            done, at = done + text[at:end], date.end()
+    return done + text[at:], known
+
+
+def has_date(text: str) -> bool:
+    """Whether a text has a date as `dated` writes it."""
+    return bool(_DATED.search(text))
 
 
 def answered(text: str, now: datetime) -> str:
@@ -139,10 +150,9 @@ def answered(text: str, now: datetime) -> str:
         text: the answer, its relative time dated.
         now: when that was said, in the zone of who said it.
     """
-    first = next(iter(periods(text, now)), None)
+    start, first = next(iter(_placed(text, now)), (0, None))
     if first is None or _WITH_YEAR.search(first.said) or {first.start, first.end} & set(FOREVER):
         return text
-    start = text.find(first.said)
     date = _ITS_DATE.fullmatch(text, start + len(first.said))
     absolute = date and (date["within"] or date["behind"])
     if not (date and absolute and _WITH_YEAR.search(absolute)) or text[:start].strip().lower() not in _NOT_THE_TIME:

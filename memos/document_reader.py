@@ -128,11 +128,15 @@ class DocumentReader:
     def _in_order(self, question: str, named: frozenset[str], passages: Sequence[Passage], room: int) -> list[Passage]:
         """The sentences that have what a question names, as they stand in their documents; none where passages are
         about it, since what tells it there may not name it again."""
-        if not only_mention(passages, named):
+        parts = sentences_of(passages) if named else []
+        having = [part for part in parts if mentions(part.text, named)]
+        counts = Counter(part.id for part in having)
+        # Most that have the name have it in one sentence: they only mention it.
+        if 2 * sum(count == 1 for count in counts.values()) <= len(counts):
             return []
-        kept = self._fitting(naming(question, named, passages), lambda one: one.text, room)
-        order = sorted(passages, key=lambda one: (_counted(one.source), one.id))
-        return [one for one in sentences_of(order) if one in kept]
+        kept = self._fitting(by_rarity(question, having, parts), lambda one: one.text, room)
+        parts.sort(key=lambda one: (_counted(one.source), one.id))
+        return [one for one in parts if one in kept]
 
     def _fitting(self, passages: Iterable[Passage], shown: Callable[[Passage], str], room: int) -> list[Passage]:
         """As many passages as there is room for, the first of them first."""
@@ -150,22 +154,15 @@ def sentences_of(passages: Iterable[Passage]) -> list[Passage]:
     return [replace(passage, text=part) for passage in passages for part in sentences(passage.text)]
 
 
-def naming(question: str, named: frozenset[str], passages: Sequence[Passage]) -> list[Passage]:
-    """The sentences that have one of the names of a question, those with more of its rarer words first."""
+def by_rarity(question: str, some: Iterable[Passage], parts: Sequence[Passage]) -> list[Passage]:
+    """Some sentences, those with more of a question's words first that are rare among all these parts."""
     wanted = stems(question)
-    parts = sentences_of(passages)
     seen = Counter(word for part in parts for word in stems(part.text))
 
     def rarity(part: Passage) -> float:
         return sum(math.log(1 + len(parts) / seen[word]) for word in wanted & stems(part.text))
 
-    return sorted((part for part in parts if mentions(part.text, named)), key=rarity, reverse=True)
-
-
-def only_mention(passages: Sequence[Passage], named: frozenset[str]) -> bool:
-    """Whether most passages that have one of these names have it in one sentence, and are about something else."""
-    counts = [sum(mentions(part, named) for part in sentences(one.text)) for one in passages] if named else []
-    return 2 * counts.count(1) > sum(map(bool, counts))
+    return sorted(some, key=rarity, reverse=True)
 
 
 def about(question: str, passages: Sequence[Passage]) -> list[Passage]:

@@ -17,6 +17,7 @@ from statistics import median
 
 from memos import events, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
+from memos.dates import has_date
 from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.events import Event
@@ -41,7 +42,6 @@ RANK = 0.15  # what each place lower in search takes from an answer's log-odds, 
 MOST_LINES = 3  # on a page; more distract a small model
 BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
-_DAY = re.compile(r"\((?:[^()]* )?\d{4}\)")  # as `memos.dates` writes it
 OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
 
 Withheld = frozenset[str]
@@ -264,10 +264,12 @@ class Remembering:
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page, unless it tells a day: of one far above, a small model
         # makes another. Asked about once, as a note if it is one.
+        lines = list(self._working.told())
+        about = set(matching((line for _, line in lines), asked)) - notes
         in_view = [
-            Candidate(prompts.block_line(label, line) if _DAY.search(line) else "", line)
-            for label, line in self._working.told()
-            if line not in notes and matching([line], asked)
+            Candidate(prompts.block_line(label, line) if has_date(line) else "", line)
+            for label, line in lines
+            if line in about
         ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)

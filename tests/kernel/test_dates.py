@@ -213,6 +213,10 @@ def test_a_time_that_is_an_answer_is_told_without_what_was_relative(says: str, t
             "I began today (24 June 2022), and we met last Friday (17 June 2022).",
         ),
         ("We were there on June 5-6.", "We were there on June 5-6 (5 June 2022 to 6 June)."),
+        (
+            "It rained yesterday, all of yesterday.",
+            "It rained yesterday (23 June 2022), all of yesterday (23 June 2022).",
+        ),
         ("It snowed last winter.", "It snowed last winter (1 December 2021 to 28 February 2022)."),
         ("My exam is on Friday (at 8).", "My exam is on Friday (at 8)."),
     ],
