@@ -30,7 +30,6 @@ VIEWS = 3  # of whole passages, one after the other, until one surely tells it
 # Probabilities, by the model, that a view tells the answer: the least, and from where on no other is looked at. Of 41
 # views that did not tell it none had more than .82, of 41 that did half had .84 and more (docs/prompts.md).
 TOLD, SURELY = 0.5, 0.85
-READ = 2  # views that are read: what is said to be told in one may stand in none of its passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,9 @@ class DocumentReader:
     def __init__(self, archival: ArchivalStorage, reader: Reader, count: Callable[[str], int]) -> None:
         self._archival, self._reader, self._count = archival, reader, count
 
-    def read(self, question: str, room: int, cancelled: Callable[[], bool]) -> Generator[Event, None, Quoted | None]:
+    def read(
+        self, question: str, room: int, cancelled: Callable[[], bool], *, views: int = VIEWS
+    ) -> Generator[Event, None, Quoted | None]:
         """Look for a question's answer.
 
         Args:
@@ -77,6 +78,7 @@ class DocumentReader:
             room: tokens of text that may be read at once, of single sentences; of whole passages it is one of the
                 longest, or several short ones.
             cancelled: asked between tokens.
+            views: of whole passages, at most.
 
         Returns:
             What they say; None if they do not, or it was cancelled.
@@ -85,17 +87,20 @@ class DocumentReader:
             return None
         found = self._archival.search(question, limit=SEARCHED).items
         passages = about(question, [passage for passage in found if passage.source])
-        told: list[tuple[float, _View]] = []
-        for view in self._views(question, passages, room):
+        best: Quoted | None = None
+        surest = 0.0
+        for view in self._views(question, passages, room, views):
             ids = dict.fromkeys(f"archival:{one.id}" for one in view.shown)
             sure = yield from self._reader.told(question, view.lines, cancelled, ids)
-            if sure >= view.enough and (quoted := (yield from self._quoted(question, view, cancelled))):
+            if sure < TOLD or sure <= surest:
+                continue
+            # Read at once, since its lines still are: to come back to them would cost as much as the view did.
+            quoted = yield from self._quoted(question, view, cancelled)
+            if quoted and sure >= view.enough:
                 return quoted
-            told += [(sure, view)] if TOLD <= sure < view.enough else []
-        for _, view in sorted(told, key=lambda one: -one[0])[:READ]:
-            if quoted := (yield from self._quoted(question, view, cancelled)):
-                return quoted
-        return None
+            if quoted:
+                best, surest = quoted, sure
+        return best
 
     def _quoted(
         self, question: str, view: _View, cancelled: Callable[[], bool]
@@ -110,7 +115,7 @@ class DocumentReader:
         wanted = [last_first[at] for at in told_by]
         return Quoted(says, tuple(replace(one, text=excerpt(one.text, f"{says} {question}")) for one in wanted))
 
-    def _views(self, question: str, passages: Sequence[Passage], room: int) -> Iterator[_View]:
+    def _views(self, question: str, passages: Sequence[Passage], room: int, most: int) -> Iterator[_View]:
         """What may tell it, the likeliest first."""
         named = names(question, [one.text for one in passages])
         if shown := self._in_order(question, named, passages, room):
@@ -118,7 +123,7 @@ class DocumentReader:
             lines = [from_name(one.text, named) for one in shown]
             yield _View(shown, prompts.in_order(lines), prompts.asked_in_order, enough)
         left = list(passages)
-        for _ in range(VIEWS):
+        for _ in range(most):
             shown = ends(self._fitting(left, _line, min(room, PASSAGE)))
             if not shown:
                 return
