@@ -60,6 +60,14 @@ UNTOLD = """## What nobody told
 what they never told, for the facts, and about the world, each from the same state. An answer declines if it says that
 it finds no mention, or does not know.
 """
+HOPS = """## What two notes tell together
+
+`{command}` on {cores} cores of {processor}, {at}. Of {notes} notes twelve pairs tell something together ("My sister is
+called Ottilie.", "Ottilie has moved to Bergen."), and the others say the like of other people and things. Questions
+that take both notes of a pair, that one of them tells, and whose second half nobody told, each from the same state.
+They were looked at when it was decided what of a plan is taken. What is not taken apart was answered from a note that
+seemed to tell it, but for one that the model could not take apart.
+"""
 SAVING = """## What is asked to be remembered
 
 `{command}` on {cores} cores of {processor}, {at}. Requests to remember something, each the first message of a
@@ -136,6 +144,8 @@ def main() -> None:
         parts += [SHELL.format(**{**shell, **_about(shell)}), _shell(shell)]
     if untold := _result("untold"):
         parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
+    if hops := _result("hops"):
+        parts += [HOPS.format(**_about(hops), notes=hops["notes"]), _hops(hops)]
     if saving := _result("saving"):
         parts += [SAVING.format(**_about(saving)), _saving(saving)]
     if changing := _result("changing"):
@@ -321,6 +331,15 @@ def _untold(result: dict[str, Any]) -> str:
     shown = {"untold": "what was never told", "told": "the facts", "world": "about the world"}
     rows = [[name, result[key]["questions"], result[key]["declined"]] for key, name in shown.items()]
     return _table(("asked for", "questions", "declined"), rows) + f"\nOf the facts, {result['told']['right']} right.\n"
+
+
+def _hops(result: dict[str, Any]) -> str:
+    shown = {"hops": "what takes two notes", "single": "what takes one", "untold": "what nobody told"}
+    rows = []
+    for key, name in shown.items():
+        apart = sum(row["taken_apart"] for row in result["answers"][key])
+        rows.append([name, result[key]["questions"], apart, result[key].get("right", "–"), result[key]["declined"]])
+    return _table(("asked for", "questions", "taken apart", "right", "declined"), rows)
 
 
 def _saving(result: dict[str, Any]) -> str:

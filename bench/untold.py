@@ -84,15 +84,18 @@ def main() -> None:
 
 
 def asked(agent: Agent, question: str) -> dict[str, Any]:
-    """A question's answer, and whether it declines; the conversation is as before then."""
-    answer, number = "", 0
+    """A question's answer, whether it declines, and whether the question was taken apart; the conversation is as before
+    then."""
+    answer, number, apart = "", 0, False
     for event in agent.stream(question):
         if isinstance(event, events.MessageStored):
             number = event.message_id
+        elif isinstance(event, events.TakenApart):
+            apart = True
         elif isinstance(event, events.TurnFinished):
             answer = event.text
     list(agent.history.rewind(number))
-    row = {"question": question, "answer": answer, "declined": declined(answer)}
+    row = {"question": question, "answer": answer, "declined": declined(answer), "taken_apart": apart}
     print(f"{question} -> {answer}", flush=True)
     return row
 

@@ -322,6 +322,16 @@ class PagesShown(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TakenApart(Event):
+    """A question that nothing tells at once is answered in two steps. `rest`: what is left when `first` is answered,
+    with `_` where its answer goes."""
+
+    question: str
+    first: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged(Event):
     """The model was asked whether what it has read tells the answer.
 

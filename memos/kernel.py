@@ -34,6 +34,8 @@ from memos.queue_manager import QueueManager
 from memos.reading import Reader
 from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
+from memos.step_reader import StepReader
+from memos.stepping import Stepping
 from memos.summarizer import Summarizer
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
@@ -130,12 +132,13 @@ def boot(
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
+    steps = StepReader(Stepping(model), pager, excerpts, documents)
     amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
     amending = Amending(prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
     keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
     remembering = Remembering(
-        prober, talk, documents, keeping, pager, queue, working, storage.archival, policy, others=others
+        prober, talk, documents, steps, keeping, pager, queue, working, storage.archival, policy, others=others
     )
     controller = Controller(
         model=model,

@@ -94,6 +94,11 @@ def shared_words(text: str, request: str) -> int:
     return sum(any(_alike(word, other) for other in having) for word in wanted)
 
 
+def adds(text: str, question: str) -> bool:
+    """Whether a text has a word, besides those that only say how words belong together, that a question has not."""
+    return bool({stem(word) for word in words(text) if word not in _LINKING} - stems(question))
+
+
 def says_something(request: str) -> bool:
     """Whether a request says what it is about: "Keep in mind that I don't eat pork." does, "Please note that." not."""
     return bool(set(words(request)) - _LINKING - _REQUESTING - _KEEPING)

@@ -139,6 +139,25 @@ EXCERPTS = (
     ),
 )
 
+# For stepping: of a question that nothing tells at once, what is to be looked up before.
+FOUND = "_"  # stands for what was found, in the question that is left
+STEPS = (
+    "What has to be looked up first to answer the question? Write that as a question, then the question that is left, "
+    f"with {FOUND} for what was found."
+)
+STEP_EXAMPLES = (
+    ((), "How old is my neighbour's son?", "What is my neighbour's son called? How old is _?"),
+    ((), "Which language do they speak where Tom works?", "Where does Tom work? Which language do they speak in _?"),
+    ((), "Who painted the picture that I bought in Lyon?", "Which picture did I buy in Lyon? Who painted _?"),
+    ((), "Where is the ladder now?", "Who took the ladder? Where is _ now?"),
+    (
+        (),
+        "When does the museum open that Ines told me about?",
+        "Which museum did Ines tell me about? When does _ open?",
+    ),
+    ((), "What did my aunt's doctor tell her?", "Who is my aunt's doctor? What did _ tell her?"),
+)
+
 # For amending: what a request wants, and a note as it wants it. The note stands first, as it does where one reads.
 AMEND_PROBE = """A person tells their assistant what to do with its notes. Answer with one word:
 Add: something new is to be noted.

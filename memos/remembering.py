@@ -29,6 +29,7 @@ from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage, Opening
 from memos.queue_manager import QueueManager
+from memos.step_reader import StepReader
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
@@ -106,6 +107,7 @@ class Remembering:
         prober: asks the model about single sentences.
         talk: reads messages apart.
         documents: reads documents apart.
+        steps: answers by steps what nothing tells at once.
         keeping: corrects, forgets and notes what a message asks to.
         pager: finds candidates and lays out pages.
         queue: where pages go.
@@ -120,6 +122,7 @@ class Remembering:
         prober: Prober,
         talk: TalkReader,
         documents: DocumentReader,
+        steps: StepReader,
         keeping: Keeping,
         pager: Pager,
         queue: QueueManager,
@@ -129,8 +132,8 @@ class Remembering:
         *,
         others: bool,
     ) -> None:
-        self._prober, self._talk, self._documents, self._keeping = prober, talk, documents, keeping
-        self._pager, self._queue = pager, queue
+        self._prober, self._talk, self._documents, self._steps = prober, talk, documents, steps
+        self._keeping, self._pager, self._queue = keeping, pager, queue
         self._working, self._archival, self._policy = working, archival, policy
         self._others = others
 
@@ -293,6 +296,8 @@ class Remembering:
         told = yield from self._told(question, candidates)
         if told.by:
             return (yield from self._show_told(question, told))
+        if (by_steps := (yield from self._show_steps(question, spoken))).told:
+            return by_steps
         elsewhere = self._others or bool(self._archival.document_count())
         if told.nearly or elsewhere or not question.certain or question.cancelled():
             return Remembered()
@@ -365,9 +370,11 @@ class Remembering:
             opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
             form = partial(prompts.declined, instead=opening)
         elif not (heard.says and heard.surely):
-            documents = yield from self._show_documents(question)
-            if documents.told or not question.certain:
-                return documents
+            found = yield from self._show_documents(question)
+            if not found.told:
+                found = yield from self._show_steps(question, spoken)
+            if found.told or not question.certain:
+                return found
             if heard.says:
                 opening = prompts.unmentioned(heard.says)
                 form = partial(prompts.declined, instead=opening)
@@ -390,6 +397,19 @@ class Remembering:
         form = partial(prompts.talk, says=told.says)
         shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
         return Remembered(shown, Opening(prompts.sentence(told.says)) if shown else None)
+
+    def _show_steps(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
+        """Answer by steps what nothing tells at once, and put that into view with what says it."""
+        if spoken.speakers:  # of whom the likeliest messages were read, and the next ones
+            return Remembered()
+        room = min(self._policy.reading, self._policy.result)
+        stepped = yield from self._steps.read(question.text, question.message.id, room, question.cancelled)
+        if stepped is None:
+            return Remembered()
+        lines = self._unrepeated([(-float(at), line) for at, line in enumerate(stepped.lines)], question.message.turn)
+        form = partial(prompts.talk, says=stepped.says)
+        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
+        return Remembered(shown, Opening(prompts.sentence(stepped.says)) if shown else None)
 
     def _said(self, question: _Question) -> str:
         """The message that asks, or its beginning: it may say how to answer."""

@@ -32,6 +32,12 @@ from memos.protocols import (
 )
 
 _WORD = re.compile(r"\S+\s*")
+_READINGS = (
+    prompts.EXCERPTOR,
+    prompts.QUOTER,
+    prompts.AMENDER,
+    prompts.STEPS,
+)  # what begins a prompt that is read apart
 
 
 def say(text: str) -> Call:
@@ -255,7 +261,7 @@ class ScriptedModel:
         return len(tokens)
 
     def _next_text(self, grammar: Grammar, prompt: Sequence[int]) -> str:
-        if any(reading in self.text(prompt) for reading in (prompts.EXCERPTOR, prompts.QUOTER, prompts.AMENDER)):
+        if any(reading in self.text(prompt) for reading in _READINGS):
             return next(self._readings, "")
         if isinstance(grammar, TextGrammar):
             return f"{grammar.opening} {next(self._summaries, 'this and that, for quite a while.')}"

@@ -1,0 +1,78 @@
+"""Stepping: a question that what is told in one place does not answer, as two, each of which may be.
+
+"Where does my sister live?" is told by "My sister is called Ottilie." and "Ottilie has moved to Bergen.", and a search
+for it finds the first. Which question must be answered first a small model says well (self-ask, Press et al. 2022,
+arXiv 2210.03350), but of any question: that nothing is hidden it cannot tell. So it is asked where nothing else tells
+it, and what it says is taken only if it leads on. Owns how a question is taken apart. It does not know how the parts
+are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from memos import prompts
+from memos.events import Event
+from memos.naming import adds, stems
+from memos.probes import asks, sentences
+from memos.protocols import LanguageModel
+from memos.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A question as two.
+
+    Args:
+        question: the whole.
+        first: what must be answered before.
+        rest: what is left, with a mark where the answer goes.
+    """
+
+    question: str
+    first: str
+    rest: str
+
+    def then(self, says: str) -> str:
+        """What is left once the first is answered; empty if that says nothing that the whole does not: it would be
+        asked again."""
+        return self.rest.replace(prompts.FOUND, says) if adds(says, self.question) else ""
+
+
+class Stepping:
+    """Takes questions apart with one model, beside its resident context.
+
+    Args:
+        model: the resident model.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._reader = Reader(model, prompts.STEPS, prompts.STEP_EXAMPLES, ask=str)
+
+    def steps(self, question: str, cancelled: Callable[[], bool]) -> Generator[Event, None, Steps | None]:
+        """Take a question apart.
+
+        Args:
+            question: what is asked, in one sentence.
+            cancelled: asked between tokens.
+
+        Returns:
+            Its steps; None if it has none, or it was cancelled.
+        """
+        if len(sentences(question)) != 1 or prompts.FOUND in question:
+            return None
+        planned = yield from self._reader.read(question, (), cancelled)
+        return taken_apart(question, planned)
+
+
+def taken_apart(question: str, planned: str) -> Steps | None:
+    """The steps that were planned for a question; None where they lead nowhere: they are not two questions, of which
+    the second waits for the first, the first is the question itself, or the second asks something else."""
+    parts = sentences(planned)
+    if len(parts) != 2 or not all(map(asks, parts)):
+        return None
+    first, rest = parts
+    waits = prompts.FOUND in rest and prompts.FOUND not in first
+    leads_on = waits and not stems(first) >= stems(question) and not adds(rest, question)
+    return Steps(question, first, rest) if leads_on else None

@@ -1,0 +1,128 @@
+"""Questions that take two searches: what must be known first is asked first, and both must surely be told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from memos import events, prompts
+from memos.messages import Kind, Told
+from memos.probes import asks
+from memos.stepping import Steps, taken_apart
+from tests.kernel.conftest import Bench, replies
+
+ASKED = "Where does my sister live?"
+FIRST, REST = "What is my sister called?", "Where does _ live?"
+NOTES = ("My sister is called Ottilie.", "Ottilie has moved to Bergen.")
+
+
+@pytest.mark.parametrize(
+    ("planned", "steps"),
+    [
+        (f"{FIRST} {REST}", Steps(ASKED, FIRST, REST)),
+        (f"{ASKED} Who is _?", None),  # the question itself is no step to it
+        (f"{FIRST} Where did _ grow up?", None),  # something else is asked
+        (f"{FIRST} Where does Ottilie live?", None),  # the second does not wait for the first
+        ("Who is _? Where does _ live?", None),
+        (FIRST, None),
+        (f"{FIRST} {REST} Why _?", None),
+        ("Look for her name. Then for _.", None),
+        ("", None),
+    ],
+)
+def test_what_was_planned_is_taken_if_it_leads_on(planned: str, steps: Steps | None) -> None:
+    assert taken_apart(ASKED, planned) == steps
+
+
+def test_an_answer_that_the_question_has_already_leads_nowhere() -> None:
+    assert Steps(ASKED, FIRST, REST).then("Ottilie") == "Where does Ottilie live?"
+    assert Steps(ASKED, FIRST, REST).then("My sister") == ""
+
+
+def test_every_example_is_one_that_would_be_taken() -> None:
+    for _, question, planned in prompts.STEP_EXAMPLES:
+        assert taken_apart(question, planned) and asks(question)
+
+
+def sure_of(*told: str) -> dict[str, Any]:
+    """A model that surely asks memory, finds no note that tells it, and lines to tell these questions."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        asked = prompt.rsplit("Question: ", 1)[-1]
+        sure = 0.9 if asked.startswith(told) else 0.1
+        if prompts.QUOTER in prompt:
+            return sure, 1 - sure
+        return replies(prompt, ask=0.95, keep=0.0, answer=0.1, fact=0.0, told=sure, change=0.0, forget=0.0)
+
+    return {"yes": yes}
+
+
+def open_with(bench: Bench, *told: str, readings: tuple[str, ...] = (f"{FIRST} {REST}", "Ottilie.", "Bergen.")) -> None:
+    bench.open(model={"readings": readings, **sure_of(*told)}, window=2048, note_facts=False)
+
+
+SECOND = "Where does Ottilie live?"
+
+
+def test_what_two_notes_tell_together_is_found_in_two_searches(bench: Bench, of: Any) -> None:
+    for note in NOTES:
+        bench.stored.archival.insert(note)
+    open_with(bench, FIRST, SECOND)
+    happened = bench.say(ASKED)
+    assert of(happened, events.TakenApart) == [events.TakenApart(ASKED, FIRST, REST)]
+    assert of(happened, events.Speech)[0].text == "Bergen."
+    (page,) = of(happened, events.PagedIn)
+    assert page.sources == ("archival:1", "archival:2")
+    assert all(note in bench.view() for note in NOTES)
+
+
+@pytest.mark.parametrize("told", [(FIRST,), (SECOND,), ()])
+def test_where_a_step_is_not_told_nothing_is_guessed(bench: Bench, of: Any, told: tuple[str, ...]) -> None:
+    for note in NOTES:
+        bench.stored.archival.insert(note)
+    open_with(bench, *told)
+    happened = bench.say(ASKED)
+    assert of(happened, events.TakenApart) and not of(happened, events.PagedIn)
+    assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
+
+
+def test_what_tells_the_second_step_has_what_the_first_found(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert(NOTES[0])
+    bench.stored.archival.insert("Hanna lives in Bergen.")
+    open_with(bench, FIRST, SECOND)
+    happened = bench.say(ASKED)
+    assert of(happened, events.TakenApart) and of(happened, events.Speech)[0].text == prompts.UNMENTIONED
+
+
+def test_a_document_may_tell_a_step(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert(NOTES[0])
+    bench.stored.archival.store_document("/moves.txt", "hash", [(f"{NOTES[1]} {'It rained. ' * 120}", "line 1")])
+    # No note has a word of what is read from the notes, so documents are read.
+    open_with(bench, FIRST, SECOND, readings=(f"{FIRST} {REST}", "Ottilie.", "Bergen.", "Bergen."))
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == "Bergen."
+    assert "quoted from /moves.txt" in bench.view() and prompts.QUOTATION in bench.view()
+
+
+def test_what_one_note_tells_is_not_taken_apart(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert("My sister lives in Bergen.")
+    model = {"yes": lambda prompt: replies(prompt, ask=0.95, keep=0, answer=0.9, fact=0, told=0.9, change=0, forget=0)}
+    bench.open(model=model, window=2048, note_facts=False)
+    happened = bench.say(ASKED)
+    assert of(happened, events.PagedIn) and not of(happened, events.TakenApart)
+
+
+def test_several_sentences_are_not_taken_apart(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert(NOTES[0])
+    open_with(bench, FIRST, SECOND)
+    for text in (f"{ASKED} And where did she live before?", "Where does my_sister live?"):
+        assert not of(bench.say(text), events.TakenApart)
+
+
+def test_of_somebody_who_speaks_in_memory_nothing_is_taken_apart(bench: Bench, of: Any) -> None:
+    bench.stored.recall.import_past([Told(Kind.USER, "I have a sister.", datetime(2024, 5, 1, tzinfo=UTC), "Ines")])
+    open_with(bench, FIRST, SECOND)
+    assert not of(bench.say("Where does the sister of Ines live?"), events.TakenApart)
+    assert of(bench.say(ASKED), events.TakenApart)
