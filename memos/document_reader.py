@@ -100,7 +100,7 @@ class DocumentReader:
                 return quoted
             if quoted:
                 best, surest = quoted, sure
-        return best
+        return None if cancelled() else best
 
     def _quoted(
         self, question: str, view: _View, cancelled: Callable[[], bool]

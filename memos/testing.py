@@ -32,12 +32,8 @@ from memos.protocols import (
 )
 
 _WORD = re.compile(r"\S+\s*")
-_READINGS = (
-    prompts.EXCERPTOR,
-    prompts.QUOTER,
-    prompts.AMENDER,
-    prompts.STEPS,
-)  # what begins a prompt that is read apart
+# What begins a prompt that is read apart.
+_READINGS = (prompts.EXCERPTOR, prompts.QUOTER, prompts.AMENDER, prompts.STEPS)
 
 
 def say(text: str) -> Call:
