@@ -15,7 +15,7 @@ from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.events import Event, TakenApart
 from memos.naming import stems
-from memos.pager import LONGEST, Pager, bearing, passage_line
+from memos.pager import LONGEST, POINTER, Pager, bearing, passage_line
 from memos.reading import Reader
 from memos.stepping import Stepping
 
@@ -86,7 +86,8 @@ class StepReader:
         ranked = sorted(self._pager.candidates(question, spoken.items), key=lambda one: one.rank)
         lines = self._pager.fit((one.line for one in ranked if may_tell(one.text)), room)
         nearest_last = lines[::-1]  # next to the question
-        if lines and (yield from self._reader.told(question, nearest_last, cancelled)) >= SURELY:
+        ids = [pointer for line in lines for pointer in POINTER.findall(line)[:1]]
+        if lines and (yield from self._reader.told(question, nearest_last, cancelled, ids)) >= SURELY:
             says = yield from self._reader.read(question, nearest_last, cancelled)
             if says and (told_by := bearing(lines, says, question)):
                 return Stepped(says, (lines[told_by[0]],))

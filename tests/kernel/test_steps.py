@@ -73,6 +73,7 @@ def test_what_two_notes_tell_together_is_found_in_two_searches(bench: Bench, of:
     happened = bench.say(ASKED)
     assert of(happened, events.TakenApart) == [events.TakenApart(ASKED, FIRST, REST)]
     assert of(happened, events.Speech)[0].text == "Bergen."
+    assert [set(one.sources) for one in of(happened, events.Judged)] == [{"archival:1"}, {"archival:1", "archival:2"}]
     (page,) = of(happened, events.PagedIn)
     assert page.sources == ("archival:1", "archival:2")
     assert all(note in bench.view() for note in NOTES)
