@@ -394,9 +394,7 @@ class Remembering:
             (-float(rank), self._pager.cut(passage_line(one), LONGEST))
             for rank, one in enumerate(told.passages[:BEARING])
         ]
-        form = partial(prompts.talk, says=told.says)
-        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        return Remembered(shown, Opening(prompts.sentence(told.says)) if shown else None)
+        return (yield from self._show_said(question, told.says, lines))
 
     def _show_steps(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
         """Answer by steps what nothing tells at once, and put that into view with what says it."""
@@ -407,9 +405,15 @@ class Remembering:
         if stepped is None:
             return Remembered()
         lines = self._unrepeated([(-float(at), line) for at, line in enumerate(stepped.lines)], question.message.turn)
-        form = partial(prompts.talk, says=stepped.says)
+        return (yield from self._show_said(question, stepped.says, lines))
+
+    def _show_said(
+        self, question: _Question, says: str, lines: Sequence[tuple[float, str]]
+    ) -> Generator[Event, None, Remembered]:
+        """Put what was read apart into view with the lines that say it; the answer is that, then."""
+        form = partial(prompts.talk, says=says)
         shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        return Remembered(shown, Opening(prompts.sentence(stepped.says)) if shown else None)
+        return Remembered(shown, Opening(prompts.sentence(says)) if shown else None)
 
     def _said(self, question: _Question) -> str:
         """The message that asks, or its beginning: it may say how to answer."""
