@@ -72,9 +72,11 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# A process a core, since most tests use one. Those with a model in them take turns at the cores, so a thread that waits
+# sleeps; a file stays in one process, which loads its models once.
 test: install
 	@$(BIN)/memos models pull smollm2-135m all-minilm-l6-v2
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: install
 	@$(BIN)/memos models pull smollm2-135m all-minilm-l6-v2 qwen2.5-coder-1.5b

@@ -323,6 +323,7 @@ def _shell(result: dict[str, Any]) -> str:
         "scroll_10k_worst_ms": "the slowest page up, ms",
         "search_10k_ms": "a search, ms",
         "loop_blocked_ms": "the event loop was held up at most, ms",
+        "reply_blocked_ms": "– while a formatted reply grows, ms",
     }
     return _table(("what", "median"), [[name, result[key]] for key, name in names.items()])
 

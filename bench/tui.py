@@ -5,7 +5,8 @@
 `first_paint_s` is the time from the start of the process `memos chat` until its terminal shows the input, `empty_app_s`
 the same for a Textual application with one line of text, side by side in turns. `scroll_10k_ms` is a page up in an
 agent of 10,000 messages until it is drawn, `search_10k_ms` a search in the memory browser from the key to the drawn
-results, `loop_blocked_ms` the longest that the event loop was held up while both went on.
+results, `loop_blocked_ms` the longest that the event loop was held up while both went on, and `reply_blocked_ms` the
+same while a formatted reply grows word by word behind them (`REPLIES` of them; the median of their longest).
 """
 
 from __future__ import annotations
@@ -19,12 +20,22 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench.machine import describe, write
 
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+    from memos.tui.app import Shell
+
 RUNS = 7
 MESSAGES = 10_000
+REPLIES = 5
+REPLY = "Some words, **bold** ones too.\n\n- and a list\n\n```python\nprint('x')\n```\n\n" * 3
+A_WORD = 0.02  # seconds
 EMPTY = """
 from textual.app import App
 from textual.widgets import Static
@@ -102,12 +113,23 @@ async def long_history(home: str) -> dict[str, object]:
     from textual.widgets import Input, OptionList
 
     from memos.agents import Sessions
-    from memos.testing import ScriptedModel
+    from memos.protocols import Generated, Piece, Reading
+    from memos.testing import ScriptedModel, say
     from memos.tui.app import Shell
     from memos.tui.memory import MemoryBrowser
     from memos.tui.transcript import Transcript
 
-    shell = Shell("bench", lambda: Sessions(model=ScriptedModel(), folder=home, embedding="none", ahead=False))
+    class Talking(ScriptedModel):
+        """A model that takes its time for every word."""
+
+        def generate(self, *arguments: Any, **options: Any) -> Iterator[Reading | Piece | Generated]:
+            for item in super().generate(*arguments, **options):
+                if isinstance(item, Piece):
+                    time.sleep(A_WORD)
+                yield item
+
+    model = Talking([say(REPLY)] * (REPLIES + 1))
+    shell = Shell("bench", lambda: Sessions(model=model, folder=home, embedding="none", ahead=False))
     pauses: list[float] = []
     async with shell.run_test(size=(120, 40)) as pilot:
         while shell.session.agent is None or shell.session.busy or not shell.query_one(Transcript).children:
@@ -137,6 +159,8 @@ async def long_history(home: str) -> dict[str, object]:
             assert isinstance(shell.screen, MemoryBrowser)
             assert shell.screen.query_one("#hits", OptionList).option_count, word
         watching.cancel()
+        await pilot.press("escape")
+        replies = [await held_up_by_a_reply(shell, pilot) for _ in range(REPLIES + 1)][1:]  # the first one imports
     return {
         "messages": MESSAGES,
         "scroll_10k_ms": round(statistics.median(scrolls), 1),
@@ -144,7 +168,21 @@ async def long_history(home: str) -> dict[str, object]:
         "scrolled_back_messages": MESSAGES - reached,
         "search_10k_ms": round(statistics.median(searches), 1),
         "loop_blocked_ms": round(1000 * max(pauses), 1),
+        "reply_blocked_ms": round(1000 * statistics.median(replies), 1),
     }
+
+
+async def held_up_by_a_reply(shell: Shell, pilot: Pilot[None]) -> float:
+    """The longest that the event loop was held up while the agent replies, in seconds."""
+    pauses: list[float] = []
+    shell.prompt.put("Tell me more.")
+    watching = asyncio.create_task(watch(pauses))
+    await pilot.press("enter")
+    while shell.session.busy:
+        await asyncio.sleep(0.02)
+    watching.cancel()
+    await pilot.pause()
+    return max(pauses)
 
 
 async def watch(pauses: list[float]) -> None:

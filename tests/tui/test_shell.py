@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from textual.widgets import Input, OptionList, Static, TextArea
+import sqlalchemy.event
+from sqlalchemy.engine import Engine
+from textual.widgets import Input, Markdown, OptionList, Static, TextArea
 
 from memos import events, tool
 from memos.agents import Sessions
@@ -34,35 +35,30 @@ from memos.tui.memory import MemoryBrowser
 from memos.tui.panel import MemoryPanel, Timeline
 from memos.tui.session import Session
 from memos.tui.transcript import CallView, Said
+from tests.in_step import InStep
 from tests.tui.conftest import PATIENCE, Terminal, terminal
 
 LONG = "word " * 120
-YARD = 0.0002
 
 
 class Slow(ScriptedModel):
-    """A model that takes its time for every word, and may be held up.
+    """A model that takes its time for every word.
 
     Args:
         pause: seconds a word.
-        busy: seconds of each that it keeps the interpreter busy, as a tokenizer would.
     """
 
-    def __init__(self, script: Sequence[Call], pause: float, busy: float = 0.0, **options: Any) -> None:
-        super().__init__(script, **options)
-        self._pause, self._busy_for = pause, busy
+    def __init__(self, script: Sequence[Call], pause: float) -> None:
+        super().__init__(script)
+        self._pause = pause
 
     def generate(
         self, prompt: Sequence[int], grammar: Grammar, **options: Any
     ) -> Iterator[Reading | Piece | Generated]:
         cancelled: Callable[[], bool] = options["cancelled"]
         for item in super().generate(prompt, grammar, **options):
-            if isinstance(item, Piece):
-                until = time.perf_counter() + self._busy_for
-                while time.perf_counter() < until:
-                    sum(range(100))
-                if not cancelled():
-                    time.sleep(self._pause)
+            if isinstance(item, Piece) and not cancelled():
+                time.sleep(self._pause)
             yield item
 
 
@@ -83,22 +79,31 @@ class Held(ScriptedModel):
 
 
 @pytest.fixture
-def full_collections() -> Iterator[list[float]]:
-    """Seconds of processor time that each full garbage collection takes of the main thread."""
-    found: list[float] = []
-    began = 0.0
+def full_collections() -> Iterator[list[None]]:
+    """Grows by one with each full garbage collection in the main thread."""
+    found: list[None] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
-        nonlocal began
-        if info["generation"] == 2 and threading.current_thread() is threading.main_thread():
-            if phase == "start":
-                began = time.thread_time()
-            else:
-                found.append(time.thread_time() - began)
+        if (phase, info["generation"]) == ("start", 2) and threading.current_thread() is threading.main_thread():
+            found.append(None)
 
     gc.callbacks.append(note)
     yield found
     gc.callbacks.remove(note)
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """What is asked of the database in the main thread, where the event loop runs."""
+    found: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            found.append(statement)
+
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", note)
+    yield found
+    sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
 
 
 def stored(opened: Terminal, *kinds: Kind) -> list[str]:
@@ -221,43 +226,49 @@ class TestConversation:
             await again.pilot.press("up")
             assert again.shell.prompt.text == "Hi."
 
-    async def test_the_loop_is_never_blocked_while_the_model_runs(self, full_collections: list[float]) -> None:
-        """The best of five turns: what blocks does so each time. Measured in processor time of the loop's own thread,
-        and against a yardstick in the same thread, since a slower machine, and other programs on it, slow both down.
-        The yardstick takes `YARD` seconds on the machine that the 50 ms were measured on, while nothing else runs.
-        Full garbage collections are left to the end of a turn, one each, and are not counted: here they look through
-        what all tests before have left."""
-
-        async def beat(gaps: list[float], yards: list[float]) -> None:
-            while True:
-                before, collected = time.thread_time(), sum(full_collections)
-                await asyncio.sleep(0.001)
-                after = time.thread_time()
-                gaps.append(after - before - (sum(full_collections) - collected))
-                sum(range(10_000))
-                yards.append(time.thread_time() - after)
-
-        worst, beats = [], []
-        yards: list[float] = []
+    async def test_the_loop_waits_neither_for_the_model_nor_for_a_disk(
+        self, statements: list[str], full_collections: list[None]
+    ) -> None:
+        """How long drawing holds it up is measured by `bench.tui`."""
         text = "Some words, **bold** ones too.\n\n- and a list\n\n```python\nprint('x')\n```\n\n" * 3
-        async with terminal(model=Slow([say(text)] * 6, 0.02, 0.001)) as opened:
-            await opened.say("Warm up: what is imported at the first reply is loaded now.")
+        model = InStep([say(text)] * 3)
+        async with terminal(model=model) as opened:
+            model.loop = asyncio.get_running_loop()
+            await opened.say("Hello.")
+            statements.clear()
             full_collections.clear()
-            for number in range(5):
-                gaps: list[float] = []
-                task = asyncio.create_task(beat(gaps, yards))
-                started = time.perf_counter()
-                await opened.say(f"Message {number}.")
-                task.cancel()
-                worst.append(max(gaps))
-                beats.append(len(gaps) / (time.perf_counter() - started))
-        slowdown = max(1.0, sum(yards) / len(yards) / YARD)
-        assert len(full_collections) <= 5, "one at the end of each turn"
-        assert max(beats) > 20, beats  # a loop that waits for the model comes round once a word or less
-        load, cores = os.getloadavg()[0], os.cpu_count() or 1
-        if min(worst) >= 0.05 * slowdown and load > cores:
-            pytest.skip(f"{cores} cores have a load of {load:.1f}: too busy to tell ({min(worst) * 1000:.0f} ms)")
-        assert min(worst) < 0.05 * slowdown, (worst, slowdown)
+            await opened.say("More.")
+            await opened.say("And more.")
+            assert not statements
+            assert len(full_collections) <= 2, "one at the end of each turn"
+            assert stored(opened, Kind.SPEECH) == [text] * 3
+
+    async def test_each_word_of_a_reply_is_drawn_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However long the reply is, and however much was said before it."""
+        drawn: list[str] = []
+        append = Markdown.append
+
+        def spy(body: Markdown, text: str) -> Any:
+            drawn.append(text)
+            return append(body, text)
+
+        rendered: list[Said] = []
+        render = Said.render
+
+        def count(said: Said) -> Any:
+            rendered.append(said)
+            return render(said)
+
+        text = "Some words, **bold** ones too.\n\n- and a list\n\n" * 8
+        async with terminal(model=Slow([say("Hello Ada!"), say(text)], 0.005)) as opened:
+            await opened.say("Hello.")
+            before = set(opened.shell.query(Said))
+            monkeypatch.setattr(Markdown, "append", spy)
+            monkeypatch.setattr(Said, "render", count)
+            await opened.say("Tell me more.")
+            assert "".join(drawn).strip() == text.strip() and len(drawn) > 3, drawn
+            again = [said for said in rendered if said in before]
+            assert len(again) <= 2 * len(before), "what was said before is not drawn anew at each word"
 
     @pytest.mark.parametrize("before", ["f2", "f3", "f5"])
     async def test_leaving_saves_and_gives_the_agent_free(self, before: str, hello: list[Call]) -> None:
