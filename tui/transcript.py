@@ -98,7 +98,8 @@ class Said(Widget, can_focus=True):
         """Put heading and words inside."""
         with self.app.batch_update():
             await self.remove_children()
-            await self.mount(Static(self._heading, classes="heading"), self._body())
+            if self.is_attached:
+                await self.mount(Static(self._heading, classes="heading"), self._body())
 
     def _body(self) -> Widget:
         text = safe(self.text)
@@ -116,6 +117,8 @@ class Said(Widget, can_focus=True):
         from textual.widgets import Markdown
 
         self.text += more
+        if not self.is_attached:
+            return
         if self._stream is None:
             await self.remove_children()
             body = Markdown(classes="body", open_links=False)
@@ -258,6 +261,8 @@ class Transcript(VerticalScroll, can_focus=True):
 
     async def _mount_all(self, views: Sequence[Widget], before: Widget | None = None) -> None:
         for start in range(0, len(views), SLICE):
+            if not self.is_attached:  # one leaves, and Textual refuses what comes then
+                return
             await self.mount_all(views[start : start + SLICE], before=before)
             await asyncio.sleep(0)
 
@@ -333,7 +338,7 @@ class Transcript(VerticalScroll, can_focus=True):
         if not self.at_newest and _number(view):
             return
         async with self._showing:
-            await self.mount(view)
+            await self._mount_all([view])
             number = _number(view)
             self.newest = max(self.newest, number)
             self.oldest = self.oldest or number

@@ -339,6 +339,15 @@ class TestConsent:
             await opened.pilot.pause()
         assert done == ["a"]
 
+    async def test_what_happens_once_one_has_left_is_not_shown(self, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            transcript = opened.shell.transcript
+            opened.shell.exit()
+            await transcript.note("Stopped before a word was said.")
+            await transcript.speech("Hello", 2)
+            await transcript.speech_ended("**Hello** Ada!", 2, cut=False)
+            assert not opened.said
+
 
 class TestHistory:
     async def test_an_answer_is_generated_anew(self) -> None:
