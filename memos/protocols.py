@@ -383,6 +383,18 @@ class LanguageModel(Protocol):
                 shares with what is resident or was asked before; it may have the whole window.
         """
 
+    def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading]:
+        """Have the beginning of prompts where `choose` keeps what it read: a fork of `generate` that begins with it
+        reads only the rest. Costs nothing while it is there.
+
+        Args:
+            head: at most `probe_room` tokens, from the start of the text.
+            cancelled: ends the reading.
+
+        Returns:
+            Progress.
+        """
+
     def park(self, start: int, stop: int) -> Parked | None:
         """Take the resident tokens from `start` to `stop` out, as if they were not there; the rest stays as it is.
 

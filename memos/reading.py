@@ -69,6 +69,9 @@ class Reader:
         Returns:
             It, in a few words; empty if there are none, or it was cancelled.
         """
+        if self._keeps:
+            for reading in self._model.keep(self._head, cancelled):
+                yield Progress("remembering", reading.done, reading.total, "tokens")
         generation = self._model.generate(
             self._asked(lines, (ask or self._ask)(question)),
             TextGrammar(),

@@ -167,6 +167,10 @@ class ScriptedModel:
         rest = (1 - yes) / max(1, len(options) - 1)
         return (yes, *(rest for _ in options[1:]))
 
+    def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading]:
+        """Words cost nothing here."""
+        return iter(())
+
     def _read(self, prompt: Sequence[int]) -> int:
         shared = shared_prefix(self._resident, prompt)
         self._resident = list(prompt)

@@ -236,6 +236,14 @@ class LlamaModel:
         likelihood = np.exp(scores - scores.max())
         return tuple(float(share) for share in likelihood / likelihood.sum())
 
+    def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading]:
+        """Have the beginning of prompts beside what is resident; see `LanguageModel.keep`."""
+        if len(head) > SIDE_ROOM:
+            raise WindowError(f"A probe has at most {SIDE_ROOM:,} tokens, not {len(head):,}.")
+        side = self._cache.side(head)
+        if self.resident(side)[: len(head)] != tuple(head):
+            yield from (item for item in self._cache.read(head, cancelled, side) if isinstance(item, Reading))
+
     # ------------------------------------------------------------------------------------- generation
 
     def generate(

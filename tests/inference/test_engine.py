@@ -257,7 +257,7 @@ def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
     kinds = [
         ask(model, f"{kind} " + "one two three four " * 20)
-        for kind in ("Apples", "Rivers", "Trains", "Clouds", "Stones")
+        for kind in ("Apples", "Rivers", "Trains", "Clouds", "Stones", "Horses")
     ]
     for prompt in kinds * 2:
         model.choose(prompt, ("Yes", "No"))
@@ -280,6 +280,22 @@ def test_a_fork_begins_with_what_a_side_keeps(smollm: Path) -> None:
     assert warm.text == cold.text
     assert warm.evaluated == len(asked) - shared_prefix(beside, asked) < len(asked) // 2
     assert beside in {model.resident(side) for side in range(1, model.sequences)}, "which keeps it"
+    model.close()
+
+
+def test_what_is_kept_is_read_once_for_all_that_begin_with_it(smollm: Path) -> None:
+    model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    head = ask(model, "Colours of things. Grass is green, snow is white, coal is black, blood is red. " * 3)
+    prompts = [head + model.tokenize(f"What colour is {thing}?") for thing in ("snow", "grass")]
+    cold = [run(model, prompt, TextGrammar(), limit=12, fork=True)[0] for prompt in prompts]
+    began, *_ = model.keep(head, lambda: False)
+    assert began.total == len(head)
+    assert not list(model.keep(head, lambda: False)), "it is there"
+    warm = [run(model, prompt, TextGrammar(), limit=12, fork=True)[0] for prompt in prompts]
+    assert [one.text for one in warm] == [one.text for one in cold]
+    assert [one.evaluated for one in warm] == [len(prompt) - len(head) for prompt in prompts]
+    with pytest.raises(WindowError, match="at most 768"):
+        list(model.keep(head * 20, lambda: False))
     model.close()
 
 
