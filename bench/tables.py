@@ -65,8 +65,7 @@ HOPS = """## What two notes tell together
 `{command}` on {cores} cores of {processor}, {at}. Of {notes} notes twelve pairs tell something together ("My sister is
 called Ottilie.", "Ottilie has moved to Bergen."), and the others say the like of other people and things. Questions
 that take both notes of a pair, that one of them tells, and whose second half nobody told, each from the same state.
-They were looked at when it was decided what of a plan is taken. What is not taken apart was answered from a note that
-seemed to tell it, but for one that the model could not take apart.
+They were looked at when it was decided what of a plan is taken, and what a first step rules out.
 """
 SAVING = """## What is asked to be remembered
 

@@ -33,6 +33,7 @@ from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallSt
 from memos.queue_manager import QueueManager
 from memos.reading import Reader
 from memos.remembering import Remembering
+from memos.showing import Showing
 from memos.speech import FUNCTION as SPEECH
 from memos.step_reader import StepReader
 from memos.stepping import Stepping
@@ -132,13 +133,25 @@ def boot(
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
-    steps = StepReader(Stepping(model), pager, excerpts, documents)
+    stepping = Stepping(model)
+    steps = StepReader(stepping, working, pager, excerpts, documents)
     amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
     amending = Amending(prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
     keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
     remembering = Remembering(
-        prober, talk, documents, steps, keeping, pager, queue, working, storage.archival, policy, others=others
+        prober,
+        talk,
+        documents,
+        steps,
+        keeping,
+        pager,
+        queue,
+        Showing(queue, policy),
+        working,
+        storage.archival,
+        policy,
+        others=others,
     )
     controller = Controller(
         model=model,
@@ -159,8 +172,9 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
+    common = (head, *prober.prefixes, excerpts.prefix, stepping.prefix)
     by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
-    yield Kernel(controller, queue, working, remembering, by_hand, policy, (head, *prober.prefixes, excerpts.prefix))
+    yield Kernel(controller, queue, working, remembering, by_hand, policy, common)
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

@@ -22,7 +22,7 @@ _EMPTY = frozenset(
 # What two texts may share without being about the same thing.
 _LINKING = _EMPTY | frozenset(
     "i my me you your we our he his she her they their not no do don does did am have has had now any more most all "  # noqa: SIM905
-    "what who where when which how why please can could would will so but there then".split()
+    "what who where when which how why please can could would will so but there then s".split()
 )
 # What a request to correct or to forget says of itself.
 _REQUESTING = frozenset(
@@ -94,9 +94,15 @@ def shared_words(text: str, request: str) -> int:
     return sum(any(_alike(word, other) for other in having) for word in wanted)
 
 
-def adds(text: str, question: str) -> bool:
-    """Whether a text has a word, besides those that only say how words belong together, that a question has not."""
-    return bool({stem(word) for word in words(text) if word not in _LINKING} - stems(question))
+def content(text: str) -> frozenset[str]:
+    """The stems of a text's words, without those that only say how words belong together."""
+    return frozenset(stem(word) for word in words(text) if word not in _LINKING)
+
+
+def added(text: str, question: str) -> frozenset[str]:
+    """What a text has that a question has not: of "She is called Ottilie" and "What is my sister called?" the stem of
+    Ottilie."""
+    return content(text) - stems(question)
 
 
 def says_something(request: str) -> bool:

@@ -283,6 +283,19 @@ class Candidate:
     message_id: int = 0
 
 
+def in_blocks(told: Iterable[tuple[str, str]], asked: str, noted: Collection[str]) -> list[Candidate]:
+    """The lines of blocks that have words of what is asked, those aside that are notes.
+
+    Args:
+        told: labels of blocks, and lines of theirs.
+        asked: what is asked.
+        noted: the notes.
+    """
+    lines = [(label, line) for label, line in told if line not in noted]
+    about = set(matching((line for _, line in lines), asked))
+    return [Candidate(prompts.block_line(label, line), line) for label, line in lines if line in about]
+
+
 def _own(message: Message) -> bool:
     """Whether the assistant itself said it. In a conversation that was imported the other side has a name."""
     return message.kind is Kind.SPEECH and not message.speaker

@@ -21,7 +21,7 @@ class KernelSettings:
         reserve: kept free for the reply, and for a summary.
         summary: the longest recursive summary.
         block: the limit of each of the two default blocks.
-        page: the most that the kernel pages in with one message.
+        page: the most that the kernel pages in of one note; where several tell it, or what was read apart, a result.
         result: the longest result of a function.
         reading: tokens of earlier messages that are read together to find an answer, at most a result's; see
             docs/prompts.md.

@@ -149,6 +149,7 @@ STEP_EXAMPLES = (
     ((), "How old is my neighbour's son?", "What is my neighbour's son called? How old is _?"),
     ((), "Which language do they speak where Tom works?", "Where does Tom work? Which language do they speak in _?"),
     ((), "Who painted the picture that I bought in Lyon?", "Which picture did I buy in Lyon? Who painted _?"),
+    ((), "At what time does my gym open?", "What is my gym called? At what time does _ open?"),
     ((), "Where is the ladder now?", "Who took the ladder? Where is _ now?"),
     (
         (),

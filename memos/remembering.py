@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -23,13 +23,15 @@ from memos.document_reader import DocumentReader
 from memos.events import Event
 from memos.following import follow
 from memos.keeping import Keeping, Wanted
-from memos.messages import Found, Kind, Message
-from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, matching, passage_line
+from memos.messages import Found, Message
+from memos.naming import added
+from memos.pager import LONGEST, Candidate, Form, Pager, in_blocks, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage, Opening
 from memos.queue_manager import QueueManager
-from memos.step_reader import StepReader
+from memos.showing import Line, Showing
+from memos.step_reader import Stepped, StepReader
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
@@ -54,6 +56,7 @@ class Remembered:
 
     Args:
         told: whether something in view tells what was asked, or that memory does not tell it.
+        untold: whether all of memory was looked through, and does not tell it; other places may.
         opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it,
             and adds to what nobody told. So it ends there, too, unless the message asks for more.
         quotes_them: whether what tells it is what the user said of themselves, in their voice.
@@ -61,6 +64,7 @@ class Remembered:
     """
 
     told: bool = False
+    untold: bool = False
     opening: Opening | None = None
     quotes_them: bool = False
     withheld: Withheld = frozenset()
@@ -110,7 +114,8 @@ class Remembering:
         steps: answers by steps what nothing tells at once.
         keeping: corrects, forgets and notes what a message asks to.
         pager: finds candidates and lays out pages.
-        queue: where pages go.
+        queue: what is in view.
+        showing: puts pages there.
         working: the blocks, which are in view.
         archival: the notes and documents.
         policy: thresholds and sizes.
@@ -126,6 +131,7 @@ class Remembering:
         keeping: Keeping,
         pager: Pager,
         queue: QueueManager,
+        showing: Showing,
         working: WorkingContext,
         archival: ArchivalStorage,
         policy: KernelSettings,
@@ -133,9 +139,14 @@ class Remembering:
         others: bool,
     ) -> None:
         self._prober, self._talk, self._documents, self._steps = prober, talk, documents, steps
-        self._keeping, self._pager, self._queue = keeping, pager, queue
+        self._keeping, self._pager, self._queue, self._showing = keeping, pager, queue, showing
         self._working, self._archival, self._policy = working, archival, policy
         self._others = others
+
+    @property
+    def _read_at_once(self) -> int:
+        """Tokens of notes and messages that are read apart together: all that is read may be shown."""
+        return min(self._policy.reading, self._policy.result)
 
     # ------------------------------------------------------------------------------ before the answer
 
@@ -161,7 +172,7 @@ class Remembering:
         wanted = yield from self._wanted(message, cancelled)
         done = yield from self._keeping.heed(message, wanted, cancelled)
         if done and done.whole:
-            yield from self._tell(prompts.tell(done.text), message.turn, cancelled)
+            yield from self._showing.tell(prompts.tell(done.text), message.turn, cancelled)
             return Remembered(told=True, opening=done, withheld=SAVES | SEARCHES | READS)
         asked = wanted.besides if done else wanted.asked
         saving = bool(wanted.keeps) and not done
@@ -173,7 +184,7 @@ class Remembering:
         if asked and not followed:
             found = yield from self._prefetch(question)
         paged = bool(self._queue.pages(message.turn))
-        if question.sure and not (found.told or saving or paged):
+        if question.sure and not (found.told or found.untold or saving or paged):
             found = yield from self._near(question)
             paged = bool(self._queue.pages(message.turn))
         left = not (found.told or saving or question.certain)
@@ -222,14 +233,7 @@ class Remembering:
         if not 1 < len(parts) <= MOST_SENTENCES:
             return
         newest = self._pager.fit((part for part in reversed(parts) if asks(part)), self._policy.page // 3)
-        yield from self._tell(prompts.reply(" ".join(reversed(newest))), message.turn, cancelled)
-
-    def _tell(self, line: str, turn: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        """Tell the model something behind the message of a turn, if there is room for it."""
-        needed = self._queue.cost(Kind.ALERT, line) + self._policy.step_room
-        yield from self._queue.make_room(needed, keep_turn=turn, cancelled=cancelled)
-        if needed <= self._queue.context.free and not cancelled():
-            self._queue.append(Kind.ALERT, line, turn=turn)
+        yield from self._showing.tell(prompts.reply(" ".join(reversed(newest))), message.turn, cancelled)
 
     def _follow(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, bool]:
         """Page in what the identifiers in a message lead to; returns whether all of it is in view then.
@@ -240,18 +244,17 @@ class Remembering:
         way = follow(message.content, self._archival)
         if not way.passages:
             return False
-        policy, context = self._policy, self._queue.context
-        longest = WAY * policy.result
-        yield from self._queue.make_room(longest + policy.step_room, keep_turn=message.turn, cancelled=cancelled)
-        if cancelled():
-            return False
-        question = self._pager.cut(message.content, policy.page // 2)
-        room = min(longest, context.free - policy.step_room)
-        lines = self._unrepeated([(0.0, passage_line(one)) for one in way.passages], message.turn)
+        question = self._pager.cut(message.content, self._policy.page // 2)
         form = partial(prompts.way, names=way.names)
-        page, complete = self._pager.memory_in_order([line for _, line in lines], question, room, form)
-        if page:
-            yield from self._put(page, message.turn)
+        complete = False
+
+        def lay_out(lines: Sequence[Line], room: int) -> str:
+            nonlocal complete
+            page, complete = self._pager.memory_in_order([line for _, line in lines], question, room, form)
+            return page
+
+        passages = [(0.0, passage_line(one)) for one in way.passages]
+        yield from self._showing.page(passages, lay_out, WAY * self._policy.result, message.turn, cancelled)
         return complete
 
     def _prefetch(self, question: _Question) -> Generator[Event, None, Remembered]:
@@ -267,12 +270,9 @@ class Remembering:
         notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page, unless it tells a day: of one far above, a small model
         # makes another. Asked about once, as a note if it is one.
-        lines = list(self._working.told())
-        about = set(matching((line for _, line in lines), asked)) - notes
         in_view = [
-            Candidate(prompts.block_line(label, line) if has_date(line) else "", line)
-            for label, line in lines
-            if line in about
+            one if has_date(one.text) else replace(one, line="")
+            for one in in_blocks(self._working.told(), asked, notes)
         ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)
@@ -283,7 +283,7 @@ class Remembering:
         if question.sure and (spoken.speakers or told.talk_may) and of_talk:
             return (yield from self._show_talk(question, spoken, [one for _, one in told.by]))
         if told.by:
-            return (yield from self._show_told(question, told))
+            return (yield from self._show_of_whom(question, spoken, told))
         # What the user told, and is in view as a rule, goes before what others wrote.
         return Remembered() if told.nearly else (yield from self._show_documents(question))
 
@@ -295,23 +295,46 @@ class Remembering:
         candidates = [one for one in self._pager.candidates(question.text, near) if one.message_id]
         told = yield from self._told(question, candidates)
         if told.by:
-            return (yield from self._show_told(question, told))
+            return (yield from self._show_of_whom(question, spoken, told))
         if (by_steps := (yield from self._show_steps(question, spoken))).told:
             return by_steps
+        return Remembered() if told.nearly else (yield from self._say_untold(question))
+
+    def _say_untold(self, question: _Question) -> Generator[Event, None, Remembered]:
+        """Say that nothing tells what is certainly asked, if there is nowhere else to look."""
         elsewhere = self._others or bool(self._archival.document_count())
-        if told.nearly or elsewhere or not question.certain or question.cancelled():
-            return Remembered()
-        yield from self._tell(prompts.tell(prompts.UNMENTIONED), question.message.turn, question.cancelled)
+        if elsewhere or not question.certain or question.cancelled():
+            return Remembered(untold=True)
+        yield from self._showing.tell(prompts.tell(prompts.UNMENTIONED), question.message.turn, question.cancelled)
         return Remembered(told=True, opening=Opening(prompts.UNMENTIONED))
+
+    def _show_of_whom(
+        self, question: _Question, spoken: Found[Message], told: _Told
+    ) -> Generator[Event, None, Remembered]:
+        """Put what tells it into view if it does so of whom it is asked. A note about somebody else may have the same
+        words, and one that only says who somebody is seems to tell more of them. So where the surest has not all that
+        is asked, it is looked for by steps first."""
+        surest = max(told.by, key=lambda one: one[0])[1]
+        stepped = None
+        if question.sure and added(question.text, surest.text):
+            stepped = yield from self._stepped(question, spoken)
+        if stepped and stepped.says:
+            return (yield from self._show_stepped(question, stepped))
+        by = [one for one in told.by if stepped is None or stepped.may_tell(one[1].text)]
+        if not by:
+            found = yield from self._show_documents(question)
+            return found if found.told else (yield from self._say_untold(question))
+        return (yield from self._show_told(question, replace(told, by=by)))
 
     def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
         """Put those candidates into view that tell what is asked: the one that does most surely, since there may be
         room for one, and the others by how surely they do and by what search says."""
         surest = max(told.by, key=lambda one: one[0])
         wanted = sorted(told.by, key=lambda one: (one is not surest, RANK * one[1].rank - one[0]))
-        turn = question.message.turn
-        lines = self._unrepeated([(sure, candidate.line) for sure, candidate in wanted if candidate.line], turn)
-        shown = yield from self._show(lines[:MOST_LINES], question, question.text, self._policy.page)
+        lines = [(sure, candidate.line) for sure, candidate in wanted if candidate.line]
+        # "What is she called, and where does she live?" may be told by two, of which a page has room for the wrong one.
+        most = self._policy.result if len(lines) > 1 else self._policy.page
+        shown = yield from self._show(lines[:MOST_LINES], question, question.text, most)
         told_now = shown or len(lines) < len(told.by)  # what has no line is in view already
         their_own = bool(OF_ONESELF.search(question.text)) and any(candidate.first_hand for _, candidate in told.by)
         return Remembered(told_now, quotes_them=told_now and their_own)
@@ -363,7 +386,7 @@ class Remembering:
         own = any(not one.first_hand for one in told)
         first = {one.message_id for one in told}
         talk = self._pager.talk(spoken.items, first, own=own) or self._pager.talk(spoken.items, first, own=True)
-        room = min(self._policy.reading, self._policy.result)
+        room = self._read_at_once
         heard = yield from self._talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
         form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
         if heard.another:
@@ -381,9 +404,8 @@ class Remembering:
         shown = heard.messages[:BEARING] if heard.says else heard.messages
         about = f"{heard.says} {question.text}"
         lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
-        wanted = self._unrepeated(lines, question.message.turn)
-        told_now = yield from self._show(wanted, question, self._said(question), self._policy.result, form)
-        return Remembered(told_now, Opening(opening) if opening and told_now else None)
+        told_now = yield from self._show(lines, question, self._said(question), self._policy.result, form)
+        return Remembered(told_now, opening=Opening(opening) if opening and told_now else None)
 
     def _show_documents(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
@@ -397,43 +419,34 @@ class Remembering:
         return (yield from self._show_said(question, told.says, lines))
 
     def _show_steps(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
-        """Answer by steps what nothing tells at once, and put that into view with what says it."""
-        if spoken.speakers:  # of whom the likeliest messages were read, and the next ones
-            return Remembered()
-        room = min(self._policy.reading, self._policy.result)
-        stepped = yield from self._steps.read(question.text, question.message.id, room, question.cancelled)
-        if stepped is None:
-            return Remembered()
-        lines = self._unrepeated([(-float(at), line) for at, line in enumerate(stepped.lines)], question.message.turn)
+        """Answer by steps what nothing tells at once."""
+        stepped = yield from self._stepped(question, spoken)
+        return (yield from self._show_stepped(question, stepped)) if stepped and stepped.says else Remembered()
+
+    def _stepped(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Stepped | None]:
+        if spoken.speakers:  # of whom the likeliest messages are read, and the next ones
+            return None
+        room = self._read_at_once
+        return (yield from self._steps.read(question.text, question.message.id, room, question.cancelled))
+
+    def _show_stepped(self, question: _Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
+        """Put into view what steps say, with what says it."""
+        lines = [(-float(at), line) for at, line in enumerate(stepped.lines)]
         return (yield from self._show_said(question, stepped.says, lines))
 
-    def _show_said(
-        self, question: _Question, says: str, lines: Sequence[tuple[float, str]]
-    ) -> Generator[Event, None, Remembered]:
+    def _show_said(self, question: _Question, says: str, lines: Sequence[Line]) -> Generator[Event, None, Remembered]:
         """Put what was read apart into view with the lines that say it; the answer is that, then."""
         form = partial(prompts.talk, says=says)
         shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        return Remembered(shown, Opening(prompts.sentence(says)) if shown else None)
+        return Remembered(shown, opening=Opening(prompts.sentence(says)) if shown else None)
 
     def _said(self, question: _Question) -> str:
         """The message that asks, or its beginning: it may say how to answer."""
         return self._pager.cut(question.message.content, self._policy.page // 3)
 
-    def _unrepeated(self, lines: Iterable[tuple[float, str]], turn: int) -> list[tuple[float, str]]:
-        """Lines, those that the turn before brought into view replaced by a word on where they stand.
-
-        What stands farther up is shown again: a small model answers from what is near the question.
-        """
-        near = {pointer for page in self._queue.pages(turn - 1) for pointer in POINTER.findall(page.content)}
-        found = ((sure, line, POINTER.search(line)) for sure, line in lines)
-        return [
-            (sure, prompts.above(pointer[0]) if pointer and pointer[0] in near else line)
-            for sure, line, pointer in found
-        ]
-
     def _show(
         self,
-        lines: Sequence[tuple[float, str]],
+        lines: Sequence[Line],
         question: _Question,
         asked: str,
         most: int,
@@ -441,22 +454,11 @@ class Remembering:
     ) -> Generator[Event, None, bool]:
         """Put lines into view that tell what is asked, as many as there is room for in `most` tokens; returns whether
         there was for any."""
-        if not lines:
-            return False
-        policy, context, turn = self._policy, self._queue.context, question.message.turn
-        yield from self._queue.make_room(most + policy.step_room, keep_turn=turn, cancelled=question.cancelled)
-        if question.cancelled():
-            return False
-        page = self._pager.memory_page(lines, asked, min(most, context.free - policy.step_room), form)
-        if not page:
-            return False
-        yield from self._put(page, turn)
-        return True
 
-    def _put(self, page: str, turn: int) -> Iterator[Event]:
-        stored = self._queue.append(Kind.PAGE, page, turn=turn)
-        size = len(self._queue.context.entries[-1].tokens)
-        yield events.PagedIn(stored.id, tuple(POINTER.findall(page)), size)
+        def lay_out(shown: Sequence[Line], room: int) -> str:
+            return self._pager.memory_page(shown, asked, room, form)
+
+        return (yield from self._showing.page(lines, lay_out, most, question.message.turn, question.cancelled))
 
 
 def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:

@@ -9,15 +9,18 @@ are answered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from memos import prompts
 from memos.events import Event
-from memos.naming import adds, stems
+from memos.naming import added, content
 from memos.probes import asks, sentences
 from memos.protocols import LanguageModel
 from memos.reading import Reader
+
+_NAMELY = re.compile(r"(?:who|what)\b", re.IGNORECASE)  # in English
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,19 @@ class Steps:
     first: str
     rest: str
 
+    def found(self, says: str) -> frozenset[str]:
+        """The stems of what an answer to a step says that the whole does not; without any it says nothing: what is left
+        would be the whole again."""
+        return added(says, self.question)
+
     def then(self, says: str) -> str:
-        """What is left once the first is answered; empty if that says nothing that the whole does not: it would be
-        asked again."""
-        return self.rest.replace(prompts.FOUND, says) if adds(says, self.question) else ""
+        """What is left once the first is answered."""
+        return self.rest.replace(prompts.FOUND, says)
+
+    @property
+    def of(self) -> frozenset[str]:
+        """The stems of what the first and the whole are both about."""
+        return content(self.first) & content(self.question)
 
 
 class Stepping:
@@ -49,6 +61,11 @@ class Stepping:
 
     def __init__(self, model: LanguageModel) -> None:
         self._reader = Reader(model, prompts.STEPS, prompts.STEP_EXAMPLES, ask=str)
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """What every prompt that takes a question apart begins with, as tokens."""
+        return self._reader.prefix
 
     def steps(self, question: str, cancelled: Callable[[], bool]) -> Generator[Event, None, Steps | None]:
         """Take a question apart.
@@ -68,11 +85,15 @@ class Stepping:
 
 def taken_apart(question: str, planned: str) -> Steps | None:
     """The steps that were planned for a question; None where they lead nowhere: they are not two questions, of which
-    the second waits for the first, the first is the question itself, or the second asks something else."""
+    the second waits for the first, the first is the question itself or about something else, or the second asks
+    something else, the same as the first, or only who or what that is."""
     parts = sentences(planned)
     if len(parts) != 2 or not all(map(asks, parts)):
         return None
     first, rest = parts
     waits = prompts.FOUND in rest and prompts.FOUND not in first
-    leads_on = waits and not stems(first) >= stems(question) and not adds(rest, question)
-    return Steps(question, first, rest) if leads_on else None
+    about, asked, left = content(first), content(question), content(rest)
+    apart = about & asked and about != asked and not about & left
+    leads_on = waits and apart and not added(rest, question)
+    only_names = not left and _NAMELY.match(rest)
+    return Steps(question, first, rest) if leads_on and not only_names else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from memos import events, prompts
 from memos.messages import Kind, Told
+from memos.naming import stem
 from memos.probes import asks
 from memos.stepping import Steps, taken_apart
 from tests.kernel.conftest import Bench, replies
@@ -23,7 +25,13 @@ NOTES = ("My sister is called Ottilie.", "Ottilie has moved to Bergen.")
     [
         (f"{FIRST} {REST}", Steps(ASKED, FIRST, REST)),
         (f"{ASKED} Who is _?", None),  # the question itself is no step to it
+        ("Where is it that my sister does live? Where does _ live?", None),  # nor is it in other words
         (f"{FIRST} Where did _ grow up?", None),  # something else is asked
+        ("What is my name? Where does _ live?", None),
+        (f"{FIRST} Who is _?", None),  # that was said
+        (f"{FIRST} Where is _?", Steps(ASKED, FIRST, "Where is _?")),
+        ("Where does she live? Where does my sister _ live?", None),
+        ("Which sister do I live with? Where does _ live?", None),  # it asks the same twice
         (f"{FIRST} Where does Ottilie live?", None),  # the second does not wait for the first
         ("Who is _? Where does _ live?", None),
         (FIRST, None),
@@ -37,8 +45,10 @@ def test_what_was_planned_is_taken_if_it_leads_on(planned: str, steps: Steps | N
 
 
 def test_an_answer_that_the_question_has_already_leads_nowhere() -> None:
-    assert Steps(ASKED, FIRST, REST).then("Ottilie") == "Where does Ottilie live?"
-    assert Steps(ASKED, FIRST, REST).then("My sister") == ""
+    steps = Steps(ASKED, FIRST, REST)
+    assert steps.then("Ottilie") == "Where does Ottilie live?"
+    assert steps.found("She is called Ottilie.") == {stem("called"), stem("ottilie")}
+    assert not steps.found("That is my sister.")
 
 
 def test_every_example_is_one_that_would_be_taken() -> None:
@@ -105,6 +115,82 @@ def test_a_document_may_tell_a_step(bench: Bench, of: Any) -> None:
     happened = bench.say(ASKED)
     assert of(happened, events.Speech)[0].text == "Bergen."
     assert "quoted from /moves.txt" in bench.view() and prompts.QUOTATION in bench.view()
+
+
+HANNA = "Hanna lives in Celle, near the station."
+
+
+def open_seeming(bench: Bench, *seem: str, told: tuple[str, ...] = (FIRST, SECOND)) -> None:
+    """Open an agent whose model takes these notes for what tells the question, and lines to tell these steps."""
+    sure: Callable[[str], tuple[float, ...]] = sure_of(*told)["yes"]
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.QUOTER in prompt:
+            return sure(prompt)
+        answer = 0.9 if any(note in prompt for note in seem) else 0.1
+        return replies(prompt, ask=0.95, keep=0, answer=answer, fact=0, told=sure(prompt)[0], change=0, forget=0)
+
+    bench.open(
+        model={"readings": (f"{FIRST} {REST}", "Ottilie.", *["Bergen."] * 3), "yes": yes}, window=2048, note_facts=False
+    )
+
+
+def test_a_note_about_somebody_else_does_not_go_before_what_steps_say(bench: Bench, of: Any) -> None:
+    for note in (*NOTES, HANNA):
+        bench.stored.archival.insert(note)
+    open_seeming(bench, HANNA)
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == "Bergen." and HANNA not in bench.view()
+
+
+@pytest.mark.parametrize("seems", [HANNA, NOTES[0]])
+def test_neither_what_is_of_somebody_else_nor_who_it_is_tells_the_rest(bench: Bench, of: Any, seems: str) -> None:
+    for note in (NOTES[0], HANNA):
+        bench.stored.archival.insert(note)
+    open_seeming(bench, seems, told=(FIRST,))
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED and not of(happened, events.PagedIn)
+
+
+@pytest.mark.parametrize("told", ["The flat of my sister is in Bergen.", "Ottilie went to live in Bergen."])
+def test_what_is_of_them_is_shown_where_the_second_step_is_not_surely_told(bench: Bench, of: Any, told: str) -> None:
+    for note in (NOTES[0], HANNA, told):
+        bench.stored.archival.insert(note)
+    open_seeming(bench, HANNA, told, told=(FIRST,))
+    (page,) = of(bench.say(ASKED), events.PagedIn)
+    assert page.sources == ("archival:3",)
+
+
+@pytest.mark.parametrize("says", ["My sister.", "Ottilie."])
+def test_neither_the_question_nor_the_first_answer_is_the_second(bench: Bench, of: Any, says: str) -> None:
+    for note in NOTES:
+        bench.stored.archival.insert(note)
+    open_with(bench, FIRST, SECOND, readings=(f"{FIRST} {REST}", "Ottilie.", says))
+    happened = bench.say(ASKED)
+    assert of(happened, events.TakenApart) and of(happened, events.Speech)[0].text == prompts.UNMENTIONED
+
+
+def test_one_note_that_says_who_it_is_may_tell_the_rest_too(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert("Ottilie, who lives in Bergen, is my sister.")
+    open_seeming(bench, "Ottilie", told=(FIRST, ASKED))
+    assert of(bench.say(ASKED), events.PagedIn)
+
+
+def test_what_a_document_tells_goes_before_a_note_about_somebody_else(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert(NOTES[0])
+    bench.stored.archival.insert(HANNA)
+    bench.stored.archival.store_document("/moves.txt", "hash", [("The sister lives in Bergen now.", "line 1")])
+    open_seeming(bench, HANNA, told=(FIRST, ASKED))
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == "Bergen." and "quoted from /moves.txt" in bench.view()
+
+
+def test_what_stands_in_a_block_may_tell_a_step(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert(NOTES[1])
+    open_seeming(bench, NOTES[1])
+    list(bench.kernel.by_hand.edit_block("user", NOTES[0]))
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == "Bergen."
 
 
 def test_what_one_note_tells_is_not_taken_apart(bench: Bench, of: Any) -> None:

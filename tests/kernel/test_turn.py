@@ -683,7 +683,7 @@ def test_talk_is_read_where_a_message_is_surer_than_the_rest(bench: Bench, of: A
 
 
 def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Bench, of: Any) -> None:
-    rest = "and so on " * 4
+    rest = "and so on " * 12
     notes = [f"Tea, I like tea, Green tea {rest}", f"The tea I like is black {rest}", f"White tea {rest}"]
     for note in (*notes, *(f"Tea is {word} {rest * 2}" for word in ("hot", "wet", "old"))):
         bench.stored.archival.insert(note, location="recall:1")
@@ -694,8 +694,20 @@ def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Be
     assert 0 < view.find("is black") < view.find("Green") and "White" not in view
 
 
+def test_two_that_tell_it_are_shown_though_they_are_long(bench: Bench, of: Any) -> None:
+    """What is asked may be told by two, and then the surest alone may be the wrong one."""
+    rest = "and so on " * 10
+    others = (f"Tea is {word} {rest}" for word in ("hot", "wet", "old"))
+    for note in (f"Black tea, {rest}", *others, f"Green tea, {rest}"):
+        bench.stored.archival.insert(note, location="recall:1")
+    bench.open(model=_answering("Black", "Green"), note_facts=False)
+    (page,) = of(bench.say(ASKED), events.PagedIn)
+    assert page.sources == ("archival:1", "archival:5")
+    assert page.tokens > bench.kernel.policy.page
+
+
 def test_where_one_fits_it_is_the_surest_whatever_search_says(bench: Bench, of: Any) -> None:
-    rest = "and so on " * 7
+    rest = "and so on " * 22
     others = [f"Tea, I like tea, {word} tea I like {rest}" for word in ("hot", "wet", "old", "far", "Green")]
     for note in (f"Black tea, {rest}", *others):
         bench.stored.archival.insert(note, location="recall:1")
