@@ -160,6 +160,7 @@ async def long_history(home: str) -> dict[str, object]:
             assert shell.screen.query_one("#hits", OptionList).option_count, word
         watching.cancel()
         await pilot.press("escape")
+        await shell.to_newest()
         replies = [await held_up_by_a_reply(shell, pilot) for _ in range(REPLIES + 1)][1:]  # the first one imports
     return {
         "messages": MESSAGES,
@@ -175,10 +176,12 @@ async def long_history(home: str) -> dict[str, object]:
 async def held_up_by_a_reply(shell: Shell, pilot: Pilot[None]) -> float:
     """The longest that the event loop was held up while the agent replies, in seconds."""
     pauses: list[float] = []
+    newest = shell.transcript.newest
+    shell.prompt.focus()
     shell.prompt.put("Tell me more.")
     watching = asyncio.create_task(watch(pauses))
     await pilot.press("enter")
-    while shell.session.busy:
+    while shell.session.busy or shell.transcript.newest < newest + 2:  # the message and its reply, both in sight
         await asyncio.sleep(0.02)
     watching.cancel()
     await pilot.pause()
