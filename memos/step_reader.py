@@ -3,8 +3,8 @@
 Each step is one search, and one reading of the likeliest notes and messages, or else of the likeliest view of
 documents: most questions have no steps, so that they are looked for must cost little. A step that is not surely told
 leads astray, so both must be, and what tells the second has what the first found. If only the first is told, that says
-whom the question is about, and what cannot be its answer. Owns how a step is answered. It does
-not know how questions are taken apart (`stepping`), nor what becomes of what they say.
+whom the question is about, and what cannot be its answer. Owns how a step is answered. It does not know how questions
+are taken apart (`stepping`), nor what becomes of what they say.
 """
 
 from __future__ import annotations
