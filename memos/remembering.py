@@ -317,7 +317,7 @@ class Remembering:
         surest = max(told.by, key=lambda one: one[0])[1]
         stepped = None
         if question.sure and added(question.text, surest.text):
-            stepped = yield from self._stepped(question, spoken)
+            stepped = yield from self._stepped(question, spoken, [one.text for _, one in told.by])
         if stepped and stepped.says:
             return (yield from self._show_stepped(question, stepped))
         by = [one for one in told.by if stepped is None or stepped.may_tell(one[1].text)]
@@ -423,11 +423,13 @@ class Remembering:
         stepped = yield from self._stepped(question, spoken)
         return (yield from self._show_stepped(question, stepped)) if stepped and stepped.says else Remembered()
 
-    def _stepped(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Stepped | None]:
+    def _stepped(
+        self, question: _Question, spoken: Found[Message], seeming: Sequence[str] = ()
+    ) -> Generator[Event, None, Stepped | None]:
         if spoken.speakers:  # of whom the likeliest messages are read, and the next ones
             return None
-        room = self._read_at_once
-        return (yield from self._steps.read(question.text, question.message.id, room, question.cancelled))
+        room, cancelled = self._read_at_once, question.cancelled
+        return (yield from self._steps.read(question.text, question.message.id, room, cancelled, seeming))
 
     def _show_stepped(self, question: _Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""

@@ -9,7 +9,7 @@ are taken apart (`stepping`), nor what becomes of what they say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 
 from memos.document_pager import PASSAGE
@@ -34,7 +34,7 @@ class Stepped:
         lines: what says so, as a page shows them, in the order of the steps.
         first: the text that tells the first.
         of: stems of what the first is about, and of what it found.
-        whole: whether the text that tells the first tells the whole, too.
+        whole: whether the text that tells the first tells the whole, too, where it seems to.
     """
 
     says: str
@@ -75,7 +75,12 @@ class StepReader:
         self._reader, self._documents = reader, documents
 
     def read(
-        self, question: str, before_id: int, room: int, cancelled: Callable[[], bool]
+        self,
+        question: str,
+        before_id: int,
+        room: int,
+        cancelled: Callable[[], bool],
+        seeming: Collection[str] = (),
     ) -> Generator[Event, None, Stepped | None]:
         """Look for a question's answer that no line, and no few lines together, tell.
 
@@ -84,6 +89,7 @@ class StepReader:
             before_id: id of the message that asks it.
             room: tokens of lines that are read at once.
             cancelled: asked between tokens.
+            seeming: texts that seem to tell the whole; whether one that tells the first does is asked of these alone.
 
         Returns:
             What memory says; None if it has no steps, the first is not told or says nothing new, or it was cancelled.
@@ -100,7 +106,9 @@ class StepReader:
         of = steps.of | found
         if last and steps.found(last.says) - found:  # not so "The choir", of who leads it
             return Stepped(last.says, tuple(dict.fromkeys((first.line, last.line))), first.text, of, whole=True)
-        sure = yield from self._reader.told(question, (first.text,), cancelled, POINTER.findall(first.line)[:1])
+        sure = 0.0
+        if first.text in seeming:
+            sure = yield from self._reader.told(question, (first.text,), cancelled, POINTER.findall(first.line)[:1])
         return Stepped("", (first.line,), first.text, of, whole=sure >= ALONE)
 
     def _step(

@@ -11,7 +11,7 @@ from memos.messages import Call
 from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 30.0  # seconds after which a test that waits has failed
 
 
 class InStep(ScriptedModel):

@@ -96,6 +96,7 @@ def test_where_a_step_is_not_told_nothing_is_guessed(bench: Bench, of: Any, told
     open_with(bench, *told)
     happened = bench.say(ASKED)
     assert of(happened, events.TakenApart) and not of(happened, events.PagedIn)
+    assert ASKED not in [one.question for one in of(happened, events.Judged)], "no note seems to tell the whole"
     assert of(happened, events.Speech)[0].text == prompts.UNMENTIONED
 
 

@@ -17,9 +17,9 @@ from memos.testing import ScriptedModel, say
 from memos.tui import messages
 from memos.tui.app import Shell
 from memos.tui.transcript import CallView, Note, Said
+from tests.in_step import PATIENCE
 
 Kind = TypeVar("Kind", bound=Message)
-PATIENCE = 30.0  # seconds after which a test that waits has failed
 
 
 class Terminal:

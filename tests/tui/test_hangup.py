@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.conftest import PATIENCE
+from tests.in_step import PATIENCE
 
 pty = pytest.importorskip("pty", reason="there are no such terminals here")
 

@@ -35,8 +35,8 @@ from memos.tui.memory import MemoryBrowser
 from memos.tui.panel import MemoryPanel, Timeline
 from memos.tui.session import Session
 from memos.tui.transcript import CallView, Said
-from tests.in_step import InStep
-from tests.tui.conftest import PATIENCE, Terminal, terminal
+from tests.in_step import PATIENCE, InStep
+from tests.tui.conftest import Terminal, terminal
 
 LONG = "word " * 120
 
