@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ _NEEDED = ("config.json", "modules.json", "tokenizer.json", _WEIGHTS)
 _LONGEST_TEXT = 16_384
 # Texts read at once. What lies between two layers of eight stays in a CPU's cache, and few are padded to the longest.
 BATCH_ON_CPU, BATCH_ON_GPU = 8, 32
+# Has torch take what is larger than two megabytes in pages of that size, fewer of which are to be found: embedding is
+# some four percent faster (on Linux; elsewhere it does nothing). Read when torch first takes memory.
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 _OPTIONS = {"show_progress_bar": False, "convert_to_numpy": True, "normalize_embeddings": True}
 
 
@@ -120,6 +124,7 @@ class SentenceEmbedder:
 
 
 def _load(folder: Path, device: str | None) -> Any:
+    os.environ.setdefault(HUGE_PAGES, "1")
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(

@@ -37,10 +37,9 @@ UPSERT, DELETE = "upsert", "delete"
 STRIDE = 1024
 # Changes that are worth a write while more may come; at first fewer, since until then nothing is embedded.
 ENOUGH, ENOUGH_AT_FIRST = 256, 64
-SLICE = 64  # texts embedded between two reports of progress, at each of which the work can be stopped
-# Texts after which what embedding has freed goes back to the system: batches are of many lengths, so by itself the heap
-# grows by a hundred megabytes and more. After each slice it would have to be taken anew too often.
-GIVEN_BACK_EVERY = 4 * SLICE
+# Texts embedded between two reports of progress, when the work can be stopped. What embedding has freed goes
+# back to the system, for batches are of many lengths: by itself the heap grows by a hundred megabytes and more.
+SLICE = 64
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
@@ -384,7 +383,7 @@ class SearchIndex:
                 vectors[at] = vector
             if start + SLICE < len(texts):
                 report(start + len(chosen))
-            if (start + SLICE) % GIVEN_BACK_EVERY == 0:
+            if len(chosen) == SLICE:
                 give_back()
         return vectors
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from memos.errors import MemosError, ModelError, ModelNotFound
-from memos.inference.embedding import BATCH_ON_CPU, BATCH_ON_GPU, SentenceEmbedder
+from memos.inference.embedding import BATCH_ON_CPU, BATCH_ON_GPU, HUGE_PAGES, SentenceEmbedder
 from memos.ingest import PassageSplitter
 
 
@@ -83,10 +86,12 @@ class Model(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.ones(1))
         self.device = SimpleNamespace(type=device)
         self._calls = calls
+        self.threads: set[threading.Thread] = set()  # that have ever used it, or a copy
 
     def __deepcopy__(self, memo: dict[int, object]) -> Model:
         copied = Model(self.device.type, self._calls)
         copied.weight = copy.deepcopy(self.weight, memo)
+        copied.threads = self.threads
         return copied
 
     def get_embedding_dimension(self) -> int:
@@ -94,6 +99,7 @@ class Model(torch.nn.Module):
 
     def encode(self, texts: list[str], *, batch_size: int, **_: object) -> NDArray[np.float32]:
         self._calls.put((batch_size, torch.get_num_threads(), id(self.weight)))
+        self.threads.add(threading.current_thread())
         if "bad" in texts:
             raise RuntimeError("bad text")
         return np.array([[len(text)] * 4 for text in texts], np.float32)
@@ -136,6 +142,39 @@ def test_many_texts_on_a_cpu_go_through_streams_that_share_the_weights_and_the_t
     assert len({weight for *_, weight in called}) == 1
 
 
+def test_few_long_texts_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thread holds between two layers grows with the texts of a batch and their length."""
+    texts = ["x" * length for length in (20_000, 2_000, 2_000, 2_000, 2_000, 1_200, 1_200, 10, 10)]
+    found, called = embed(tmp_path, monkeypatch, "cpu", texts)
+    assert found == [[min(len(text), 16_384)] * 4 for text in texts]
+    assert sorted(size for size, *_ in called) == [1, 4, 4]
+
+
+def test_streams_keep_their_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new thread would get another part of the heap, which keeps what was freed there."""
+    model = Model("cpu", SimpleQueue())
+    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: model)
+    embedder = SentenceEmbedder(fake_model(tmp_path, weights()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(20):
+            embedder.embed(["text"] * 4 * BATCH_ON_CPU)
+    finally:
+        torch.set_num_threads(before)
+    assert len(model.threads) <= 2
+
+
+@pytest.mark.embedding
+def test_torch_is_asked_for_huge_pages_unless_the_user_has_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for theirs, expected in (("", "1"), ("0", "0")):
+        monkeypatch.setenv(HUGE_PAGES, theirs)
+        if not theirs:
+            monkeypatch.delenv(HUGE_PAGES)
+        SentenceEmbedder(folder).load()
+        assert os.environ[HUGE_PAGES] == expected
+
+
 def test_a_stream_that_fails_is_an_error_and_leaves_torch_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +182,32 @@ def test_a_stream_that_fails_is_an_error_and_leaves_torch_as_it_was(
     with pytest.raises(ModelError, match="bad text"):
         embed(tmp_path, monkeypatch, "cpu", ["good", "bad"] * 20)
     assert torch.get_num_threads() == before
+
+
+def test_nothing_is_read_any_more_when_a_stream_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is still read would use the model beside whoever calls next."""
+    model = Model("cpu", SimpleQueue())
+    inside: list[int] = []
+
+    def encode(texts: list[str], **_: object) -> NDArray[np.float32]:
+        if "a bad text" in texts:  # the longest is read first
+            raise RuntimeError("bad text")
+        inside.append(1)
+        time.sleep(0.2)
+        inside.pop()
+        return np.zeros((len(texts), 4), np.float32)
+
+    monkeypatch.setattr(Model, "encode", lambda self, texts, **_: encode(texts))
+    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: model)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ModelError, match="bad text"):
+            SentenceEmbedder(fake_model(tmp_path, weights()), batch=1).embed(["a bad text", *["good"] * 20])
+        assert not inside
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.embedding
