@@ -6,6 +6,7 @@ holds no text and does not know SQL, the outbox, or how vectors are made.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ SMALL_WRITE = 128  # rows
 WRITES_BETWEEN_COMPACTIONS, LARGE_WRITES_KEPT = 64, 32
 # How long a search of another process may still be reading the version before.
 KEEP_VERSIONS = timedelta(minutes=10)
+# By itself it writes what it thinks of the vectors ("more than 10% of clusters are empty") into the user's terminal.
+LOG, LOG_LEVEL = "LANCEDB_LOG", "error"
 # Bytes. Every write leaves an entry for its version in the second, which is never taken out again and may have a
 # gibibyte by default (github.com/lance-format/lance/issues/1983): memory would grow with the corpus.
 INDEX_CACHE, METADATA_CACHE = 128 << 20, 4 << 20
@@ -312,6 +315,7 @@ class Vectors:
 
     def _connect(self) -> Any:
         bound_memory()
+        os.environ.setdefault(LOG, LOG_LEVEL)  # read when it is imported
         import lancedb
 
         if self._session is None:

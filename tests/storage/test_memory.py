@@ -117,3 +117,25 @@ def test_a_c_library_without_arenas_is_left_alone(monkeypatch: pytest.MonkeyPatc
     memory.bound_memory()
     with memory.frugal():
         pass
+
+
+ALIKE = """
+import sys
+from pathlib import Path
+import numpy as np
+from memos.storage.vectors import FLAT_UP_TO, PASSAGES, Vector, Vectors
+
+vectors = Vectors(Path(sys.argv[1]))
+vectors.create("test", 8)
+made = np.eye(8, dtype=np.float32)
+for start in range(0, FLAT_UP_TO + 8192, 8192):
+    vectors.upsert(PASSAGES, [Vector(start + at, 1, "passage", start, made[at % 2]) for at in range(8192)])
+vectors.maintain()
+"""
+
+
+def test_what_lancedb_thinks_of_the_vectors_is_not_told_to_the_user(tmp_path: Path) -> None:
+    """Of vectors that are alike it warns of "more than 10% of clusters"."""
+    command = [sys.executable, "-c", ALIKE, str(tmp_path / "index")]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+    assert not done.stderr
