@@ -67,6 +67,13 @@ called Ottilie.", "Ottilie has moved to Bergen."), and the others say the like o
 that take both notes of a pair, that one of them tells, and whose second half nobody told, each from the same state.
 They were looked at when it was decided what of a plan is taken, and what a first step rules out.
 """
+GROUNDING = """## What is said beyond what was told
+
+`{command}` on {cores} cores of {processor}, {at}. Forty notes of few words ("I'm reading The Glass Ferry."), and a
+question to each ("Which book am I reading?"): whether the answer has the word, and how many answers have words that
+neither note nor question has. Then questions that ask for advice about the same. They were looked at when it was
+decided which words of an answer may be new.
+"""
 SAVING = """## What is asked to be remembered
 
 `{command}` on {cores} cores of {processor}, {at}. Requests to remember something, each the first message of a
@@ -145,6 +152,8 @@ def main() -> None:
         parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
     if hops := _result("hops"):
         parts += [HOPS.format(**_about(hops), notes=hops["notes"]), _hops(hops)]
+    if grounding := _result("grounding"):
+        parts += [GROUNDING.format(**_about(grounding)), _grounding(grounding)]
     if saving := _result("saving"):
         parts += [SAVING.format(**_about(saving)), _saving(saving)]
     if changing := _result("changing"):
@@ -340,6 +349,14 @@ def _hops(result: dict[str, Any]) -> str:
         apart = sum(row["taken_apart"] for row in result["answers"][key])
         rows.append([name, result[key]["questions"], apart, result[key].get("right", "–"), result[key]["declined"]])
     return _table(("asked for", "questions", "taken apart", "right", "declined"), rows)
+
+
+def _grounding(result: dict[str, Any]) -> str:
+    shown = {"told": "what was told", "advice": "advice about it"}
+    columns = ("questions", "right", "add", "quoted", "ended", "declined")
+    rows = [[name, *(result[key].get(column, "–") for column in columns)] for key, name in shown.items()]
+    head = ("asked for", "questions", "right", "say more", "are the note, quoted", "end before more", "declined")
+    return _table(head, rows)
 
 
 def _saving(result: dict[str, Any]) -> str:

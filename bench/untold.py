@@ -84,18 +84,21 @@ def main() -> None:
 
 
 def asked(agent: Agent, question: str) -> dict[str, Any]:
-    """A question's answer, whether it declines, and whether the question was taken apart; the conversation is as before
-    then."""
+    """A question's answer, whether it declines, whether the question was taken apart, and by which words a sentence of
+    the answer was not said; the conversation is as before then."""
     answer, number, apart = "", 0, False
+    unsaid: list[str] = []
     for event in agent.stream(question):
         if isinstance(event, events.MessageStored):
             number = event.message_id
         elif isinstance(event, events.TakenApart):
             apart = True
+        elif isinstance(event, events.Unsaid):
+            unsaid += event.words
         elif isinstance(event, events.TurnFinished):
             answer = event.text
     list(agent.history.rewind(number))
-    row = {"question": question, "answer": answer, "declined": declined(answer), "taken_apart": apart}
+    row = {"question": question, "answer": answer, "declined": declined(answer), "taken_apart": apart, "unsaid": unsaid}
     print(f"{question} -> {answer}", flush=True)
     return row
 

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
@@ -22,11 +22,12 @@ from memos.errors import ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor, Outcome
 from memos.functions import Tool
+from memos.grounding import Gate, Ground
 from memos.messages import Call, Kind, Message, State
 from memos.noting import Noting
 from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling
+from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Opening, Reading, RecallStorage, Sampling
 from memos.queue_manager import INTERRUPTED, QueueManager
 from memos.remembering import Remembered, Remembering
 from memos.speech import FUNCTION as SPEECH
@@ -201,7 +202,8 @@ class Controller:
         if turn.cancelled():
             turn.reason = "cancelled"
             return
-        only = (SPEECH,) if last else ()
+        opening = turn.remembered.opening
+        only = (SPEECH,) if last or (opening and opening.whole) else ()
         grammar = admit(
             self._tools,
             self._working,
@@ -209,7 +211,7 @@ class Controller:
             hidden=self._queue.context.hidden_ids,
             only=only,
             without=turn.remembered.withheld | turn.refused,
-            opening=turn.remembered.opening,
+            opening=opening,
             quotes_them=turn.remembered.quotes_them,
         )
         turn.steps += 1
@@ -220,13 +222,14 @@ class Controller:
         context = self._queue.context
         prompt = context.ready()
         limit = min(context.reserve, context.window - len(prompt) - CLOSING)
-        speech = _Speech(self._recall, turn.number)
+        ground = None if turn.made else turn.remembered.ground  # what a function has told may be said, too
+        speech = _Speech(self._recall, turn.number, ground)
         items = self._model.generate(
             prompt,
             grammar,
             limit=limit,
             sampling=turn.sampling,
-            cancelled=turn.cancelled,
+            cancelled=lambda: turn.cancelled() or bool(speech.adds),
             echoes=self._echoes(turn),
         )
         end: Generated | None = None
@@ -236,6 +239,8 @@ class Controller:
                     yield events.Progress("reading", item.done, item.total, "tokens")
                 elif isinstance(item, Generated):
                     end = item
+                    if end.finish != "cancelled":
+                        yield from speech.close()
                 else:
                     yield from speech.feed(item.text)
         except BaseException:  # whoever listens has left (GeneratorExit), or the model failed
@@ -246,8 +251,12 @@ class Controller:
             raise ModelError("The model ended without a result.")
         spoke = self._speak(turn, speech, end) if speech.message is not None else None
         yield events.Step("call", end.evaluated, end.reused, len(end.tokens), end.decodes, end.seconds)
+        if speech.adds:
+            yield events.Unsaid(speech.adds)
         if spoke is not None:
             yield spoke
+        elif ground and speech.adds:
+            turn.remembered = replace(turn.remembered, opening=Opening(ground.instead, whole=True), ground=None)
         elif end.finish == "cancelled":
             turn.reason = "cancelled"
         else:
@@ -264,15 +273,17 @@ class Controller:
 
     def _speak(self, turn: _Turn, speech: _Speech, end: Generated) -> Event:
         """Put what was said into view; returns what tells of it."""
-        whole = end.finish == "stop"
+        ended = bool(speech.adds)  # before a sentence that is not to be said
+        as_made = end.finish == "stop" and not ended  # else the text is tokenised anew
+        whole = as_made or ended
         message = speech.finish(
             State.DONE if whole else State.CUT,
-            end.tokens if whole else (),
-            self._model.fingerprint if whole else "",
+            end.tokens if as_made else (),
+            self._model.fingerprint if as_made else "",
         )
         self._queue.admit(message)
         turn.text = message.content
-        turn.reason = "cancelled" if end.finish == "cancelled" else "spoke"
+        turn.reason = "cancelled" if end.finish == "cancelled" and not ended else "spoke"
         return events.Speech(message.id, message.content, cut=not whole)
 
     def _call(self, turn: _Turn, end: Generated) -> Iterator[Event]:
@@ -332,28 +343,43 @@ class Controller:
 
 
 class _Speech:
-    """A message that grows in recall storage while it is said: words are committed before they are shown."""
+    """A message that grows in recall storage while it is said: words are committed before they are shown. What may say
+    only what was told is shown a sentence at a time."""
 
-    def __init__(self, recall: RecallStorage, turn: int) -> None:
+    def __init__(self, recall: RecallStorage, turn: int, ground: Ground | None) -> None:
         self._recall, self._turn = recall, turn
         self._reader = SpeechReader()
+        self._gate = Gate(ground) if ground else None
+        self._said = ""
         self.message: Message | None = None
+
+    @property
+    def adds(self) -> tuple[str, ...]:
+        """The words by which the model said more than it may, where it did."""
+        return self._gate.adds if self._gate else ()
 
     def feed(self, piece: str) -> Iterator[Event]:
         words = self._reader.feed(piece)
+        yield from self._say(self._gate.feed(words) if self._gate else words)
+
+    def close(self) -> Iterator[Event]:
+        """Nothing more comes."""
+        if self._gate:
+            yield from self._say(self._gate.close())
+
+    def _say(self, words: str) -> Iterator[Event]:
         if not words:
             return
+        self._said += words
         if self.message is None:
-            self.message = self._recall.append(Kind.SPEECH, words, turn=self._turn, state=State.DRAFT)
+            self.message = self._recall.append(Kind.SPEECH, self._said, turn=self._turn, state=State.DRAFT)
         else:
-            self.message = self._recall.amend(self.message.id, content=self._reader.said, state=State.DRAFT)
+            self.message = self._recall.amend(self.message.id, content=self._said, state=State.DRAFT)
         yield events.SpeechDelta(self.message.id, words)
 
     def finish(self, state: State, tokens: Sequence[int], model: str) -> Message:
         assert self.message is not None
-        return self._recall.amend(
-            self.message.id, content=self._reader.said, state=state, token_ids=tokens, model=model
-        )
+        return self._recall.amend(self.message.id, content=self._said, state=state, token_ids=tokens, model=model)
 
 
 def local_now() -> datetime:

@@ -332,6 +332,13 @@ class TakenApart(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Unsaid(Event):
+    """A sentence of an answer was not said, and the answer ends before it: it has these words, which nobody told."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Judged(Event):
     """The model was asked whether what it has read tells the answer.
 

@@ -24,6 +24,7 @@ _LINKING = _EMPTY | frozenset(
     "i my me you your we our he his she her they their not no do don does did am have has had now any more most all "  # noqa: SIM905
     "what who where when which how why please can could would will so but there then s".split()
 )
+_SUFFIX = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e)$")
 # What a request to correct or to forget says of itself.
 _REQUESTING = frozenset(
     "forget remember memory delete remove erase correct update change fix note notes noted know known tell told say "  # noqa: SIM905
@@ -105,6 +106,34 @@ def added(text: str, question: str) -> frozenset[str]:
     return content(text) - stems(question)
 
 
+def beyond(text: str, told: str) -> tuple[str, ...]:
+    """The words of a text, folded, that something else has in no form, those aside that only say how words belong
+    together; names and numbers (`exact`) to the letter."""
+    having, strict = {*words(told), *map(_base, words(told))}, exact(text)
+    return tuple(
+        word
+        for word in words(text)
+        if word not in _LINKING
+        and not {word, _base(word)} & having
+        and (word in strict or not any(_alike(word, other) for other in having))
+    )
+
+
+def exact(text: str) -> frozenset[str]:
+    """The names and numbers of a sentence, folded: what has a capital and does not begin it, and what has a digit."""
+    found = _WORD.findall(text)
+    return frozenset(
+        word.casefold()
+        for at, word in enumerate(found)
+        if any(map(str.isdecimal, word)) or (at and word[0].isupper() and word.casefold() not in _LINKING)
+    )
+
+
+def _base(word: str) -> str:
+    """A word without what English puts behind it."""
+    return _SUFFIX.sub("", word)
+
+
 def says_something(request: str) -> bool:
     """Whether a request says what it is about: "Keep in mind that I don't eat pork." does, "Please note that." not."""
     return bool(set(words(request)) - _LINKING - _REQUESTING - _KEEPING)
@@ -122,6 +151,8 @@ def asked_after(request: str) -> str:
 
 
 def _alike(one: str, other: str) -> bool:
+    if any(map(str.isdecimal, one + other)):
+        return one == other
     short, long = sorted((one, other), key=len)
     return stem(one) == stem(other) or (len(short) > 2 and len(long) - len(short) <= 2 and long.startswith(short))
 

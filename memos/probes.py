@@ -157,13 +157,18 @@ def asks(sentence: str) -> bool:
 
 def sentences(text: str, *, least: int = 4) -> list[str]:
     """The sentences of a text, in order; those of fewer than `least` characters say nothing and are left out."""
-    parts: list[str] = []
-    for part in (" ".join(part.split()) for part in _END.split(text)):
-        if parts and _ABBREVIATED.search(parts[-1]):
-            parts[-1] += f" {part}"
-        else:
-            parts.append(part)
+    parts = (" ".join(text[start:stop].split()) for start, stop in spans(text))
     return [part for part in parts if len(part) >= least]
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences of a text begin and end."""
+    begin = 0
+    for end in _END.finditer(text):
+        if not _ABBREVIATED.search(text[begin : end.start()]):
+            yield begin, end.start()
+            begin = end.end()
+    yield begin, len(text)
 
 
 def from_name(sentence: str, names: Collection[str]) -> str:

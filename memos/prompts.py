@@ -361,6 +361,11 @@ def corrected(notes: str) -> str:
     return f"I have corrected my notes: “{notes}”"
 
 
+def quoted(note: str, *, surely: bool) -> str:
+    """What is said where a small model would add to what a note tells, or seems to tell."""
+    return f"I have noted: “{note}”" if surely else f"{UNMENTIONED} The closest is: “{note}”"
+
+
 # Told no more than where it is, a small model speaks of its block and its tokens.
 _TELL_WHAT = 'Tell the person what you will remember, addressing them as "you".'
 

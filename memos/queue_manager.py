@@ -205,6 +205,11 @@ class QueueManager:
         """The pages in view that came with a turn."""
         return self._stored([one for one in self.context.entries if one.kind is Kind.PAGE and one.turn == turn])
 
+    def said(self) -> list[str]:
+        """What the user has said that is in view."""
+        users = [one for one in self.context.entries if one.kind is Kind.USER]
+        return [message.content for message in self._stored(users)]
+
     def find(self, words: str) -> int | None:
         """Id of the longest message in view, of a turn that is over, that has all of some words."""
         wanted, last = words.casefold().split(), self._recall.last_turn()

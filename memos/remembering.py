@@ -22,10 +22,11 @@ from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.events import Event
 from memos.following import follow
+from memos.grounding import Ground, asks_for_what_was_told
 from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
-from memos.naming import added
-from memos.pager import LONGEST, Candidate, Form, Pager, in_blocks, passage_line
+from memos.naming import added, shared_words
+from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, in_blocks, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage, Opening
@@ -38,6 +39,8 @@ from memos.working_context import WorkingContext
 CERTAIN = 0.9  # what asks so surely, and nothing surely tells, is said to be unmentioned; general questions stay below
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
+PLAIN = 0.8  # what asks so surely asks for what was told and no more; where it asks for advice, it is less sure
+SURELY = 0.7  # a note that is less sure, and of which the model says something else, only comes closest
 MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
@@ -59,6 +62,7 @@ class Remembered:
         untold: whether all of memory was looked through, and does not tell it; other places may.
         opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it,
             and adds to what nobody told. So it ends there, too, unless the message asks for more.
+        ground: what the answer may say; None: what the model likes.
         quotes_them: whether what tells it is what the user said of themselves, in their voice.
         withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
     """
@@ -66,6 +70,7 @@ class Remembered:
     told: bool = False
     untold: bool = False
     opening: Opening | None = None
+    ground: Ground | None = None
     quotes_them: bool = False
     withheld: Withheld = frozenset()
 
@@ -79,6 +84,7 @@ class _Question:
         message: the message.
         cancelled: asked between probes.
         sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
+        plain: whether it asks for that alone, so that an answer is to say no more.
         certain: whether it so certainly does that it is said where nothing tells it.
     """
 
@@ -86,6 +92,7 @@ class _Question:
     message: Message
     cancelled: Callable[[], bool]
     sure: bool
+    plain: bool
     certain: bool
 
 
@@ -179,7 +186,8 @@ class Remembering:
         followed = yield from self._follow(message, cancelled)
         text = self._pager.cut(" ".join(asked), policy.page // 3)
         sure, certain = wanted.ask >= policy.memory_threshold, wanted.ask >= CERTAIN
-        question = _Question(text, message, cancelled, sure, certain)
+        plain = not done and wanted.ask >= PLAIN and asks_for_what_was_told(message.content)
+        question = _Question(text, message, cancelled, sure, plain, certain)
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(question)
@@ -337,7 +345,28 @@ class Remembering:
         shown = yield from self._show(lines[:MOST_LINES], question, question.text, most)
         told_now = shown or len(lines) < len(told.by)  # what has no line is in view already
         their_own = bool(OF_ONESELF.search(question.text)) and any(candidate.first_hand for _, candidate in told.by)
-        return Remembered(told_now, quotes_them=told_now and their_own)
+        ground = self._ground(question, told.by) if told_now else None
+        return Remembered(told_now, ground=ground, quotes_them=told_now and their_own)
+
+    def _ground(self, question: _Question, by: Sequence[tuple[float, Candidate]]) -> Ground | None:
+        """What an answer may say that notes tell, if it is to say no more: what is in view of them, and of the user."""
+        shown = [one for one in by if self._in_view(one[1], question) and not one[1].message_id]
+        if not question.plain or not shown:
+            return None
+        # Of two that tell it about as surely, the one about what is asked.
+        sure, note = max(shown, key=lambda one: (shared_words(one[1].text, question.text), one[0]))
+        if added(question.text, note.text) and not OF_ONESELF.search(question.text):
+            return None  # "What is the capital of Norway?": the note only seems to tell it
+        quoted = self._pager.cut(" ".join(note.text.split()), LONGEST)
+        blocks = (line for _, line in self._working.told())
+        said = [*blocks, *self._queue.said(), *(one.line if one.message_id else one.text for _, one in by)]
+        instead = prompts.quoted(quoted, surely=sure >= log_odds(SURELY))
+        return Ground(question.message.content, "\n".join(said), instead)
+
+    def _in_view(self, candidate: Candidate, question: _Question) -> bool:
+        """Whether a candidate is in a block, or on the page of a question, if only as a word on where it stands."""
+        pointer = POINTER.search(candidate.line)
+        return pointer is None or any(pointer[0] in page.content for page in self._queue.pages(question.message.turn))
 
     def _told(self, question: _Question, candidates: Sequence[Candidate]) -> Generator[Event, None, _Told]:
         """Which candidates stand out as telling what is asked."""

@@ -23,11 +23,6 @@ class SpeechReader:
         self._text = ""
         self._said = ""
 
-    @property
-    def said(self) -> str:
-        """Everything given out so far."""
-        return self._said
-
     def feed(self, piece: str) -> str:
         """More of the call's text; returns the words that it adds."""
         self._text += piece

@@ -27,7 +27,8 @@ class Turn:
     Args:
         evaluated: prompt tokens that were read.
         reused: prompt tokens that were resident.
-        pieces: of speech; one is a token, but for characters that span several.
+        pieces: of speech; one is a token, but for characters that span several, or a word of a sentence.
+        first: of these, how many came at once.
         began: when the first came, in seconds.
         ended: when the last came.
     """
@@ -35,6 +36,7 @@ class Turn:
     evaluated: int = 0
     reused: int = 0
     pieces: int = 0
+    first: int = 0
     began: float = 0.0
     ended: float = 0.0
 
@@ -44,18 +46,20 @@ class Turn:
             case events.MessageStored():
                 self.evaluated = self.reused = self.pieces = 0
                 self.began = self.ended = now
-            case events.SpeechDelta():
-                self.began = self.began if self.pieces else now
+            case events.SpeechDelta(text=text):
+                new = max(1, len(text.split()))  # a part of a word, or a sentence
+                if not self.pieces:
+                    self.began, self.first = now, new
                 self.ended = now
-                self.pieces += 1
+                self.pieces += new
             case events.Step(evaluated=evaluated, reused=reused):
                 self.evaluated += evaluated
                 self.reused = max(self.reused, reused)
 
     @property
     def speed(self) -> float:
-        """Tokens spoken a second; 0 before there are two."""
-        return (self.pieces - 1) / (self.ended - self.began) if self.ended > self.began else 0.0
+        """Tokens spoken a second, words where a sentence is said at once; 0 before there are two."""
+        return (self.pieces - self.first) / (self.ended - self.began) if self.ended > self.began else 0.0
 
 
 def bar(pressure: float, warning: float) -> str:

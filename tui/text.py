@@ -57,7 +57,7 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
 
     Returns:
         None for what is no paging. The sign in front says what it is: ← out, → in, ↑ a larger
-        window, ~ prefix, # block, ? probe.
+        window, ~ prefix, # block, ? probe, × not said.
     """
     match event:
         case events.Evicted(first_id=first, last_id=last, tokens=tokens, way=way, reason=reason):
@@ -84,6 +84,8 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
             return f"? {', '.join(sources) or 'what was read'} tell it: {probability:.2f}", _first(sources)
         case events.TakenApart(first=first, rest=rest):
             return f"? {one_line(first, 60)} Then: {one_line(rest, 60)}", 0
+        case events.Unsaid(words=words):
+            return f"× not said, since nobody told it: {one_line(', '.join(words), 60)}", 0
         case events.PressureWarning(pressure=pressure):
             return f"! the window is {pressure:.0%} full", 0
         case events.Resumed(tokens=tokens, sequence=0):

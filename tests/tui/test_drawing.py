@@ -84,6 +84,10 @@ def test_a_paging_line_names_segment_and_reason() -> None:
         "? Who is my boss? Then: Where does _ live?",
         0,
     )
+    assert paging_line(events.Unsaid(("novel", "salinger"))) == (
+        "× not said, since nobody told it: novel, salinger",
+        0,
+    )
     assert paging_line(events.SpeechDelta(1, "x")) is None
 
 
