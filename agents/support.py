@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from memos.naming import stem, stems, words
+from memos.naming import has_digit, stem, stems, words
 from memos.probes import sentences
 
 ENOUGH = 0.6  # share of an answer's own words that its page must have
@@ -29,7 +29,7 @@ def support(answer: str, text: str, question: str = "") -> float:
     """
     said, asked, there = words(answer), set(words(question)), set(words(text))
     new = [word for word in said if word not in asked] or said
-    if not new or any(word not in there for word in new if any(map(str.isdecimal, word))):
+    if not new or any(word not in there for word in new if has_digit(word)):
         return 0.0
     known = stems(text)
     return sum(stem(word) in known for word in new) / len(new)

@@ -12,21 +12,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memos.naming import beyond, exact
+from memos.naming import beyond, exact, listed
 from memos.probes import asks, spans
 
 # Words of English that tell nothing by themselves, beside those that `memos.naming` leaves out.
-_NEUTRAL = frozenset(
-    "about according after again ago already also although another anyone anything aren around based because been "  # noqa: SIM905
-    "before being between both call called calls cannot couldn course currently d didn doesn during each earlier "
-    "either else every everything few following found got hadn hasn haven here hers herself him himself if "
-    "information instead into isn itself just kind know known like ll m many may mention mentioned might mine "
-    "much must mustn name named names near need neither never nor note noted notes nothing o off okay once one "
-    "ones only onto other others ours out over own previously provided re said same say says several should "
-    "shouldn since some someone something still such sure t than theirs them themselves these thing things those "
-    "though through together told too toward under until up upon us used ve very wasn way well weren while "
-    "without wouldn yes yet yours yourself".split()
-)
+_NEUTRAL = listed("""
+    about according after again ago already also although another anyone anything aren around based because been
+    before being between both call called calls cannot couldn course currently d didn doesn during each earlier
+    either else every everything few following found got hadn hasn haven here hers herself him himself if
+    information instead into isn itself just kind know known like ll m many may mention mentioned might mine
+    much must mustn name named names near need neither never nor note noted notes nothing o off okay once one
+    ones only onto other others ours out over own previously provided re said same say says several should
+    shouldn since some someone something still such sure t than theirs them themselves these thing things those
+    though through together told too toward under until up upon us used ve very wasn way well weren while
+    without wouldn yes yet yours yourself
+""")
 _MOST = 1  # words of a sentence that may be new: "Your landlord's surname is Huber." says it otherwise, and no more
 # In the user's voice. "Me" and "us" are not among them: "You told me that …".
 _THEIR_VOICE = re.compile(r"^\s*(?:My|Mine|We|Ours?)\b|\bI(?=['’ ])|\b(?:my|mine|we|ours?)\b")

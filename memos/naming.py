@@ -15,24 +15,27 @@ _HAN = r"[\u3400-\u9fff]"
 _LETTERS = rf"(?:(?!{_HAN})[^\W_])+"  # in Chinese, a number may stand beside a word without a space
 _CHINESE = re.compile(_HAN)
 _WORD = re.compile(rf"{_HAN}|{_LETTERS}(?:[.,:]{_LETTERS})*")
-_EMPTY = frozenset(
-    "a an and are as at be by for from in is it its of on or that the this to was were with".split()  # noqa: SIM905
-)
-
-# What two texts may share without being about the same thing.
-_LINKING = _EMPTY | frozenset(
-    "i my me you your we our he his she her they their not no do don does did am have has had now any more most all "  # noqa: SIM905
-    "what who where when which how why please can could would will so but there then s".split()
-)
 _SUFFIX = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e)$")
-# What a request to correct or to forget says of itself.
-_REQUESTING = frozenset(
-    "forget remember memory delete remove erase correct update change fix note notes noted know known tell told say "  # noqa: SIM905
-    "said about everything anything something wrong need longer".split()
-)
 
+
+def listed(text: str) -> frozenset[str]:
+    """The words of a list that is written as a text."""
+    return frozenset(text.split())
+
+
+_EMPTY = listed("a an and are as at be by for from in is it its of on or that the this to was were with")
+# What two texts may share without being about the same thing.
+_LINKING = _EMPTY | listed("""
+    i my me you your we our he his she her they their not no do don does did am have has had now any more most all
+    what who where when which how why please can could would will so but there then s
+""")
+# What a request to correct or to forget says of itself.
+_REQUESTING = listed("""
+    forget remember memory delete remove erase correct update change fix note notes noted know known tell told say
+    said about everything anything something wrong need longer
+""")
 # What one to remember something says of itself besides.
-_KEEPING = frozenset("keep mind make save store write down".split())  # noqa: SIM905
+_KEEPING = listed("keep mind make save store write down")
 
 # The thing that such a request names, in English; what stands around it; and where it says it in a sentence of its own.
 _THING = re.compile(r"\b(?:my|our|his|her|their|the|where|what|who|when|how|which)\b[^.?!,;:]*", re.IGNORECASE)
@@ -84,7 +87,12 @@ def stems(text: str) -> set[str]:
 
 def stem(word: str) -> str:
     """What two forms of a word have in common; numbers, and Chinese characters, have one form."""
-    return word if _CHINESE.search(word) or any(map(str.isdecimal, word)) else word[:5]
+    return word if _CHINESE.search(word) or has_digit(word) else word[:5]
+
+
+def has_digit(word: str) -> bool:
+    """Whether a word is a number, or has one in it: it is meant to the letter."""
+    return any(map(str.isdecimal, word))
 
 
 def shared_words(text: str, request: str) -> int:
@@ -125,7 +133,7 @@ def exact(text: str) -> frozenset[str]:
     return frozenset(
         word.casefold()
         for at, word in enumerate(found)
-        if any(map(str.isdecimal, word)) or (at and word[0].isupper() and word.casefold() not in _LINKING)
+        if has_digit(word) or (at and word[0].isupper() and word.casefold() not in _LINKING)
     )
 
 
@@ -151,7 +159,7 @@ def asked_after(request: str) -> str:
 
 
 def _alike(one: str, other: str) -> bool:
-    if any(map(str.isdecimal, one + other)):
+    if has_digit(one + other):
         return one == other
     short, long = sorted((one, other), key=len)
     return stem(one) == stem(other) or (len(short) > 2 and len(long) - len(short) <= 2 and long.startswith(short))

@@ -232,6 +232,7 @@ _PASSAGE = re.compile(rf"\[archival:\d+ {QUOTED} ")
 FORGOTTEN = "I have taken that out of my notes."  # what an answer says where a request to forget was done
 NOTED = "I have noted that."  # how it begins where the message asks something else, too
 UNMENTIONED = "I find no mention of it."  # how an answer begins that memory does not have
+_CLOSEST = f"{UNMENTIONED} The closest is: "
 
 SUMMARY_OPENING = "In these messages we talked about"
 
@@ -363,7 +364,7 @@ def corrected(notes: str) -> str:
 
 def quoted(note: str, *, surely: bool) -> str:
     """What is said where a small model would add to what a note tells, or seems to tell."""
-    return f"I have noted: “{note}”" if surely else f"{UNMENTIONED} The closest is: “{note}”"
+    return f"I have noted: “{note}”" if surely else f"{_CLOSEST}“{note}”"
 
 
 # Told no more than where it is, a small model speaks of its block and its tokens.
@@ -456,7 +457,7 @@ def not_mentioned(named: str, speaker: str, says: str) -> str:
 
 def unmentioned(says: str) -> str:
     """What is said where what was read does not surely tell what was asked."""
-    return f"{UNMENTIONED} The closest is: {sentence(says)}"
+    return _CLOSEST + sentence(says)
 
 
 def sentence(says: str) -> str:

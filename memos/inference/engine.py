@@ -222,9 +222,7 @@ class LlamaModel:
 
     def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
-        room = self.window if fork else SIDE_ROOM
-        if len(prompt) > room:
-            raise WindowError(f"A probe has at most {room:,} tokens, not {len(prompt):,}.")
+        _check_fits(prompt, self.window if fork else SIDE_ROOM)
         sequence = self._cache.fork(prompt) if fork else self._cache.side(prompt)
         for _ in self._cache.read(prompt, lambda: False, sequence):
             pass
@@ -238,8 +236,7 @@ class LlamaModel:
 
     def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading]:
         """Have the beginning of prompts beside what is resident; see `LanguageModel.keep`."""
-        if len(head) > SIDE_ROOM:
-            raise WindowError(f"A probe has at most {SIDE_ROOM:,} tokens, not {len(head):,}.")
+        _check_fits(head, SIDE_ROOM)
         side = self._cache.side(head)
         if self.resident(side)[: len(head)] != tuple(head):
             yield from (item for item in self._cache.read(head, cancelled, side) if isinstance(item, Reading))
@@ -317,3 +314,8 @@ def fingerprint(path: Path) -> str:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     return digest.hexdigest()[:16]
+
+
+def _check_fits(probe: Sequence[int], room: int) -> None:
+    if len(probe) > room:
+        raise WindowError(f"A probe has at most {room:,} tokens, not {len(probe):,}.")

@@ -283,6 +283,15 @@ class TestConversation:
         assert other.open("ada").recall.count() > 1
         other.close()
 
+    async def test_what_happens_once_one_has_left_is_not_shown(self, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            transcript = opened.shell.transcript
+            opened.shell.exit()
+            await transcript.note("Stopped before a word was said.")
+            await transcript.speech("Hello", 2)
+            await transcript.speech_ended("**Hello** Ada!", 2, cut=False)
+            assert not opened.said
+
 
 class TestConsent:
     @pytest.mark.parametrize(("key", "runs"), [("y", ["rm"]), ("n", []), ("escape", [])])
@@ -338,15 +347,6 @@ class TestConsent:
             await opened.pilot.press("ctrl+q")
             await opened.pilot.pause()
         assert done == ["a"]
-
-    async def test_what_happens_once_one_has_left_is_not_shown(self, hello: list[Call]) -> None:
-        async with terminal(hello) as opened:
-            transcript = opened.shell.transcript
-            opened.shell.exit()
-            await transcript.note("Stopped before a word was said.")
-            await transcript.speech("Hello", 2)
-            await transcript.speech_ended("**Hello** Ada!", 2, cut=False)
-            assert not opened.said
 
 
 class TestHistory:
