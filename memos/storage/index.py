@@ -33,10 +33,9 @@ MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
 UPSERT, DELETE = "upsert", "delete"
 
 # Changes worked off with one write to the index, and with texts of like length embedded together: texts are padded to
-# the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most.
-STRIDE = 1024
-# Changes that are worth a write while more may come; at first fewer, since until then nothing is embedded.
-ENOUGH, ENOUGH_AT_FIRST = 256, 64
+# the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most, and a search
+# beside it finds what is written. At first fewer are worth it, since until then nothing is embedded.
+STRIDE, FIRST_STRIDE = 256, 64
 # Texts embedded between two reports of progress, when the work can be stopped. What embedding has freed goes
 # back to the system, for batches are of many lengths: by itself the heap grows by a hundred megabytes and more.
 SLICE = 64
@@ -204,7 +203,7 @@ class SearchIndex:
             room = STRIDE if limit is None else min(STRIDE, limit - done)
             with self._sql.read() as session:
                 batch = session.execute(select(*_CHANGE).order_by(OutboxRow.id).limit(room)).all()
-            enough = min(room, ENOUGH if done else ENOUGH_AT_FIRST)
+            enough = room if done else min(room, FIRST_STRIDE)
             if len(batch) < enough and follow is not None and follow():
                 continue
             if not batch:

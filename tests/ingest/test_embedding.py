@@ -142,12 +142,23 @@ def test_many_texts_on_a_cpu_go_through_streams_that_share_the_weights_and_the_t
     assert len({weight for *_, weight in called}) == 1
 
 
-def test_few_long_texts_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a thread holds between two layers grows with the texts of a batch and their length."""
-    texts = ["x" * length for length in (20_000, 2_000, 2_000, 2_000, 2_000, 1_200, 1_200, 10, 10)]
-    found, called = embed(tmp_path, monkeypatch, "cpu", texts)
-    assert found == [[min(len(text), 16_384)] * 4 for text in texts]
-    assert sorted(size for size, *_ in called) == [1, 4, 4]
+@pytest.mark.parametrize(
+    ("length", "count", "sizes"),
+    [(20_000, 12, [3, 3, 2, 1, 1, 1, 1]), (2_000, 24, [4, 4, 4, 3, 3, 2, 1, 1, 1, 1]), (60, 20, [8, 8, 4])],
+)
+def test_few_long_texts_are_read_at_once_and_fewer_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int, count: int, sizes: list[int]
+) -> None:
+    """What a thread holds between two layers grows with the texts of a batch and their length; and whoever is done
+    waits for the others' last batch. Of short texts a call costs as much as what it reads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found, called = embed(tmp_path, monkeypatch, "cpu", ["x" * length] * count)
+    finally:
+        torch.set_num_threads(before)
+    assert found == [[min(length, 16_384)] * 4] * count
+    assert sorted((size for size, *_ in called), reverse=True) == sizes
 
 
 def test_streams_keep_their_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

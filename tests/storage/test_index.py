@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from memos.errors import ModelNotFound, StorageError
+from memos.errors import ModelError, ModelNotFound, StorageError
 from memos.messages import SPOKEN, Kind, State
 from memos.storage import AgentStorage, Archival, Database, documents
 from memos.storage.text import text_terms
@@ -505,6 +505,25 @@ def test_what_embedding_frees_goes_back_as_it_goes(home: Path, monkeypatch: pyte
             agent.archival.insert("The boat is blue")
             assert agent.archival.index_pending() == 1
     assert given_back == [64 * slices for slices in range(1, 10)]  # not behind the last few, nor for a message
+
+
+def test_what_is_embedded_is_written_as_it_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill costs the embedding of few texts, and whoever searches meanwhile finds the others."""
+    embedder = WordHashEmbedder()
+    embed = embedder.embed
+
+    def fail_at_last(texts: Sequence[str]) -> list[list[float]]:
+        if embedder.embedded >= 512:
+            raise ModelError("It is gone.")
+        return embed(texts)
+
+    monkeypatch.setattr(embedder, "embed", fail_at_last)
+    with open_database(home, embedder) as database:
+        library = database.library()
+        library.store_document("/x", "1" * 64, [(f"tea {number}", "") for number in range(600)])
+        with pytest.raises(ModelError):
+            library.index_pending()
+        assert database.index.pending() == 600 - 512
 
 
 def test_only_messages_are_embedded_by_sentence(home: Path) -> None:
