@@ -26,11 +26,12 @@ from memos.controller import local_now
 from memos.errors import InputError, MemosError
 from memos.events import Event, Notice, Progress, Speech
 from memos.functions import Tool
+from memos.generation import Sampling
 from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
 from memos.messages import Eviction
 from memos.policy import KernelSettings
-from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage, Sampling
+from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage
 from memos.settings import Settings, home, load
 from memos.tools import DOCUMENTS, HIDING, SYSTEM_CALLS
 

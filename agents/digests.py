@@ -17,8 +17,8 @@ from memos.agents.team import whole
 from memos.document_names import DocumentNames
 from memos.errors import InputError
 from memos.events import Digested, Level, Progress
+from memos.generation import TextGrammar
 from memos.messages import Passage
-from memos.protocols import TextGrammar
 from memos.storage.archival import Archival
 from memos.storage.digests import Digest, DigestStore
 

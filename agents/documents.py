@@ -16,8 +16,9 @@ from memos.agents.support import held, numbers, said, same
 from memos.document_reader import about, ends, page_of
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
+from memos.generation import CitedGrammar, Generated, Grammar, Reading, Sampling
 from memos.messages import Passage
-from memos.protocols import ArchivalStorage, CitedGrammar, Generated, Grammar, LanguageModel, Reading, Sampling
+from memos.protocols import ArchivalStorage, LanguageModel
 
 CANDIDATES = 12  # passages that are searched for
 PAGES = 1000  # tokens of pages that a question may cost

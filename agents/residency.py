@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from memos.errors import StorageError
 from memos.events import Event, Notice, Resumed
-from memos.protocols import LanguageModel, shared_prefix
+from memos.generation import shared_prefix
+from memos.protocols import LanguageModel
 
 if TYPE_CHECKING:
     from memos.storage.snapshots import SnapshotStore

@@ -23,13 +23,13 @@ from bench.machine import describe, write
 from bench.resident import read
 from memos import prompts
 from memos.agents.composition import load_model
+from memos.generation import CallGrammar, FunctionSpec, Generated, Grammar, Sampling, TextGrammar
 from memos.inference.engine import LlamaModel
 from memos.inference.generation import Choice, Guide
 from memos.inference.llama import LlamaOptions
 from memos.inference.lookup import RUN, Lookup
 from memos.messages import Block
 from memos.probes import sentences
-from memos.protocols import CallGrammar, FunctionSpec, Generated, Grammar, Sampling, TextGrammar
 from memos.settings import Settings
 from memos.speech import FUNCTION as SPEECH
 from memos.tools import SYSTEM_CALLS

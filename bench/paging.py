@@ -36,9 +36,10 @@ from bench.replay import LOCOMO, Read, Replay, Tokens, conversation
 from bench.resident import forget, read
 from memos import Agent, events
 from memos.agents.composition import load_model
+from memos.generation import Generated, Piece, Sampling, TextGrammar, shared_prefix
 from memos.inference.engine import LlamaModel
 from memos.messages import Call
-from memos.protocols import Generated, LanguageModel, Piece, Sampling, TextGrammar, shared_prefix
+from memos.protocols import LanguageModel
 from memos.settings import Settings
 from memos.storage.snapshots import SnapshotStore
 from memos.testing import say

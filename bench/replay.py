@@ -16,8 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from memos.generation import Generated
 from memos.messages import Call
-from memos.protocols import Generated, LanguageModel
+from memos.protocols import LanguageModel
 from memos.testing import ScriptedModel
 
 LOCOMO = Path(__file__).parents[2] / "shared" / "data" / "locomo" / "locomo_dev.jsonl.gz"

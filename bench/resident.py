@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memos.protocols import LanguageModel, Snapshot
+from memos.generation import Snapshot
+from memos.protocols import LanguageModel
 
 
 def read(model: LanguageModel, prompt: Sequence[int]) -> None:

@@ -25,8 +25,8 @@ from bench.paging import MODELS
 from bench.replay import LOCOMO, Tokens, conversation
 from bench.resident import forget, read
 from memos.agents.composition import load_model
+from memos.generation import Generated, Sampling, TextGrammar, shared_prefix
 from memos.inference.engine import LlamaModel
-from memos.protocols import Generated, Sampling, TextGrammar, shared_prefix
 from memos.settings import Settings
 
 SYSTEM = "You are a helpful companion who answers in one short sentence."

@@ -25,8 +25,9 @@ from bench.replay import LOCOMO, conversation
 from memos.agents import Agent
 from memos.agents.composition import load_model
 from memos.events import Event, Evicted, Step
+from memos.generation import Reading
 from memos.messages import Kind
-from memos.protocols import LanguageModel, Reading
+from memos.protocols import LanguageModel
 from memos.queue_manager import QueueManager
 from memos.settings import load
 from memos.summarizer import Summarizer

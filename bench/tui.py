@@ -113,7 +113,7 @@ async def long_history(home: str) -> dict[str, object]:
     from textual.widgets import Input, OptionList
 
     from memos.agents import Sessions
-    from memos.protocols import Generated, Piece, Reading
+    from memos.generation import Generated, Piece, Reading
     from memos.testing import ScriptedModel, say
     from memos.tui.app import Shell
     from memos.tui.memory import MemoryBrowser

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from memos.functions import Tool
+from memos.generation import CallGrammar, FunctionSpec, Opening
 from memos.messages import Call
-from memos.protocols import CallGrammar, FunctionSpec, Opening
 from memos.speech import ARGUMENT as SAID
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import NO_WORD

@@ -22,12 +22,13 @@ from memos.errors import ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor, Outcome
 from memos.functions import Tool
+from memos.generation import CallGrammar, Echo, Generated, Opening, Reading, Sampling
 from memos.grounding import Gate, Ground
 from memos.messages import Call, Kind, Message, State
 from memos.noting import Noting
 from memos.pager import Pager
 from memos.policy import KernelSettings
-from memos.protocols import CallGrammar, Echo, Generated, LanguageModel, Opening, Reading, RecallStorage, Sampling
+from memos.protocols import LanguageModel, RecallStorage
 from memos.queue_manager import INTERRUPTED, QueueManager
 from memos.remembering import Remembered, Remembering
 from memos.speech import FUNCTION as SPEECH

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from memos.errors import ToolError
 from memos.events import Event, Hidden, PrefixMoved, Restored
+from memos.generation import Parked, shared_prefix
 from memos.main_context import Entry, MainContext
 from memos.messages import Kind
-from memos.protocols import AgentState, LanguageModel, Parked, shared_prefix
+from memos.protocols import AgentState, LanguageModel
 
 LONG = 48  # tokens; what is shorter is not worth a gap
 

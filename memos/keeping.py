@@ -17,12 +17,13 @@ from memos.amending import REQUEST, Amending
 from memos.dates import dated
 from memos.errors import BlockError
 from memos.events import Event
+from memos.generation import Opening
 from memos.messages import Call, Message
 from memos.naming import says_something, shared_words
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Answer, Prober, asks, sentences
-from memos.protocols import ArchivalStorage, Opening
+from memos.protocols import ArchivalStorage
 from memos.working_context import WorkingContext
 from memos.zone import local
 

@@ -20,6 +20,7 @@ from memos.errors import InputError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
 from memos.functions import Tool
+from memos.generation import Sampling
 from memos.hiding import Hiding
 from memos.keeping import Keeping
 from memos.main_context import Ledger
@@ -29,7 +30,7 @@ from memos.noting import Noting
 from memos.pager import Pager
 from memos.policy import KernelSettings
 from memos.probes import Prober
-from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage, Sampling
+from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage
 from memos.queue_manager import QueueManager
 from memos.reading import Reader
 from memos.remembering import Remembering

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from memos.errors import WindowError
+from memos.generation import shared_prefix
 from memos.messages import Kind
-from memos.protocols import LanguageModel, shared_prefix
+from memos.protocols import LanguageModel
 
 Tokens = tuple[int, ...]
 

@@ -16,11 +16,12 @@ from difflib import SequenceMatcher
 from memos import prompts
 from memos.errors import InputError, WindowError
 from memos.events import Event, Evicted, Grown, Moved, PrefixMoved, PressureWarning, Progress, Repaired, Step, Way
+from memos.generation import Reading, shared_prefix
 from memos.hiding import Hiding
 from memos.main_context import Entry, Fixed, MainContext, Tokens
 from memos.messages import Block, Call, Eviction, EvictionReason, EvictionSource, Kind, Message, State
 from memos.policy import KernelSettings
-from memos.protocols import AgentState, LanguageModel, Reading, RecallStorage, shared_prefix
+from memos.protocols import AgentState, LanguageModel, RecallStorage
 from memos.speech import ARGUMENT, FUNCTION
 from memos.summarizer import Summarizer
 from memos.working_context import WorkingContext

@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 from memos import prompts
 from memos.events import Event, Judged, Progress, Step
-from memos.protocols import Generated, LanguageModel, Reading, Sampling, TextGrammar
+from memos.generation import Generated, Reading, Sampling, TextGrammar
+from memos.protocols import LanguageModel
 
 LONGEST = 64  # tokens of a reading; one that does not end by then is of no use
 

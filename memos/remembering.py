@@ -22,6 +22,7 @@ from memos.document_pager import PASSAGE
 from memos.document_reader import DocumentReader
 from memos.events import Event
 from memos.following import follow
+from memos.generation import Opening
 from memos.grounding import Ground, asks_for_what_was_told
 from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
@@ -29,7 +30,7 @@ from memos.naming import added, shared_words
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, in_blocks, passage_line
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
-from memos.protocols import ArchivalStorage, Opening
+from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
 from memos.showing import Line, Showing
 from memos.step_reader import Stepped, StepReader

@@ -11,10 +11,11 @@ from collections.abc import Callable, Generator, Sequence
 
 from memos import prompts, summary
 from memos.events import Event, Progress, Step
+from memos.generation import Echo, Generated, Reading, Sampling, TextGrammar
 from memos.main_context import Entry, MainContext, Tokens
 from memos.messages import EvictionSource, Kind, Message
 from memos.policy import KernelSettings
-from memos.protocols import AgentState, Echo, Generated, LanguageModel, Reading, RecallStorage, Sampling, TextGrammar
+from memos.protocols import AgentState, LanguageModel, RecallStorage
 from memos.zone import local
 
 PART = 0.4  # of the summary's room, for what leaves at one time

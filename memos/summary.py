@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
+from memos.generation import Surprise
 from memos.messages import Kind, Message
 from memos.probes import sentences
-from memos.protocols import Surprise
 
 MOST_WORDS = 8
 SURPRISING = "Said by the user, in key words:"

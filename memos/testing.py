@@ -13,8 +13,7 @@ from typing import ClassVar
 
 from memos import prompts
 from memos.errors import WindowError
-from memos.messages import Call
-from memos.protocols import (
+from memos.generation import (
     CallGrammar,
     CitedGrammar,
     Echo,
@@ -30,6 +29,7 @@ from memos.protocols import (
     TextGrammar,
     shared_prefix,
 )
+from memos.messages import Call
 
 _WORD = re.compile(r"\S+\s*")
 # What begins a prompt that is read apart.

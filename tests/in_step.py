@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from memos.generation import Generated, Grammar, Piece, Reading
 from memos.messages import Call
-from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel
 
 PATIENCE = 30.0  # seconds after which a test that waits has failed

@@ -21,9 +21,9 @@ import llama_cpp
 
 from bench.machine import describe, write
 from bench.resident import forget, read
+from memos.generation import Generated, Sampling, TextGrammar
 from memos.inference.engine import LlamaModel, fingerprint
 from memos.inference.llama import LlamaOptions
-from memos.protocols import Generated, Sampling, TextGrammar
 
 TEXT = "The old ferry crossed the river at noon with nine goats and a bishop on board, and nobody asked why. "
 DECODED = 64

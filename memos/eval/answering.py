@@ -24,8 +24,9 @@ from memos.eval.embeddings import EmbeddingCache
 from memos.eval.metrics import contains
 from memos.eval.tasks import Task, World
 from memos.events import CallFinished, Event, Judged, PagedIn
+from memos.generation import Generated, Sampling, TextGrammar
 from memos.messages import Eviction
-from memos.protocols import Generated, LanguageModel, Sampling, TextGrammar
+from memos.protocols import LanguageModel
 from memos.settings import Settings
 from memos.storage import Archival, Database
 

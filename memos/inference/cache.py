@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from memos.errors import ModelError
+from memos.generation import Parked, Reading, shared_prefix
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, SIDES, SPARE, Llama
-from memos.protocols import Parked, Reading, shared_prefix
 
 GROUPED_AT_ONCE = 64  # positions: every time, the keys behind them are turned again, which rounds them
 LEAST_PROGRESS = 32  # tokens; fewer are read in a moment, and their progress is not told

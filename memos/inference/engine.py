@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from memos.errors import ModelError, WindowError
+from memos.generation import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot, Surprise
 from memos.inference.cache import Cache
 from memos.inference.generation import Choice, Guide, Run
 from memos.inference.llama import FORK, MAIN, SIDE_ROOM, Llama, LlamaOptions
@@ -23,7 +24,6 @@ from memos.inference.lookup import Lookup
 from memos.inference.rope import Positions
 from memos.inference.surprisal import surprisals
 from memos.inference.template import scaffold_text
-from memos.protocols import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot, Surprise
 
 
 class LlamaModel:

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.errors import ModelError
+from memos.generation import Echo, Grammar, Piece, Sampling, shared_prefix
 from memos.inference.cache import Cache
 from memos.inference.grammar import lark, prose_openings
 from memos.inference.llama import Llama
 from memos.inference.lookup import Lookup
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
-from memos.protocols import Echo, Grammar, Piece, Sampling, shared_prefix
 
 
 class Guide:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from memos.generation import CitedGrammar, FunctionSpec, Grammar, Opening, TextGrammar
 from memos.messages import Call
-from memos.protocols import CitedGrammar, FunctionSpec, Grammar, Opening, TextGrammar
 
 _SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
 _CHARACTER = r'([^"\\\x00-\x1f\x7f]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})'

@@ -19,9 +19,9 @@ import numpy as np
 import psutil
 
 from memos.errors import InputError
+from memos.generation import Reading
 from memos.inference.engine import LlamaModel
 from memos.inference.surprisal import nats
-from memos.protocols import Reading
 
 SCORED = 64  # tokens of every batch whose probability counts: the matrix of the vocabulary is what costs
 ANSWER = 16  # tokens that an answer may have

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.protocols import Echo, Sampling
+from memos.generation import Echo, Sampling
 
 CODE = 16  # tokens in which a code has its first digit
 _CODE = re.compile(r"\d(?:[\w:/-]|\.(?=\w))*$", re.ASCII)

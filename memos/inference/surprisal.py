@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from memos.generation import Reading
 from memos.inference.cache import Cache
 from memos.inference.llama import Llama
-from memos.protocols import Reading
 
 STEP = 64  # tokens evaluated at once: each of them needs a row of the vocabulary's length
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from memos.errors import StorageError
-from memos.protocols import Snapshot
+from memos.generation import Snapshot
 from memos.storage.sql import private_folder
 
 WHOLE, UNFINISHED = ".safetensors", ".tmp"

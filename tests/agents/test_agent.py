@@ -12,8 +12,8 @@ import pytest
 
 from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
 from memos.agents import Sessions
+from memos.generation import Generated, Piece, Reading
 from memos.messages import Call
-from memos.protocols import Generated, Piece, Reading
 from memos.testing import ScriptedModel, say
 from tests.in_step import InStep
 

@@ -21,9 +21,9 @@ from memos.agents.research import open_research
 from memos.agents.support import best_support, numbers, said, same, support
 from memos.agents.team import whole
 from memos.document_reader import ends
+from memos.generation import CitedGrammar, Generated, Reading, Sampling
 from memos.inference.grammar import _with_numbers
 from memos.messages import Call
-from memos.protocols import CitedGrammar, Generated, Reading, Sampling
 from memos.storage import Database
 from memos.storage.archival import Archival
 from memos.storage.digests import DigestStore

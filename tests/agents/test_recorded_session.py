@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from memos import Agent, events
+from memos.generation import CallGrammar, Generated
 from memos.inference.engine import LlamaModel
 from memos.inference.llama import LlamaOptions
-from memos.protocols import CallGrammar, Generated
 
 pytestmark = pytest.mark.smollm
 WINDOW = 1536

@@ -17,11 +17,7 @@ from numpy.typing import NDArray
 
 from memos.admission import NOT_THEIR_VOICE
 from memos.errors import InputError, ModelError, WindowError
-from memos.inference.engine import LlamaModel, fingerprint
-from memos.inference.llama import SIDE_ROOM, LlamaOptions, usable_cores
-from memos.inference.lookup import Lookup
-from memos.messages import Call
-from memos.protocols import (
+from memos.generation import (
     CallGrammar,
     Echo,
     FunctionSpec,
@@ -35,6 +31,10 @@ from memos.protocols import (
     TextGrammar,
     shared_prefix,
 )
+from memos.inference.engine import LlamaModel, fingerprint
+from memos.inference.llama import SIDE_ROOM, LlamaOptions, usable_cores
+from memos.inference.lookup import Lookup
+from memos.messages import Call
 from memos.speech import SpeechReader
 from memos.tools import SYSTEM_CALLS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from memos.generation import Echo, Sampling
 from memos.inference.sampler import Repetition, Sampler, Vocabulary
-from memos.protocols import Echo, Sampling
 
 LOGITS = np.array([0.0, 3.0, 2.9, -1.0, 2.0], dtype=np.float32)
 

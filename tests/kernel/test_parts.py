@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos import summary
+from memos.generation import Surprise
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
 from memos.probes import from_name, log_odds, sentences
-from memos.protocols import Surprise
 from memos.remembering import middle_of
 from memos.speech import SpeechReader
 

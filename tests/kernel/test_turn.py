@@ -14,9 +14,9 @@ from memos import events, prompts, tool
 from memos.admission import NOT_THEIR_VOICE
 from memos.errors import BlockError, InputError, WindowError
 from memos.following import follow, identifiers
+from memos.generation import CallGrammar
 from memos.messages import Call, Eviction, Kind, State, Told
 from memos.probes import asks
-from memos.protocols import CallGrammar
 from memos.testing import say
 from memos.working_context import WorkingContext
 from tests.kernel.conftest import Bench, probed

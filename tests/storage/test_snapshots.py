@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memos.errors import StorageError
-from memos.protocols import Snapshot
+from memos.generation import Snapshot
 from memos.storage.snapshots import SnapshotStore
 
 ONE = Snapshot("model a", (1, 2, 3), b"state" * 200)

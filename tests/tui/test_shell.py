@@ -19,9 +19,9 @@ from textual.widgets import Input, Markdown, OptionList, Static, TextArea
 from memos import events, tool
 from memos.agents import Sessions
 from memos.errors import InputError, ModelNotFound, StorageError
+from memos.generation import Generated, Grammar, Piece, Reading
 from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
 from memos.messages import Call, Kind, State
-from memos.protocols import Generated, Grammar, Piece, Reading
 from memos.testing import ScriptedModel, say
 from memos.tui import messages
 from memos.tui.agents import AgentList, ModelList
