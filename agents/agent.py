@@ -259,11 +259,12 @@ class Agent:
         """Have the last message answered anew, in other words: with a temperature, and another seed each time.
 
         Raises:
-            InputError: nothing was asked yet, or (with the first event) a turn is running; nothing is changed.
+            InputError: nothing was asked yet, or it is forgotten, or (with the first event) a turn is running; nothing
+                is changed.
         """
         asked = self.history.last_asked()
         if asked is None:
-            raise InputError("There is no answer to generate anew.")
+            raise InputError("There is no answer to generate anew: nothing was asked yet, or it is forgotten.")
         self._variants += 1
         usual = Sampling(**_given(Sampling, self.settings))
         warmer = replace(usual, temperature=max(VARIETY, usual.temperature), seed=usual.seed + self._variants)

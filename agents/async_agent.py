@@ -33,6 +33,7 @@ class AsyncAgent:
     def __init__(self, agent: Agent, worker: ThreadPoolExecutor) -> None:
         self.agent = agent
         self._worker = worker
+        self._closed = False
 
     @classmethod
     async def open(cls, name: str, **options: Any) -> Self:
@@ -106,9 +107,14 @@ class AsyncAgent:
         return await self._run(self.agent.context)
 
     async def close(self) -> None:
-        """Give everything free."""
-        await self._run(self.agent.close)
-        self._worker.shutdown()
+        """Give everything free. Twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._run(self.agent.close)
+        finally:
+            self._worker.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self

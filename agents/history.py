@@ -43,13 +43,14 @@ class AgentHistory:
         return self._stored.recall.get(message_id)
 
     def last_asked(self) -> Message | None:
-        """The user's newest message, or None."""
+        """The user's newest message; None where there is none, or it is forgotten."""
         newest = self._stored.recall.page(limit=1, kinds=(Kind.USER,))
-        return newest[0] if newest else None
+        return newest[0] if newest and newest[0].state is not State.FORGOTTEN else None
 
     def asked(self, limit: int = 200) -> list[str]:
-        """What the user said last, oldest first."""
-        return [message.content for message in self._stored.recall.page(limit=limit, kinds=(Kind.USER,))]
+        """What the user said last, oldest first, without what is forgotten."""
+        newest = self._stored.recall.page(limit=limit, kinds=(Kind.USER,))
+        return [message.content for message in newest if message.state is not State.FORGOTTEN]
 
     def rewind(self, message_id: int) -> tuple[Event, ...]:
         """Take back a message of the user and everything after it, as if it had not been said.

@@ -56,11 +56,13 @@ class Residency:
 
     def open(self) -> list[Event]:
         """Take the model over for an agent that opens; returns what there is to tell."""
-        told: list[Event] = []
-        free = [side for side in range(1, self._model.sequences) if not self._model.resident(side)]
-        for side, prefix in zip(free, self._common[1:], strict=False):
+        told = self.resume()  # first: nobody else decodes meanwhile
+        beside = [self._model.resident(side) for side in range(1, self._model.sequences)]
+        missing = [one for one in self._common[1:] if all(shared_prefix(here, one) < len(one) for here in beside)]
+        free = [side for side, here in enumerate(beside, 1) if not here]
+        for side, prefix in zip(free, missing, strict=False):
             told += self._restore(_shared(prefix), prefix, side)
-        return [*told, *self.resume()]
+        return told
 
     def resume(self) -> list[Event]:
         """Have the agent's own tokens resident again if another took the model; returns what there is to tell.

@@ -20,7 +20,7 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import asked_after, shared_words, stems, words
-from memos.pager import SEARCHED
+from memos.pager import POINTER, SEARCHED
 from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
@@ -108,6 +108,9 @@ class Amending:
         about = yield from self._about(request, forgets, cancelled)
         said_at = local(message.created_at)
         for clause in about:
+            if _quotes(clause.of.text):
+                clause.of.anew.update(dict.fromkeys(_CLAUSE.split(clause.of.text)[::2], ""))
+                continue
             text, dates = undated(clause.text, said_at)  # a date would be kept beside another "next Friday"
             says = yield from self._reader.read(request, [prompts.noted(text)], cancelled)
             new = written_anew(text, request, says, forgets=forgets)
@@ -134,7 +137,7 @@ class Amending:
         That is what tells the thing that it names. A request that says all in a sentence, and a correction, which has
         words of what it corrects, are about what has the most of their words.
         """
-        clauses, asked = self._clauses(request), asked_after(request)
+        clauses, asked = self._clauses(request, forgets=forgets), asked_after(request)
         shared = [shared_words(one.text, request) for one in clauses]
         most = max(shared, default=0)
         if not asked or (most and not forgets):
@@ -150,8 +153,9 @@ class Amending:
         telling.sort(key=lambda pair: -pair[0])
         return [one for sure, one in telling if sure >= telling[0][0] - NEARLY][:MOST]
 
-    def _clauses(self, request: str) -> list[_Clause]:
-        """What is noted, the likeliest first: of notes as search finds them, of the newest, and of lines of blocks."""
+    def _clauses(self, request: str, *, forgets: bool) -> list[_Clause]:
+        """What is noted, the likeliest first: of notes as search finds them, of the newest, and of lines of blocks. A
+        pin quotes a message, which stays as it was said: it can be forgotten, and not corrected."""
         found: dict[str, _Noted] = {}
         newest = self._archival.search("", limit=SEARCHED).items  # without vectors, search finds the same words alone
         passages = {one.id: one for one in (*self._archival.search(request, limit=SEARCHED).items, *newest)}
@@ -159,8 +163,10 @@ class Amending:
             if not passage.source:
                 found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
         for label, line in self._working.told():
-            found.setdefault(line, _Noted(line)).blocks.append(label)
-        return [_Clause(clause, noted) for noted in found.values() for clause in _CLAUSE.split(noted.text)[::2]]
+            if forgets or not _quotes(line):
+                found.setdefault(line, _Noted(line)).blocks.append(label)
+        clauses = ((clause, noted) for noted in found.values() for clause in _CLAUSE.split(noted.text)[::2])
+        return [_Clause(clause, noted) for clause, noted in clauses if clause.strip()]
 
     def _change(self, noted: _Noted, new: str, message: Message) -> list[str]:
         """Put a note away, and another one in its place if there is one; returns where. What was goes last, so that a
@@ -177,6 +183,11 @@ class Amending:
         return [*places, *(f"block {label}" for label in noted.blocks)]
 
 
+def _quotes(line: str) -> bool:
+    """Whether a line of a block quotes a message or a passage: a pin."""
+    return bool(POINTER.search(line))
+
+
 def said_anew(text: str, changes: Mapping[str, str]) -> str:
     """A text with some of its clauses in other words, or left out.
 
@@ -191,7 +202,7 @@ def said_anew(text: str, changes: Mapping[str, str]) -> str:
     left = ""
     for at, clause in enumerate(pieces[::2]):
         new = changes.get(clause, clause)
-        if clause[0].islower() and new.startswith(("My ", "We ", "Our ")):
+        if clause[:1].islower() and new.startswith(("My ", "We ", "Our ")):
             new = new[0].lower() + new[1:]
         if new:
             left += (pieces[2 * at - 1] if left else "") + new.rstrip(".")

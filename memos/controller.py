@@ -303,11 +303,12 @@ class Controller:
             return
         message = self._queue.append(Kind.CALL, call.text, turn=turn.number, token_ids=end.tokens)
         turn.made.append(call)
-        outcome = Outcome(prompts.refused(call.name), False, 0.0)  # unless it runs
+        interrupted = outcome = Outcome(INTERRUPTED, False, 0.0)
         try:
             yield events.CallStarted(message.id, call.name, call.arguments)
+            outcome = Outcome(prompts.refused(call.name), False, 0.0)  # unless it is allowed
             if (yield from self._allowed(message, call, turn)):
-                outcome = Outcome(INTERRUPTED, False, 0.0)
+                outcome = interrupted
                 outcome = self._executor.run(call)
             yield from self._drain()
         finally:  # whoever listens may have left: the call has its result all the same

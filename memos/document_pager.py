@@ -45,8 +45,10 @@ class DocumentPager:
         if not found.items:
             raise ToolError(f"{document} has no page {page}; the last is page {pages}.")
         each = (room - HEAD) // len(found.items)
-        lines = [self._pager.cut(passage_line(passage), each - 1) for passage in found.items]
-        return f"{name}, showing page {page} of {pages}:\n" + "\n".join(lines)
+        whole = [passage_line(passage) for passage in found.items]
+        lines = [self._pager.cut(line, each - 1) for line in whole]
+        cut = "" if lines == whole else ", cut to the room there is"
+        return f"{name}, showing page {page} of {pages}{cut}:\n" + "\n".join(lines)
 
     def search(self, document: str, query: str, *, room: int) -> str:
         """Passages of one document, best first.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from memos import events, prompts
 from memos.admission import SAVES
 from memos.amending import REQUEST, Amending
-from memos.dates import dated
+from memos.dates import dated, undated
 from memos.errors import BlockError
 from memos.events import Event
 from memos.generation import Opening
@@ -142,7 +142,8 @@ class Keeping:
             cancelled: asked between sentences.
         """
         yield events.Progress("noting facts", 0, 1)
-        saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
+        texts = (str(value) for call in done if call.name in SAVES for value in call.arguments.values())
+        saved = [undated(text, local(message.created_at))[0] for text in texts]
         former = self._archival.superseded(by=message.id)
         asked = self._requests.get(message.id)
         amends = bool(former) or asked is not None

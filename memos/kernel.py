@@ -41,6 +41,7 @@ from memos.stepping import Stepping
 from memos.summarizer import Summarizer
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
+from memos.zone import aware
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def boot(
         tools: what the model may call; `send_message` must be among them.
         policy: sizes and marks; by default in proportion to the model's window.
         sampling: how tokens are chosen; greedy by default.
-        now: the clock.
+        now: the clock; a time without a zone is the machine's.
         consent: asks the user before a call that documents may have caused; by default nothing is allowed.
 
     Yields:
@@ -117,6 +118,7 @@ def boot(
     if SPEECH not in names or len(set(names)) < len(names):
         raise InputError(f"Tools need different names, and {SPEECH} among them; got {', '.join(names)}.")
     policy, sampling = policy or KernelSettings.for_window(model.window), sampling or Sampling()
+    now = aware(now)
     pending: list[Event] = []
 
     def count(text: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from memos import prompts
-from memos.dates import dated
+from memos.dates import FOREVER, dated
 from memos.errors import ToolError
 from memos.messages import Found, Kind, Message, Passage, pointed
 from memos.naming import stems
@@ -91,7 +91,8 @@ class Pager:
         first, last = _day(start), _day(end)
         if last < first:
             first, last = last, first
-        found = self._recall.search(limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=last + timedelta(days=1))
+        after = min(last, FOREVER[1]) + timedelta(days=1)
+        found = self._recall.search(limit=PAGE_SIZE, offset=page * PAGE_SIZE, start=first, end=after)
         if not found.total:
             return f"No messages from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
         return self._page(found, page, [message_line(message) for message in found.items], room)

@@ -349,7 +349,8 @@ class QueueManager:
         """Between turns: page out now what the next turn would have to, while nobody waits.
 
         That is, if a turn as long as the longest in view, and a step, would not fit. The step's room is for the reply;
-        a result is foreseen with as much at most, since a page of a document is read in few turns.
+        a result is foreseen with as much at most, since a page of a document is read in few turns. The turn that was
+        just answered stays, even where both are too long to stand in view together: the next message is often about it.
         """
         step, turns = self._policy.step_room, Counter[int]()
         for entry in self.context.entries:
@@ -357,7 +358,9 @@ class QueueManager:
             if entry.kind is not Kind.SPEECH:
                 turns[entry.turn] += size if entry.kind in (Kind.USER, Kind.CALL) else min(size, step)
         foreseen = step + max(turns.values(), default=0)
-        yield from self.make_room(foreseen, reason="ahead", cancelled=cancelled)
+        entries = self.context.entries
+        newest = entries[-1].turn if entries else None
+        yield from self.make_room(foreseen, keep_turn=newest, reason="ahead", cancelled=cancelled)
 
     @property
     def resident(self) -> int:

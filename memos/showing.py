@@ -73,11 +73,16 @@ class Showing:
         return True
 
     def _unrepeated(self, lines: Sequence[Line], turn: int) -> list[Line]:
-        """Lines, those that the turn before brought into view replaced by a word on where they stand.
+        """Lines, those that stand on the page of the turn before replaced by a word on where they stand.
 
         What stands farther up is shown again: a small model answers from what is near the question.
         """
-        near = {pointer for page in self._queue.pages(turn - 1) for pointer in POINTER.findall(page.content)}
+        near = {
+            pointer
+            for page in self._queue.pages(turn - 1)
+            for pointer in POINTER.findall(page.content)
+            if prompts.above(pointer) not in page.content
+        }
         found = ((sure, line, POINTER.search(line)) for sure, line in lines)
         return [
             (sure, prompts.above(pointer[0]) if pointer and pointer[0] in near else line)

@@ -34,6 +34,14 @@ _MEANT = re.compile(
     r"let['’]?s|schedul\w*|book(?:ed|ing)|reserv\w*|register\w*|sign(?:ed|ing)?\s+(?:\w+\s+)?up|invit\w*|due|deadline)\b|"
     r"['’]d\s+(?:love|like|prefer)\b"
 )
+# Of some year, and not of the last: "I was born on 5 May", "When I was a child we went to Spain in August".
+_LONG_AGO = re.compile(
+    r"\bwhen\s+(?:\w+\s+){1,3}(?:was|were)\s+(?:an?\s+)?(?:\w+\s+)?"
+    r"(?:child|children|kids?|boys?|girls?|young|little|small|teen\w*|\d+)\b|"
+    r"\bas\s+(?:an?\s+)?(?:\w+\s+)?(?:child|children|kids?|boys?|girls?|teen\w*)\b"
+)
+_YEARLY = re.compile(r"\bborn\b|\b(?:birthday|anniversary|name\s+day)\s+(?:is|was|falls|fell)\b")
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|weekend")  # of these the last one is meant
 _NOW = re.compile(rf"{_BE}\b|\b(?:do|does|has|have)\b|['’]ve\b")
 _PROGRESS = re.compile(rf"{_BE}\s+(?:\w+\s+)?\w+ing\b")
 # Past forms that are no other word's, or hardly ever.
@@ -76,13 +84,26 @@ def tense(text: str, start: int, end: int) -> Tense:
     """
     first, last = max(0, start - _REACH), min(len(text), end + _REACH)
     before, after = text[first:start], text[end:last]
+    sentence = before[_left(before, _SENTENCE) :] + after[: _right(after, _SENTENCE)]
+    yearly = _YEARLY.search(sentence) and not _WEEKDAY.search(text, start, end)
+    if yearly or _LONG_AGO.search(sentence):
+        return Tense.OPEN
     for ends in ((_SENTENCE, _CLAUSE), (_SENTENCE,)):
-        left = max((found.end() for end_of in ends for found in end_of.finditer(before)), default=0)
-        right = min((found.start() for end_of in ends if (found := end_of.search(after))), default=len(after))
+        left, right = _left(before, *ends), _right(after, *ends)
         said = _said(before[left:], f"{before[left:]}·{after[:right]}")
         if said is not None:
             return said
     return Tense.OPEN
+
+
+def _left(before: str, *ends: re.Pattern[str]) -> int:
+    """Where the part begins that goes on behind a text."""
+    return max((found.end() for end_of in ends for found in end_of.finditer(before)), default=0)
+
+
+def _right(after: str, *ends: re.Pattern[str]) -> int:
+    """Where the part ends that a text goes on with."""
+    return min((found.start() for end_of in ends if (found := end_of.search(after))), default=len(after))
 
 
 def _said(before: str, words: str) -> Tense | None:

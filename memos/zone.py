@@ -7,6 +7,7 @@ of a day. What is stored, and what events carry, are moments in UTC.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
 
@@ -49,3 +50,13 @@ def local(moment: datetime) -> datetime:
         moment: aware, in any zone.
     """
     return moment.astimezone(LOCAL)
+
+
+def aware(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """A clock whose times have a zone: the machine's, where its own have none."""
+
+    def now() -> datetime:
+        moment = clock()
+        return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
+
+    return now

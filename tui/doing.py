@@ -228,7 +228,7 @@ async def _asked(shell: Shell, argument: str) -> tuple[int, str]:
     def read(agent: Agent) -> tuple[int, str]:
         found = agent.history.get(int(number)) if number else agent.history.last_asked()
         if found is None or found.kind is not Kind.USER:
-            raise InputError("That is no message of yours." if number else "Nothing was said yet.")
+            raise InputError("That is no message of yours." if number else "Nothing was said yet, or it is forgotten.")
         return found.id, found.content
 
     return await shell.session.read(read)

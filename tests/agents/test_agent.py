@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,22 @@ def test_cancelling_the_task_that_asks_cancels_its_turn() -> None:
 
     (said,) = asyncio.run(talk())
     assert 0 < len(said.split()) < 200
+
+
+def test_closing_twice_in_an_event_loop_is_fine() -> None:
+    async def run() -> None:
+        async with await AsyncAgent.open("ada", model=ScriptedModel(), embedding="none") as agent:
+            await agent.ask("Hi.")
+            await agent.close()
+            await agent.close()
+
+    asyncio.run(run())
+
+
+def test_a_clock_without_a_zone_is_that_of_the_machine() -> None:
+    with Agent.open("ada", model=ScriptedModel(), embedding="none", now=datetime.now) as agent:
+        agent.ask("Hi.")
+        assert agent.ask("And again.").text
 
 
 def test_an_agent_that_is_opened_for_nobody_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,15 @@ class TestMemory:
             assert stored == ["(forgotten)", "(forgotten)"]
             assert_forgotten(agent, secret)
 
+    def test_what_is_forgotten_is_not_asked_anew(self) -> None:
+        with opened([say("What a name."), say("I see.")]) as agent:
+            agent.ask("I am Ada.")
+            agent.ask("My dog is called Rex.")
+            agent.memory.forget(f"recall:{asked(agent)[-1].id}")
+            assert agent.history.asked() == ["I am Ada."] and agent.history.last_asked() is None
+            with pytest.raises(InputError, match="forgotten"):
+                agent.regenerate()
+
     def test_the_notes_of_a_message_are_forgotten_with_the_lines_that_repeat_them(self) -> None:
         model = ScriptedModel([say("Nice.")], yes=lambda prompt: 0.9 if prompts.FACT_PROBE in prompt else 0.0)
         with opened(model=model) as agent:

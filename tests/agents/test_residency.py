@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from safetensors import safe_open
 
 from memos import Agent, events
+from memos.agents.residency import Residency, _shared
 from memos.errors import InputError, StorageError
 from memos.events import Event
+from memos.generation import Snapshot
 from memos.storage.snapshots import SnapshotStore
 from memos.testing import ScriptedModel, say
 
@@ -103,6 +107,47 @@ def test_agents_take_turns_on_one_model() -> None:
         assert call_of(eve.ask("again").events).evaluated < 60
         ada.close()
         assert eve.ask("still here?").text
+
+
+def test_an_agent_that_opens_restores_nothing_before_the_model_is_its_own() -> None:
+    """Another may be decoding between two turns."""
+    happened: list[str] = []
+
+    class Watched(ScriptedModel):
+        def claim(self, release: Any) -> bool:
+            happened.append("claim")
+            return super().claim(release)
+
+        def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
+            happened.append(f"restore {sequence}")
+            return super().restore(snapshot, sequence)
+
+    with opened("ada", Watched(), note_facts=True) as agent:
+        agent.ask("I like quinces. " * 8)
+    happened.clear()
+    with opened("eve", Watched(), note_facts=True):
+        assert happened[0] == "claim" and "restore 1" in happened
+
+
+def test_what_lies_beside_the_context_already_is_not_restored_again() -> None:
+    head, probes, excerpts = (tuple(range(start, start + 100)) for start in (0, 1000, 2000))
+    sides: dict[int, tuple[int, ...]] = {1: (*probes, 7), 2: ()}
+
+    class Sides(ScriptedModel):
+        sequences = 3
+
+        def resident(self, sequence: int = 0) -> tuple[int, ...]:
+            return sides[sequence] if sequence else head
+
+        def restore(self, snapshot: Snapshot, sequence: int = 0) -> bool:
+            sides[sequence] = snapshot.tokens
+            return True
+
+    model = Sides()
+    kept = {_shared(one): Snapshot(model.snapshot_key, one, b"") for one in (probes, excerpts)}
+    store: Any = SimpleNamespace(load=lambda name, _key: kept.get(name))
+    Residency(model, store, "ada", lambda: head, (head, probes, excerpts), nullcontext).open()
+    assert sides == {1: (*probes, 7), 2: excerpts}
 
 
 def test_a_damaged_snapshot_is_told_and_the_agent_opens(own_home: Path) -> None:

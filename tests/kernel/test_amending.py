@@ -400,3 +400,29 @@ def test_what_a_request_does_not_speak_of_stays_word_for_word(bench: Bench) -> N
     bench.open(model={**forgets("nurse"), "readings": ["nothing"]})
     bench.say("You can forget my job.")
     assert notes(bench) == [HUBER.replace("0664", "0676").replace(" I work as a nurse,", "")]
+
+
+def test_a_pin_quotes_what_was_said_whatever_is_corrected(bench: Bench) -> None:
+    told(bench, "I live in Oslo.")
+    (message,) = bench.stored.recall.page(limit=1, kinds=(Kind.USER,))
+    list(bench.kernel.by_hand.pin(f"recall:{message.id}"))
+    bench.open(model={**CHANGES, "readings": ["I live in Bergen"] * 2})
+    bench.say("I live in Bergen now, please correct that.")
+    assert notes(bench) == ["I live in Bergen."], "one note, for the one that it stands for"
+    assert bench.kernel.by_hand.pins == (f"recall:{message.id}",)
+    assert bench.kernel.working["pinned"].text.endswith("I live in Oslo.")
+
+
+def test_a_pin_of_what_is_forgotten_goes_as_a_whole(bench: Bench) -> None:
+    told(bench, "I live in Oslo with my cat.")
+    (message,) = bench.stored.recall.page(limit=1, kinds=(Kind.USER,))
+    list(bench.kernel.by_hand.pin(f"recall:{message.id}"))
+    bench.open(model={**forgets("cat"), "readings": ["I live in Oslo"] * 3})
+    bench.say("Please forget my cat.")
+    assert notes(bench) == ["I live in Oslo."] and bench.kernel.by_hand.pins == ()
+
+
+@pytest.mark.parametrize("noted", [", my name is Anna.", "; I like tea.", " and I like tea"])
+def test_a_text_that_begins_with_a_separator_is_no_clause_of_nothing(noted: str) -> None:
+    assert said_anew(noted, {noted.strip(" ,;."): "My name is Eva"})
+    assert said_anew(noted, {}) != ""

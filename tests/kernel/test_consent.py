@@ -183,6 +183,17 @@ def test_leaving_at_the_question_closes_the_call(opened: Open, wiped: list[str])
     assert last.kind is Kind.RESULT and "did not allow" in last.content and wiped == []
 
 
+def test_leaving_before_anybody_was_asked_is_no_refusal(opened: Open, wiped: list[str]) -> None:
+    agent = opened([SEARCH, WIPE, say("Done.")], consent=allow)
+    stream = agent.stream(ASK)
+    for event in stream:
+        if isinstance(event, events.CallStarted) and event.name != SEARCH.name:
+            break
+    stream.close()
+    last = agent.history.page(limit=30)[-1]
+    assert last.kind is Kind.RESULT and "interrupted" in last.content and wiped == []
+
+
 def test_a_tool_that_brings_text_of_others_is_treated_like_a_document(tmp_path: Path) -> None:
     sent: list[str] = []
 

@@ -11,7 +11,7 @@ from memos import events
 from memos.messages import Call
 from memos.testing import say
 from memos.zone import local
-from tests.kernel.conftest import Bench, probed
+from tests.kernel.conftest import Bench, probed, replies
 
 
 def day(ago: int) -> str:
@@ -37,6 +37,19 @@ def test_a_fact_is_noted_with_its_day_in_archival_memory_and_in_the_block(bench:
     bench.open(model=probed(fact=1.0))
     bench.say(told)
     assert lines(bench) == ([noted], noted)
+
+
+def test_what_was_noted_with_its_day_is_not_noted_again(bench: Bench) -> None:
+    """First because the message asks for it, then as a fact that it tells."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        keeps = "remember that" in prompt[-60:]
+        return replies(prompt, ask=0.0, keep=keeps, answer=0.1, fact=0.9, told=0.1, change=0.0, forget=0.0)
+
+    bench.open(model={"yes": yes})
+    bench.say("I saw the dentist yesterday with Anna.\nPlease remember that.\nWhat is a molar?")
+    noted = [note for note in lines(bench)[0] if "Anna" in note]
+    assert noted == [f"I saw the dentist yesterday ({day(1)}) with Anna."]
 
 
 def test_a_correction_has_its_own_day_and_what_it_leaves_the_one_it_had(bench: Bench, of: Any) -> None:

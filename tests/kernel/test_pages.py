@@ -84,6 +84,12 @@ def test_last_week_is_by_the_clock_of_the_kernel(stored: AgentStorage) -> None:
         assert page.splitlines()[1].endswith(f"I ate {what}.")
 
 
+def test_dates_may_reach_to_the_end_of_time(stored: AgentStorage) -> None:
+    stored.recall.append(Kind.USER, "Two hamsters since Easter.", turn=1)
+    for last in ("9999-12-30", "9999-12-31"):
+        assert "Two hamsters" in pager(stored).recall_page_by_date("2024-01-01", last, 0, room=200)
+
+
 def test_a_search_that_found_nothing_says_what_to_try(stored: AgentStorage) -> None:
     page = pager(stored).recall_page("zeppelin", 0, before_id=10**9, room=200)
     assert "other words" in page and "archival_memory_search" in page and "conversation_search_date" in page

@@ -266,6 +266,14 @@ def test_between_turns_room_is_made_for_the_next(bench: Bench, of: Any) -> None:
     assert {one.reason for one in of(happened, events.Evicted)} == {"ahead"}
 
 
+def test_the_turn_that_was_just_answered_stays_in_view_between_turns(bench: Bench, of: Any) -> None:
+    long = "word " * (bench.kernel.queue.longest_message * 2 // 3)
+    bench.say(f"Translate this: {long}")
+    assert not of(bench.kernel.controller.ahead(lambda: False), events.Evicted)
+    assert "Translate this" in bench.view()
+    assert of(bench.say(f"And this: {long}"), events.Evicted), "where both have no room, the next one comes first"
+
+
 def test_room_is_made_for_a_turn_with_calls(bench: Bench, of: Any) -> None:
     searches = (Call("conversation_search", {"query": f"{number} {'quince ' * 14}", "page": 0}) for number in range(20))
     script = [item for search in searches for item in (search, say("Nothing."))]

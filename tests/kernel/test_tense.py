@@ -35,6 +35,14 @@ from memos.tense import Tense, tense
         ("there is a festival called jazzfest on FRIDAY", Tense.OPEN),
         ("we swam. i have the plan for FRIDAY", Tense.OPEN),
         ("FRIDAY", Tense.OPEN),
+        ("i was born on 5 MAY", Tense.OPEN),
+        ("my son was born on FRIDAY", Tense.PAST),
+        ("my birthday was on 5 MAY", Tense.OPEN),
+        ("we had her birthday party in MAY", Tense.PAST),
+        ("when i was a child we went to spain in MAY", Tense.OPEN),
+        ("we skied in MAY when the kids were little", Tense.OPEN),
+        ("as a young girl i had the measles in MAY", Tense.OPEN),
+        ("when we were in rome it rained in MAY", Tense.PAST),
     ],
 )
 def test_the_clause_says_it_or_else_the_sentence(said: str, found: Tense) -> None:

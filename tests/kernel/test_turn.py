@@ -741,13 +741,14 @@ def test_what_the_turn_before_brought_into_view_is_not_shown_again(bench: Bench,
     bench.stored.archival.insert("I like green tea.", location="recall:1")
     bench.open(model=_answering("green"), window=2048, note_facts=False)
     pages = []
-    for text in (ASKED, ASKED, "So?", ASKED):
+    for text in (ASKED, ASKED, ASKED, "So?", ASKED):
         happened = bench.say(text)
         shown = [bench.stored.recall.get(one.message_id) for one in of(happened, events.PagedIn)]
         pages += [page.content for page in shown if page is not None]
         if text is not ASKED:
             pages.append("")
-    assert ["I like green tea." in page for page in pages] == [True, False, False, True], "what is farther up is"
+    seen = ["I like green tea." in page for page in pages]
+    assert seen == [True, False, True, False, True], "what says where it stands shows nothing"
     assert "[archival:1] (shown above)" in pages[1] and pages[1].endswith(f": {ASKED}")
 
 
