@@ -75,7 +75,7 @@ class AgentHistory:
         """The conversation as a document.
 
         Args:
-            form: `markdown` (what was said) or `json` (everything, with blocks).
+            form: `markdown` (what was said) or `json` (all messages, with blocks and summary; not the notes).
 
         Raises:
             InputError: there is no such form.

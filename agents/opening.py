@@ -60,9 +60,12 @@ def opened(pointer: str, agent: str | None = None, around: int = 1) -> list[Open
     else:
         raise InputError(f"{pointer!r} is no id; write archival:NUMBER, recall:NUMBER or digest:KEY.")
     if not found:
-        whose = f" of {agent}" if agent else ""
-        raise InputError(f"There is no {wanted}{whose}; --agent says whose it is.")
+        raise InputError(f"There is no {wanted} of {agent}." if agent else _no_id(wanted))
     return found
+
+
+def _no_id(wanted: str) -> str:
+    return f"There is no {wanted}; --agent says whose it is."
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Request:
 
     Args:
         said: the request.
-        gone: words that no block has any more.
+        gone: words that neither notes nor the answer have then.
         new: words that a block has then, and the answer; empty where something is to be forgotten.
         asked: a question that what is new answers.
         about: words of what was told that the request speaks of; all others are noted as before.
@@ -88,7 +88,7 @@ REQUESTS = (
         "What am I allergic to?",
         ("penicillin",),
     ),
-    Request("Please update my job: I am a midwife now.", (), ("midwife",), "What is my job?", ("nurse",)),
+    Request("Please update my job: I am a midwife now.", ("evening",), ("midwife",), "What is my job?", ("nurse",)),
     Request("Please forget my landlord's number.", ("1234567",), about=LANDLORD),
     Request("Forget where I live, please.", HOME, about=HOME),
     Request("Please delete what you know about my allergy.", ("penicillin",), about=("penicillin",)),
@@ -183,8 +183,8 @@ def noted(agent: Agent) -> str:
 
 
 def words(text: str) -> set[str]:
-    """The words of a text, folded."""
-    return set(re.findall(r"\w+", text.casefold()))
+    """The words of a text, folded; "10th" is 10."""
+    return set(re.findall(r"\w+", re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text.casefold())))
 
 
 def counted(rows: list[dict[str, Any]]) -> dict[str, int]:

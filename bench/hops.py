@@ -11,6 +11,7 @@ form whose second half no note tells (to be declined).
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Sequence
 from random import Random
@@ -102,12 +103,13 @@ PAIRS = (
 )
 SINGLE = (
     ("What is my sister called?", ("ottilie",)),
-    ("Who is my boss?", ("huber",)),
+    ("Who is my boss?", ("huber",)),  # "You are Mr. Huber." has the word, and is wrong
     ("Where did I buy my bike?", ("keller",)),
     ("Which book am I reading?", ("glass ferry",)),
     ("Where did Vera grow up?", ("vienna",)),
     ("What is my choir called?", ("cantabile",)),
 )
+TAKEN_FOR = re.compile(r"\bYou are (?=[A-Z])")  # nobody asks who they are
 UNTOLD = (
     "How old is my sister?",
     "Which car does my boss drive?",
@@ -177,7 +179,9 @@ def judged(agent: Agent, question: str, words: Sequence[str]) -> dict[str, Any]:
     started = time.perf_counter()
     row = asked(agent, question)
     seconds = round(time.perf_counter() - started, 1)
-    return {**row, "seconds": seconds, "right": any(word in row["answer"].casefold() for word in words)}
+    said = row["answer"].casefold()
+    told = any(word in said for word in words) and not TAKEN_FOR.search(row["answer"])
+    return {**row, "seconds": seconds, "right": told}
 
 
 def right(rows: Sequence[dict[str, Any]]) -> dict[str, int]:

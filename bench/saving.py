@@ -120,7 +120,7 @@ def requested(
         "saved_right": any(tells(text, fact, whom) for text in saved),
         "added": [word for text in saved for word in runs(text) if word not in known],
         "answer": answer,
-        "answer_right": tells(answer, (), told) if told else tells(answer, fact, whom),
+        "answer_right": tells(answer, (), told) if told else tells(answer, fact, whom) and not as_theirs(answer),
     }
     print(f"{said} | {'; '.join(saved)} | {answer}", flush=True)
     return row
@@ -130,6 +130,11 @@ def tells(text: str, fact: tuple[str, ...], whom: tuple[str, ...]) -> bool:
     """Whether a text has all words of the fact, and, if it is about others, a word for them."""
     words = set(re.findall(r"\w+", text.casefold()))
     return words.issuperset(fact) and (not whom or not words.isdisjoint(whom))
+
+
+def as_theirs(answer: str) -> bool:
+    """Whether an answer says what is the user's as if it were the assistant's, but for what it quotes."""
+    return bool(re.search(r"\b(?:my|our|mine|ours)\b", re.sub("“.*?”", "", answer), re.IGNORECASE))
 
 
 def counted(rows: list[dict[str, Any]]) -> dict[str, int]:

@@ -108,3 +108,10 @@ def _narrow(tool: Tool, working: WorkingContext, hidden: Sequence[int]) -> Mappi
         schema["properties"]["old_content"] = {"type": "string", "enum": lines}
         return schema
     return tool.schema
+
+
+def told_by(call: Call) -> str:
+    """What a call saves of the user, in one line; empty where it saves nothing, or not of them."""
+    text = call.arguments.get("new_content") or call.arguments.get("content")
+    of_them = call.name in SAVES and call.arguments.get("label", "user") == "user"
+    return " ".join(str(text).split()) if of_them and text else ""

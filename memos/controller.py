@@ -16,17 +16,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from memos import events, prompts
-from memos.admission import admit
+from memos.admission import admit, told_by
 from memos.consent import Consent, Guard
 from memos.errors import ModelError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor, Outcome
 from memos.functions import Tool
 from memos.generation import CallGrammar, Echo, Generated, Opening, Reading, Sampling
-from memos.grounding import Gate, Ground
+from memos.grounding import Gate, Ground, Kept
 from memos.messages import Call, Kind, Message, State
 from memos.noting import Noting
-from memos.pager import Pager
+from memos.pager import LONGEST, Pager
 from memos.policy import KernelSettings
 from memos.protocols import LanguageModel, RecallStorage
 from memos.queue_manager import INTERRUPTED, QueueManager
@@ -51,6 +51,7 @@ class _Turn:
     made: list[Call] = field(default_factory=list)
     remembered: Remembered = field(default_factory=Remembered)
     refused: set[str] = field(default_factory=set)
+    saved: str = ""  # what the last call saved of the user, if it did
     steps: int = 0
     text: str = ""
     reason: str = ""
@@ -223,7 +224,7 @@ class Controller:
         context = self._queue.context
         prompt = context.ready()
         limit = min(context.reserve, context.window - len(prompt) - CLOSING)
-        ground = None if turn.made else turn.remembered.ground  # what a function has told may be said, too
+        ground = self._ground(turn)
         speech = _Speech(self._recall, turn.number, ground)
         items = self._model.generate(
             prompt,
@@ -257,11 +258,19 @@ class Controller:
         if spoke is not None:
             yield spoke
         elif ground and speech.adds:
+            turn.saved = ""
             turn.remembered = replace(turn.remembered, opening=Opening(ground.instead, whole=True), ground=None)
         elif end.finish == "cancelled":
             turn.reason = "cancelled"
         else:
             yield from self._call(turn, end)
+
+    def _ground(self, turn: _Turn) -> Ground | Kept | None:
+        """What speech may say now: what was saved, as its teller; what tells the answer; or what the model likes, since
+        what a function has told may be said, too."""
+        if turn.saved:
+            return Kept(prompts.quoted(self._pager.cut(turn.saved, LONGEST), surely=True))
+        return None if turn.made else turn.remembered.ground
 
     def _echoes(self, turn: _Turn) -> list[Echo]:
         """What speech should not repeat: earlier speech in view, and whole sentences of what it answers."""
@@ -313,6 +322,7 @@ class Controller:
             yield from self._drain()
         finally:  # whoever listens may have left: the call has its result all the same
             result = self._finish(message, call, outcome)
+        turn.saved = told_by(call) if outcome.ok else ""
         yield events.CallFinished(message.id, call.name, outcome.ok, result.content, outcome.seconds)
 
     def _allowed(self, message: Message, call: Call, turn: _Turn) -> Generator[Event, None, bool]:
@@ -348,7 +358,7 @@ class _Speech:
     """A message that grows in recall storage while it is said: words are committed before they are shown. What may say
     only what was told is shown a sentence at a time."""
 
-    def __init__(self, recall: RecallStorage, turn: int, ground: Ground | None) -> None:
+    def __init__(self, recall: RecallStorage, turn: int, ground: Ground | Kept | None) -> None:
         self._recall, self._turn = recall, turn
         self._reader = SpeechReader()
         self._gate = Gate(ground) if ground else None

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memos.naming import beyond, exact, listed
-from memos.probes import asks, spans
+from memos.naming import beyond, exact, listed, words
+from memos.probes import asks, sentences, spans
 
 # Words of English that tell nothing by themselves, beside those that `memos.naming` leaves out.
 _NEUTRAL = listed("""
@@ -30,6 +30,15 @@ _NEUTRAL = listed("""
 _MOST = 1  # words of a sentence that may be new: "Your landlord's surname is Huber." says it otherwise, and no more
 # In the user's voice. "Me" and "us" are not among them: "You told me that …".
 _THEIR_VOICE = re.compile(r"^\s*(?:My|Mine|We|Ours?)\b|\bI(?=['’ ])|\b(?:my|mine|we|ours?)\b")
+# What was saved, said as the user would: "I will remember that my boss …", "… that I live in Lyon".
+_AS_THEY = re.compile(
+    r"\b(?:my|our)\b(?! (?:notes?|memory|records?|blocks?|list)\b)|\b(?:mine|ours)\b|"
+    r"\bthat I\b(?! (?:will|have|can)\b)",
+    re.IGNORECASE,
+)
+# "You are Mr. Huber": who that is has to be told by the user of themselves.
+_YOU_ARE = re.compile(r"\bYou(?: are|['’]re)(?=(?: called| named)? [A-Z])")
+_I_AM = re.compile(r"\bI(?: am|['’]m)\b|\bmy (?:\w+ )?name\b|\bcalls? me\b", re.IGNORECASE)
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _NUMBERED = re.compile(r"^\s*(?:\d+[.)]|[-*•])")
 # With these a question in English begins, and in no other language: of another one the small words are not known here.
@@ -59,7 +68,7 @@ class Ground:
     def adds(self, sentence: str) -> tuple[str, ...]:
         """The words by which a sentence says what was not told, or says it in the user's voice; none where it does
         not: one word that is no name or number may be new beside what was told."""
-        voice = tuple(_THEIR_VOICE.findall(sentence))
+        voice = (*_THEIR_VOICE.findall(sentence), *self._taken_for(sentence))
         plain = _ORDINAL.sub("", _NUMBERED.sub("", sentence))
         more = self._more(plain, f"{self.question}\n{self.told}")
         most = _MOST if self.answers(plain) and not exact(plain) & set(more) else 0
@@ -69,8 +78,34 @@ class Ground:
         """Whether a sentence says anything that was told and not asked."""
         return bool({*self._more(sentence, self.question)} - {*self._more(sentence, self.told)})
 
+    def _taken_for(self, sentence: str) -> tuple[str, ...]:
+        """The words that take the user for somebody they spoke of: "You are Mr. Huber", who is their boss."""
+        found = _YOU_ARE.findall(sentence)
+        named = exact(sentence)
+        telling = [one for one in sentences(self.told, least=1) if named.intersection(words(one))]
+        return () if any(map(_I_AM.search, telling)) else tuple(found)
+
     def _more(self, sentence: str, text: str) -> tuple[str, ...]:
         return tuple(word for word in beyond(sentence, _ORDINAL.sub("", text)) if word not in _NEUTRAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an answer may say that tells what was saved: anything, but not as if the user said it.
+
+    Args:
+        instead: what is said where the answer does that before it has said anything.
+    """
+
+    instead: str
+
+    def adds(self, sentence: str) -> tuple[str, ...]:
+        """The words that say what was saved as the user would: "I will remember that my boss …"."""
+        return tuple(_AS_THEY.findall(sentence))
+
+    def answers(self, _sentence: str) -> bool:
+        """Whatever it says may be said."""
+        return True
 
 
 def asks_for_what_was_told(message: str) -> bool:
@@ -82,7 +117,7 @@ def asks_for_what_was_told(message: str) -> bool:
 
 
 class Gate:
-    """Lets an answer through a sentence at a time, from the first that says what was told to the first that says more.
+    """Lets an answer through a sentence at a time, from the first that answers to the first that says more.
 
     Args:
         ground: what it may say.
@@ -91,7 +126,7 @@ class Gate:
         adds: the words by which that one does; empty as long as there is none.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground | Kept) -> None:
         self._ground = ground
         self._held = ""
         self._answers = False

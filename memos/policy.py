@@ -34,7 +34,8 @@ class KernelSettings:
         ahead: evict and read between turns, while nobody waits.
         evict_to: how full the queue's room is after an eviction; see docs/decisions/0003-eviction-target.md.
         max_steps: calls in one turn, the closing speech included.
-        prefetch: page in what a message asks about the past.
+        prefetch: page in, note, correct and forget what a message wants, before it is answered; without it, the model
+            does all of that by its own calls, and what it says is not held to what was told.
         prefetch_threshold: probability that a message asks something of memory, from which memory is searched.
         memory_threshold: the same from which the model may search by itself, and the probability that a message
             asks to keep something from which it may save, and what is noted is corrected for it, or noted if the

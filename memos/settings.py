@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     ahead: bool = Field(True, description="evict between turns, while nobody waits")
     evict_to: float = Field(0.50, ge=0, lt=1, description="how full the queue's room is after an eviction")
     max_steps: int = Field(6, ge=1, le=50, description="calls in one turn")
-    prefetch: bool = Field(True, description="page in what a message asks about the past")
+    prefetch: bool = Field(
+        True, description="page in, note, correct and forget what a message wants, before it is answered"
+    )
     prefetch_threshold: float = Field(0.3, ge=0, le=1, description="probability of asking that prefetches")
     memory_threshold: float = Field(
         0.7, ge=0, le=1, description="the same that admits memory functions; 0: all of them"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -31,7 +31,9 @@ HELP = """\
 /context          what fills the window
 /blocks           what the assistant always has in view
 /edit BLOCK TEXT  replace a block's text by hand; without TEXT, show it
-/search WORDS     search what was said
+/search WORDS     search what was said, and notes and documents
+/rewind [NUMBER]  take the last message back, or another, and all after it
+/forget ID        destroy a message or note for good: recall:7, archival:3
 /evict            page the oldest messages out now
 /quit             leave (or Ctrl-D); Ctrl-C stops a reply"""
 
@@ -162,32 +164,75 @@ def interruptible(agent: Agent) -> Iterator[None]:
 
 
 def _command(agent: Agent, text: str, printer: Printer) -> None:
-    name, _, rest = text.partition(" ")
+    name, _, rest = text[1:].partition(" ")
     try:
-        if name == "/context":
-            ledger = agent.context()
-            for segment, tokens in ledger.segments:
-                if tokens:
-                    click.echo(f"  {segment:<18}{tokens:>7,}")
-            click.echo(f"  {'used':<18}{ledger.used:>7,} of {ledger.usable:,} ({ledger.pressure:.0%})")
-        elif name == "/blocks":
-            for block in agent.blocks.values():
-                _show_block(block)
-        elif name == "/edit":
-            label, _, content = rest.partition(" ")
-            if content.strip():
-                printer.all(agent.edit_block(label, content))
-            _show_block(agent.blocks[label])
-        elif name == "/search":
-            for message in agent.recall.search(rest, limit=5).items:
-                when = f"{local(message.created_at):%Y-%m-%d}"
-                click.echo(f"  recall:{message.id} {when} {message.kind}: {safe(message.content)}")
-        elif name == "/evict":
-            printer.all(agent.evict())
+        if name in _DO:
+            _DO[name](agent, rest.strip(), printer)
         else:
             click.echo(HELP, err=True)
     except MemosError as error:
         printer.error(error)
+
+
+def _context(agent: Agent, _: str, _printer: Printer) -> None:
+    ledger = agent.context()
+    for segment, tokens in ledger.segments:
+        if tokens:
+            click.echo(f"  {segment:<18}{tokens:>7,}")
+    click.echo(f"  {'used':<18}{ledger.used:>7,} of {ledger.usable:,} ({ledger.pressure:.0%})")
+
+
+def _blocks(agent: Agent, _: str, _printer: Printer) -> None:
+    for block in agent.blocks.values():
+        _show_block(block)
+
+
+def _edit(agent: Agent, rest: str, printer: Printer) -> None:
+    label, _, content = rest.partition(" ")
+    if content.strip():
+        printer.all(agent.edit_block(label, content))
+    _show_block(agent.blocks[label])
+
+
+def _search(agent: Agent, rest: str, _printer: Printer) -> None:
+    for message in agent.recall.search(rest, limit=5).items:
+        when = f"{local(message.created_at):%Y-%m-%d}"
+        click.echo(f"  recall:{message.id} {when} {message.kind}: {safe(message.content)}")
+    for note in agent.archival.search(rest, limit=5).items:
+        click.echo(f"  archival:{note.id} {safe(note.source or 'note')}: {safe(' '.join(note.text.split()))}")
+
+
+def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
+    number = rest.removeprefix("recall:")
+    last = None if number else agent.history.last_asked()
+    if number and not number.isdecimal():
+        raise InputError(f"{rest!r} is no message; write its number, as in recall:7.")
+    if not number and last is None:
+        raise InputError("Nothing was said yet, or it is forgotten.")
+    printer.all(agent.history.rewind(last.id if last else int(number)))
+    click.echo("  taken back, with all that came after it", err=True)
+
+
+def _forget(agent: Agent, rest: str, printer: Printer) -> None:
+    with suppress(click.Abort):  # no answer is no
+        if click.confirm(f"Forget {rest or 'it'} for good? This cannot be undone.", err=True):
+            printer.all(agent.memory.forget(rest))
+            click.echo(f"  {rest} is forgotten", err=True)
+
+
+def _evict(agent: Agent, _: str, printer: Printer) -> None:
+    printer.all(agent.evict())
+
+
+_DO: Mapping[str, Callable[[Agent, str, Printer], None]] = {
+    "context": _context,
+    "blocks": _blocks,
+    "edit": _edit,
+    "search": _search,
+    "rewind": _rewind,
+    "forget": _forget,
+    "evict": _evict,
+}
 
 
 def _show_block(block: Block) -> None:

@@ -50,6 +50,7 @@ def rename(agent: str, new_name: str) -> None:
 
     with open_home() as database:
         database.rename_agent(agent, new_name)
+    click.echo(f"{agent} is called {new_name} now.", err=True)
 
 
 @command.command("fork", epilog="Example:  memos agents fork ada eve")
@@ -61,6 +62,7 @@ def fork(agent: str, new_name: str) -> None:
 
     with open_home() as database:
         database.fork_agent(agent, new_name)
+    click.echo(f"{new_name} is a copy of {agent}.", err=True)
 
 
 @command.command(
@@ -73,7 +75,7 @@ Examples:
 @click.argument("agent")
 @json_option
 def export(agent: str, as_json: bool) -> None:
-    """Print AGENT's conversation as Markdown, or everything that was stored of it as JSON."""
+    """Print AGENT's conversation as Markdown, or all its messages, with blocks and summary, as JSON; not its notes."""
     from memos.agents.composition import stored_agent
     from memos.agents.history import exported
 
@@ -88,7 +90,9 @@ def delete(agent: str, yes: bool) -> None:
     """Delete AGENT with everything it remembers. This cannot be undone."""
     from memos.agents.composition import open_home
 
-    if not yes:
-        click.confirm(f"Delete {agent} and everything it remembers?", abort=True)
     with open_home() as database:
+        database.agent_info(agent)  # nobody is asked about one that there is not
+        if not yes:
+            click.confirm(f"Delete {agent} and everything it remembers?", abort=True)
         database.delete_agent(agent)
+    click.echo(f"{agent} is deleted.", err=True)

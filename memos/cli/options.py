@@ -17,11 +17,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def model_options(command: Command) -> Command:
     """`--model`, `--context` and the settings that one turns most."""
     options = [
-        click.option("--model", help="A name of `memos models list`, or a GGUF file."),
-        click.option("--context", type=int, help="The window in tokens.  [default: 4096]"),
+        click.option("--model", help="A name of `memos models list`, or a GGUF file.  [default: the setting]"),
+        click.option("--context", type=int, help="The window in tokens.  [default: the setting, 4096]"),
         click.option("--rope", help="How a window beyond the training is reached.  [default: auto]"),
         click.option("--lora", multiple=True, metavar="FILE[:SCALE]", help="A LoRA adapter; may be given again."),
-        click.option("--temperature", type=float, help="0 is greedy.  [default: 0]"),
+        click.option("--temperature", type=float, help="From 0, greedy, to 5.  [default: 0]"),
         click.option("--seed", type=int, help="Seed of the sampler.  [default: 0]"),
     ]
     for option in reversed(options):

@@ -185,7 +185,7 @@ class Database:
                 row = _find(session, name)
                 if row is None:
                     if not create:
-                        raise InputError(f"There is no agent {name}.")
+                        raise _no_agent(name)
                     row = AgentRow(name=name, key=check_name(name))
                     session.add(row)
                     session.flush()
@@ -214,6 +214,18 @@ class Database:
                 for row, messages, last_at in session.execute(statement)
             ]
 
+    def agent_info(self, name: str) -> AgentInfo:
+        """One of them.
+
+        Raises:
+            InputError: there is no such agent, or it is no name for one.
+        """
+        key = check_name(name)
+        for one in self.agents():
+            if check_name(one.name) == key:
+                return one
+        raise _no_agent(name)
+
     def rename_agent(self, name: str, new_name: str) -> None:
         """Give an agent another name.
 
@@ -226,9 +238,7 @@ class Database:
             if check_name(name) != check_name(new_name):
                 held.enter_context(self._lock(new_name))
             with self._sql.write() as session:
-                row = _find(session, name)
-                if row is None:
-                    raise InputError(f"There is no agent {name}.")
+                row = _existing(session, name)
                 if _find(session, new_name) not in (None, row):
                     raise InputError(f"There is an agent {new_name} already.")
                 row.name, row.key = new_name, check_name(new_name)
@@ -245,9 +255,7 @@ class Database:
             InputError: there is no such agent, the new name is taken, or it is no name for an agent.
         """
         with self._lock(new_name), self._sql.write() as session:
-            row = _find(session, name)
-            if row is None:
-                raise InputError(f"There is no agent {name}.")
+            row = _existing(session, name)
             if _find(session, new_name) is not None:
                 raise InputError(f"There is an agent {new_name} already.")
             copy, messages = fork(session, row.id, new_name, check_name(new_name))
@@ -266,9 +274,7 @@ class Database:
         """
         with self._lock(name):
             with self._sql.write() as session:
-                row = _find(session, name)
-                if row is None:
-                    raise InputError(f"There is no agent {name}.")
+                row = _existing(session, name)
                 snapshot = _snapshot_name(row.id)
                 enqueue(session, AGENT, [row.id], DELETE)
                 session.delete(row)
@@ -308,6 +314,17 @@ class Database:
 
 def _snapshot_name(agent_id: int) -> str:
     return f"agent/{agent_id}"  # by id, since a name may change
+
+
+def _existing(session: Session, name: str) -> AgentRow:
+    row = _find(session, name)
+    if row is None:
+        raise _no_agent(name)
+    return row
+
+
+def _no_agent(name: str) -> InputError:
+    return InputError(f"There is no agent {name}; `memos agents list` shows them.")
 
 
 def _find(session: Session, name: str) -> AgentRow | None:

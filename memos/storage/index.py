@@ -144,7 +144,10 @@ class SearchIndex:
             StorageError: there is no embedder, or the index cannot be written.
         """
         if self._make_embedder is None:
-            raise StorageError("There is no embedding model, so there is no search index to rebuild.")
+            raise StorageError(
+                "There is no embedding model, so there is no search index to rebuild; `memos models pull "
+                "all-minilm-l6-v2` gets one, unless `embedding` in settings.toml says none."
+            )
         with self._alone(wait=True):
             self._start_over()
             self._checked = True

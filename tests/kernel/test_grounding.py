@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memos import events, prompts, tool
-from memos.grounding import Gate, Ground, asks_for_what_was_told
+from memos.grounding import Gate, Ground, Kept, asks_for_what_was_told
 from memos.messages import Call, Kind, State
 from memos.testing import say
 from tests.kernel.conftest import Bench, probed
@@ -38,6 +38,12 @@ SURE = probed(ask=0.95, answer=0.9)
         ("I saw My Fair Lady.", "You saw My Fair Lady.", ()),
         ("I collect maps and coins.", "1. Maps", ()),
         ("I didn't go.", "You told me that you didn't go, because you were ill.", ()),
+        ("My boss is Mr. Huber. I am Mira.", "You are Mr. Huber.", ("You are",)),
+        ("My boss is Mr. Huber.", "Your boss is Mr. Huber.", ()),
+        ("My name is Mira Olsen.", "You are Mira Olsen.", ()),
+        ("People call me Mira.", "You're called Mira.", ()),
+        ("I'm Dr. Olsen's assistant.", "You are Dr. Olsen's assistant.", ()),
+        ("I am reading Ulysses.", "You are reading Ulysses.", ()),
     ],
 )
 def test_what_a_sentence_adds_to_what_was_told(told: str, said: str, added: tuple[str, ...]) -> None:
@@ -194,6 +200,57 @@ def test_what_a_function_told_may_be_said(bench: Bench, of: Any) -> None:
     bench.stored.archival.insert(NOTE)
     bench.open([Call("catalogue", {}), say("A novel of 1931.")], tools=[catalogue], model=SURE, note_facts=False)
     assert of(bench.say(ASKED), events.Speech)[0].text == "A novel of 1931."
+
+
+@pytest.mark.parametrize(
+    ("said", "adds"),
+    [
+        ("I will remember that your boss hates phone calls.", ()),
+        ("I have saved it in my notes, and will keep it there.", ()),
+        ("I will remember that my boss hates phone calls.", ("my",)),
+        ("Our neighbours have a key.", ("Our",)),
+        ("I will remember that I live in Lyon.", ("that I",)),
+        ("I noted that I will remember it.", ()),
+    ],
+)
+def test_what_was_saved_is_not_said_in_the_voice_of_who_said_it(said: str, adds: tuple[str, ...]) -> None:
+    assert Kept("").adds(said) == adds
+
+
+SAVE = Call("core_memory_append", {"label": "user", "content": "My boss hates phone calls."})
+
+
+@pytest.mark.parametrize(
+    ("save", "said", "answer"),
+    [
+        (
+            SAVE,
+            "I will remember that your boss hates phone calls.",
+            "I will remember that your boss hates phone calls.",
+        ),
+        (SAVE, "I will remember that my boss hates calls.", "I have noted: “My boss hates phone calls.”"),
+        (SAVE, "Noted. My boss hates phone calls.", "Noted."),
+        (
+            Call("core_memory_append", {"label": "assistant", "content": "My name is Max."}),
+            "My name is Max now.",
+            "My name is Max now.",
+        ),
+        (
+            Call("core_memory_append", {"label": "user", "content": "x " * 9999}),
+            "My block is full.",
+            "My block is full.",
+        ),
+    ],
+)
+def test_what_the_model_saved_is_said_to_the_user_and_not_for_them(
+    bench: Bench, of: Any, save: Call, said: str, answer: str
+) -> None:
+    """Only if it was saved, and is the user's."""
+    bench.open([save, say(said)], prefetch=False, note_facts=False)
+    happened = bench.say("My boss hates phone calls, please remember that.")
+    assert [one.text for one in of(happened, events.Speech)] == [answer]
+    assert bool(of(happened, events.Unsaid)) is (said != answer)
+    assert of(happened, events.TurnFinished)[0].reason == "spoke"
 
 
 def test_what_is_cancelled_within_a_sentence_is_cancelled(bench: Bench, of: Any) -> None:

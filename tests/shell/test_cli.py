@@ -69,6 +69,22 @@ def test_days_of_a_search_are_those_of_the_user(own_home: Path, monkeypatch: pyt
     assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", TZ=there).stdout
 
 
+def test_agents_are_renamed_copied_and_deleted_and_it_is_said(own_home: Path) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "I saw the dentist.", turn=1)
+    assert memos("agents", "rename", "ada", "eve").stderr == "ada is called eve now.\n"
+    assert memos("agents", "fork", "eve", "zoe").stderr == "zoe is a copy of eve.\n"
+    asked = memos("agents", "delete", "zoe", stdin=b"n\n")
+    assert asked.returncode and "everything" in asked.stdout and "zoe" in memos("agents", "list").stdout
+    assert memos("agents", "delete", "zoe", "--yes").stderr == "zoe is deleted.\n"
+    assert memos("agents", "list").stdout.split()[0] == "eve"
+
+
+def test_a_message_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
+    monkeypatch.setenv("MEMOS_EMBEDDING", "none")
+    assert "byte 3" in refused(memos("ask", "ada", "-", stdin=b"no\xff"))
+
+
 def test_an_unknown_command_is_named() -> None:
     done = memos("chatt")
     assert done.returncode == 2 and "chatt" in done.stderr
@@ -81,7 +97,9 @@ def test_an_unknown_command_is_named() -> None:
         (["chat", "ada", "--model", "/nowhere/model.gguf"], "/nowhere/model.gguf"),
         (["ask", "a/b", "hello"], "a/b"),
         (["ask", "..", "hello"], ".."),
-        (["context", "nobody"], "no agent nobody"),
+        (["context", "nobody"], "no agent nobody; `memos agents list`"),
+        (["agents", "delete", "nobody"], "no agent nobody"),
+        (["show", "recall:1"], "--agent"),
         (["ingest", "/nowhere/at/all"], "/nowhere/at/all"),
         (["chat", "ada", "--temperature", "-1"], "temperature"),
     ],

@@ -50,3 +50,32 @@ def test_a_terminal_obeys_nothing_that_is_said(
     shown = capsys.readouterr()
     assert shown.out.count("]0;owned2J") == 3 and shown.err.count("]0;owned2J") == 2
     assert not {"\x1b", "\x07", "\x9b"} & set("".join([shown.out, shown.err, *questions]))
+
+
+def test_a_message_is_taken_back_and_a_note_is_found_and_forgotten(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["n", "y"])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: next(answers))
+    with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
+        _command(agent, "/rewind", TextPrinter())
+        assert "Nothing was said yet" in capsys.readouterr().err
+        for text in ("I like tea.", "I like rye bread.", "I like plums."):
+            agent.ask(text)
+        _command(agent, "/rewind", TextPrinter())
+        assert agent.history.asked() == ["I like tea.", "I like rye bread."]
+        second = agent.history.last_asked()
+        assert second is not None
+        for wrong in ("/rewind 999", "/rewind seven"):
+            _command(agent, wrong, TextPrinter())
+        assert capsys.readouterr().err.count("memos: ") == 2 and len(agent.history.asked()) == 2
+        _command(agent, f"/rewind recall:{second.id}", TextPrinter())
+        assert agent.history.asked() == ["I like tea."]
+        note = agent.archival.insert("The locker is number 17.")
+        _command(agent, "/search locker", TextPrinter())
+        assert f"archival:{note.id} note: The locker is number 17." in capsys.readouterr().out
+        for left in (note, None):
+            _command(agent, f"/forget archival:{note.id}", TextPrinter())
+            assert agent.archival.get(note.id) == left, "only after a yes"
+        _command(agent, "/nonsense", TextPrinter())
+        assert "/rewind" in capsys.readouterr().err
