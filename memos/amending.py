@@ -20,11 +20,11 @@ from memos.errors import BlockError
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import asked_after, shared_words, stems, words
-from memos.pager import POINTER, SEARCHED
+from memos.pager import SEARCHED
 from memos.probes import Prober
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
-from memos.working_context import WorkingContext
+from memos.working_context import PINNED, WorkingContext
 from memos.zone import local
 
 MOST = 4  # notes that one request may be about
@@ -108,7 +108,7 @@ class Amending:
         about = yield from self._about(request, forgets, cancelled)
         said_at = local(message.created_at)
         for clause in about:
-            if _quotes(clause.of.text):
+            if PINNED in clause.of.blocks:
                 clause.of.anew.update(dict.fromkeys(_CLAUSE.split(clause.of.text)[::2], ""))
                 continue
             text, dates = undated(clause.text, said_at)  # a date would be kept beside another "next Friday"
@@ -163,7 +163,7 @@ class Amending:
             if not passage.source:
                 found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
         for label, line in self._working.told():
-            if forgets or not _quotes(line):
+            if forgets or label != PINNED:
                 found.setdefault(line, _Noted(line)).blocks.append(label)
         clauses = ((clause, noted) for noted in found.values() for clause in _CLAUSE.split(noted.text)[::2])
         return [_Clause(clause, noted) for clause, noted in clauses if clause.strip()]
@@ -181,11 +181,6 @@ class Amending:
                 self._working.replace(label, noted.text, "", by="kernel")
         self._archival.put_away(noted.notes, by=message.id)
         return [*places, *(f"block {label}" for label in noted.blocks)]
-
-
-def _quotes(line: str) -> bool:
-    """Whether a line of a block quotes a message or a passage: a pin."""
-    return bool(POINTER.search(line))
 
 
 def said_anew(text: str, changes: Mapping[str, str]) -> str:

@@ -16,9 +16,7 @@ from memos.pager import POINTER, Pager, passage_line
 from memos.policy import KernelSettings
 from memos.protocols import ArchivalStorage, RecallStorage
 from memos.queue_manager import QueueManager
-from memos.working_context import WorkingContext
-
-PINNED = "pinned"
+from memos.working_context import PINNED, WorkingContext
 
 
 class ByHand:

@@ -268,7 +268,7 @@ class Controller:
     def _ground(self, turn: _Turn) -> Ground | Kept | None:
         """What speech may say now: what was saved, as its teller; what tells the answer; or what the model likes, since
         what a function has told may be said, too."""
-        if turn.saved:
+        if turn.saved and self._policy.prefetch and self._policy.memory_threshold:  # it was asked to, and nothing else
             return Kept(prompts.quoted(self._pager.cut(turn.saved, LONGEST), surely=True))
         return None if turn.made else turn.remembered.ground
 

@@ -333,7 +333,8 @@ class TakenApart(Event):
 
 @dataclass(frozen=True, slots=True)
 class Unsaid(Event):
-    """A sentence of an answer was not said, and the answer ends before it: it has these words, which nobody told."""
+    """A sentence of an answer was not said, and the answer ends before it: it has these words, which nobody told, or
+    which say it as the user would."""
 
     words: tuple[str, ...]
 

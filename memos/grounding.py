@@ -2,7 +2,8 @@
 
 With a note before its eyes a small model still adds what it knows of the world: of "I'm reading The Glass Ferry." that
 it is by a famous author. Owns which words say something that was not told, and lets an answer through a sentence at a
-time, up to the first that does. Words are looked at, not what they say together: who lives in Oslo, or does not, is the
+time, up to the first that does; and which words say what the user said as if it were the assistant's, or of the wrong
+one. Words are looked at, not what they say together: who lives in Oslo, or does not, is the
 same to it. It does not know where what was told comes from, nor what becomes of an answer that ends early.
 """
 
@@ -12,8 +13,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memos.naming import beyond, exact, listed, words
-from memos.probes import asks, sentences, spans
+from memos.naming import beyond, exact, listed
+from memos.probes import asks, spans
 
 # Words of English that tell nothing by themselves, beside those that `memos.naming` leaves out.
 _NEUTRAL = listed("""
@@ -30,15 +31,24 @@ _NEUTRAL = listed("""
 _MOST = 1  # words of a sentence that may be new: "Your landlord's surname is Huber." says it otherwise, and no more
 # In the user's voice. "Me" and "us" are not among them: "You told me that …".
 _THEIR_VOICE = re.compile(r"^\s*(?:My|Mine|We|Ours?)\b|\bI(?=['’ ])|\b(?:my|mine|we|ours?)\b")
-# What was saved, said as the user would: "I will remember that my boss …", "… that I live in Lyon".
-_AS_THEY = re.compile(
-    r"\b(?:my|our)\b(?! (?:notes?|memory|records?|blocks?|list)\b)|\b(?:mine|ours)\b|"
-    r"\bthat I\b(?! (?:will|have|can)\b)",
-    re.IGNORECASE,
+# What was saved, said as the user would: "I will remember that my boss …", "… that I live in Lyon". What is the
+# assistant's own, and what it does itself, are not: "my notes", "that I'll remember".
+_OWN = r"(?:[\w-]+ )?(?:memory|notes?|records?|blocks?|list)\b|(?:best|pleasure|apologies|mistake)\b"
+_DOES = (
+    r"['’](?:ll|ve)\b| (?:will|could|noted|saved)\b| can (?:help|do)\b|"
+    r" have (?:noted|saved|stored|written|put|added)\b"
 )
-# "You are Mr. Huber": who that is has to be told by the user of themselves.
-_YOU_ARE = re.compile(r"\bYou(?: are|['’]re)(?=(?: called| named)? [A-Z])")
-_I_AM = re.compile(r"\bI(?: am|['’]m)\b|\bmy (?:\w+ )?name\b|\bcalls? me\b", re.IGNORECASE)
+_AS_THEY = re.compile(
+    rf"\b(?i:my|our)\b(?! (?:{_OWN}))|\b(?i:mine|ours)\b|\b(?:that|remember) I\b(?!{_DOES})|"
+    r"^\s*We\b(?!['’]ll| will| can| could)"
+)
+_QUOTED = re.compile('“[^”]*”|"[^"]*"')
+# "You are Mr. Huber", of whom they said "My boss is Mr. Huber": but not of what they said of themselves.
+_YOU_ARE = re.compile(r"\b(?i:you(?:r name is| are|['’]re))(?: called| named)? ((?:[A-Z][\w'’-]*\.?\s?)+)")
+_SELF = (
+    r"(?:(?:nick|sur|first |last |full )?name|nationality|religion|faith|job|profession|occupation|position|role|"
+    r"title|sign)"
+)
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _NUMBERED = re.compile(r"^\s*(?:\d+[.)]|[-*•])")
 # With these a question in English begins, and in no other language: of another one the small words are not known here.
@@ -79,11 +89,9 @@ class Ground:
         return bool({*self._more(sentence, self.question)} - {*self._more(sentence, self.told)})
 
     def _taken_for(self, sentence: str) -> tuple[str, ...]:
-        """The words that take the user for somebody they spoke of: "You are Mr. Huber", who is their boss."""
-        found = _YOU_ARE.findall(sentence)
-        named = exact(sentence)
-        telling = [one for one in sentences(self.told, least=1) if named.intersection(words(one))]
-        return () if any(map(_I_AM.search, telling)) else tuple(found)
+        """The names by which a sentence takes the user for somebody they spoke of: "You are Mr. Huber", their boss."""
+        named = (found.strip(" .") for found in _YOU_ARE.findall(sentence))
+        return tuple(name for name in named if re.search(_somebody(name), self.told, re.IGNORECASE))
 
     def _more(self, sentence: str, text: str) -> tuple[str, ...]:
         return tuple(word for word in beyond(sentence, _ORDINAL.sub("", text)) if word not in _NEUTRAL)
@@ -101,7 +109,7 @@ class Kept:
 
     def adds(self, sentence: str) -> tuple[str, ...]:
         """The words that say what was saved as the user would: "I will remember that my boss …"."""
-        return tuple(_AS_THEY.findall(sentence))
+        return tuple(found.strip() for found in _AS_THEY.findall(_QUOTED.sub("", sentence)))
 
     def answers(self, _sentence: str) -> bool:
         """Whatever it says may be said."""
@@ -114,6 +122,12 @@ def asks_for_what_was_told(message: str) -> bool:
     begun = message[:1].lower() + message[1:]
     alone = len([*spans(message.strip())]) == 1 and asks(message)
     return alone and bool(_ENGLISH.match(begun)) and not _ADVICE.search(message)
+
+
+def _somebody(name: str) -> str:
+    """What says that a name is somebody's whom the user spoke of: "my boss is", "Karl is my neighbour"."""
+    whose = rf"\b(?:my|our) (?!{_SELF}\b)(?:\w+ ){{1,3}}?(?:is|was)(?: called| named)? "
+    return rf"{whose}{re.escape(name)}\b|\b{re.escape(name)} (?:is|was) (?:my|our)\b"
 
 
 class Gate:

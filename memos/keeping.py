@@ -142,8 +142,8 @@ class Keeping:
             cancelled: asked between sentences.
         """
         yield events.Progress("noting facts", 0, 1)
-        texts = (str(value) for call in done if call.name in SAVES for value in call.arguments.values())
-        saved = [undated(text, local(message.created_at))[0] for text in texts]
+        saved = [str(value) for call in done if call.name in SAVES for value in call.arguments.values()]
+        saved += [undated(text, local(message.created_at))[0] for text in saved]
         former = self._archival.superseded(by=message.id)
         asked = self._requests.get(message.id)
         amends = bool(former) or asked is not None

@@ -7,9 +7,10 @@ something is in the queue, what is stored where, or when to evict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import accumulate
 
 from memos.errors import WindowError
 from memos.generation import shared_prefix
@@ -173,9 +174,20 @@ class MainContext:
             return scaffold.join
         return scaffold.user_to_model if side is Side.MODEL else scaffold.model_to_user
 
+    def _led(self, entries: Iterable[Entry]) -> Iterator[tuple[Tokens, Entry]]:
+        """Entries, each with the scaffold before it."""
+        previous = None
+        for entry in entries:
+            yield self._lead(previous, side_of(entry.kind)), entry
+            previous = entry
+
+    @property
+    def _last(self) -> Entry | None:
+        return self._entries[-1] if self._entries else None
+
     def cost(self, kind: Kind, tokens: Sequence[int]) -> int:
         """Tokens that the prompt would grow by, scaffold included."""
-        return len(tokens) + len(self._lead(self._entries[-1] if self._entries else None, side_of(kind)))
+        return len(tokens) + len(self._lead(self._last, side_of(kind)))
 
     def append(self, entry: Entry) -> None:
         """Put an entry at the end.
@@ -183,7 +195,7 @@ class MainContext:
         Raises:
             WindowError: it does not fit; the caller should have made room.
         """
-        lead = self._lead(self._entries[-1] if self._entries else None, side_of(entry.kind))
+        lead = self._lead(self._last, side_of(entry.kind))
         # A call and its result may stand in the reserve until the next eviction; all else must respect it.
         limit = self.window if entry.kind in (Kind.CALL, Kind.SPEECH, Kind.RESULT) else self.usable
         if self.used + len(lead) + len(entry.tokens) > limit:
@@ -213,10 +225,9 @@ class MainContext:
 
     def laid_out(self, fixed: Fixed, entries: Sequence[Entry]) -> Tokens:
         """The prompt as it would be after `rewrite`."""
-        tokens, previous = list(self._head(fixed)), None
-        for entry in entries:
-            tokens += self._lead(previous, side_of(entry.kind)) + entry.tokens
-            previous = entry
+        tokens = list(self._head(fixed))
+        for lead, entry in self._led(entries):
+            tokens += lead + entry.tokens
         return tuple(tokens)
 
     def span(self, index: int) -> tuple[int, int]:
@@ -226,20 +237,12 @@ class MainContext:
 
     def ends(self) -> list[int]:
         """Where each entry's tokens end in the prompt."""
-        found, total, previous = [], len(self._head(self._fixed)), None
-        for entry in self._entries:
-            total += len(self._lead(previous, side_of(entry.kind))) + len(entry.tokens)
-            previous = entry
-            found.append(total)
-        return found
+        sizes = (len(lead) + len(entry.tokens) for lead, entry in self._led(self._entries))
+        return [*accumulate(sizes, initial=self.fixed_cost)][1:]
 
     def size_of(self, fixed: Fixed, entries: Sequence[Entry]) -> int:
         """Tokens that the prompt would have after `rewrite`."""
-        total, previous = len(self._head(fixed)), None
-        for entry in entries:
-            total += len(self._lead(previous, side_of(entry.kind))) + len(entry.tokens)
-            previous = entry
-        return total
+        return len(self._head(fixed)) + sum(len(lead) + len(entry.tokens) for lead, entry in self._led(entries))
 
     def ready(self, *more: Tokens, upto: int | None = None) -> Tokens:
         """The prompt with the model's side opened, ready to generate.

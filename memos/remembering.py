@@ -433,7 +433,7 @@ class Remembering:
                 form = partial(prompts.declined, instead=opening)
         shown = heard.messages[:BEARING] if heard.says else heard.messages
         about = f"{heard.says} {question.text}"
-        lines = [(-float(rank), self._pager.shown(one, about)) for rank, one in enumerate(shown)]
+        lines = in_order(self._pager.shown(one, about) for one in shown)
         told_now = yield from self._show(lines, question, self._said(question), self._policy.result, form)
         return Remembered(told_now, opening=Opening(opening) if opening and told_now else None)
 
@@ -442,10 +442,7 @@ class Remembering:
         told = yield from self._documents.read(question.text, max(self._policy.result, PASSAGE), question.cancelled)
         if told is None:
             return Remembered()
-        lines = [
-            (-float(rank), self._pager.cut(passage_line(one), LONGEST))
-            for rank, one in enumerate(told.passages[:BEARING])
-        ]
+        lines = in_order(self._pager.cut(passage_line(one), LONGEST) for one in told.passages[:BEARING])
         return (yield from self._show_said(question, told.says, lines))
 
     def _show_steps(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
@@ -463,8 +460,7 @@ class Remembering:
 
     def _show_stepped(self, question: _Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""
-        lines = [(-float(at), line) for at, line in enumerate(stepped.lines)]
-        return (yield from self._show_said(question, stepped.says, lines))
+        return (yield from self._show_said(question, stepped.says, in_order(stepped.lines)))
 
     def _show_said(self, question: _Question, says: str, lines: Sequence[Line]) -> Generator[Event, None, Remembered]:
         """Put what was read apart into view with the lines that say it; the answer is that, then."""
@@ -499,6 +495,11 @@ def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
         return replace(done, more=True) if done else opening
     same = opening.text.startswith(done.text)  # neither is mentioned, what is to be forgotten nor what is asked for
     return opening if same else replace(opening, text=f"{done.text} {opening.text}")
+
+
+def in_order(lines: Iterable[str]) -> list[Line]:
+    """Lines for a page, the likeliest first, with numbers that say so."""
+    return [(-float(rank), line) for rank, line in enumerate(lines)]
 
 
 def middle_of(probabilities: Iterable[float]) -> float:

@@ -35,12 +35,17 @@ _MEANT = re.compile(
     r"['’]d\s+(?:love|like|prefer)\b"
 )
 # Of some year, and not of the last: "I was born on 5 May", "When I was a child we went to Spain in August".
+_WHO = r"(?:i|we|you|he|she|they|(?:my|our|the|his|her)\s+\w+)"
+_CHILD = r"(?:child|children|kids?|boys?|girls?|teen\w*)\b"
+_YOUNG = rf"(?:an?\s+)?(?:(?:very|still|just|little|young|small)\s+)?(?:{_CHILD}|(?:young|little)\b)"
+_AT_AGE = r"\d+(?=\s+(?:years?|i|we|he|she|they|my|our)\b|\s*[,.]|\s*$)"
 _LONG_AGO = re.compile(
-    r"\bwhen\s+(?:\w+\s+){1,3}(?:was|were)\s+(?:an?\s+)?(?:\w+\s+)?"
-    r"(?:child|children|kids?|boys?|girls?|young|little|small|teen\w*|\d+)\b|"
-    r"\bas\s+(?:an?\s+)?(?:\w+\s+)?(?:child|children|kids?|boys?|girls?|teen\w*)\b"
+    rf"\bwhen\s+{_WHO}\s+(?:was|were)\s+(?:{_YOUNG}|{_AT_AGE}|(?<=i was )small\b|(?<=we were )small\b)|"
+    rf"(?<!dressed )(?<!dressed up )(?<!went )\bas\s+an?\s+(?:\w+\s+)?{_CHILD}|^\s*as\s+(?:children|kids)\b"
 )
-_YEARLY = re.compile(r"\bborn\b|\b(?:birthday|anniversary|name\s+day)\s+(?:is|was|falls|fell)\b")
+_YEARLY = re.compile(
+    r"(?:(?<!-)\bborn|\b(?:birthday|anniversary|name\s+day)\s+(?:is|was|falls|fell))(?:\s+(?:on|in))?(?:\s+the)?\s+$"
+)
 _WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|weekend")  # of these the last one is meant
 _NOW = re.compile(rf"{_BE}\b|\b(?:do|does|has|have)\b|['’]ve\b")
 _PROGRESS = re.compile(rf"{_BE}\s+(?:\w+\s+)?\w+ing\b")
@@ -85,8 +90,7 @@ def tense(text: str, start: int, end: int) -> Tense:
     first, last = max(0, start - _REACH), min(len(text), end + _REACH)
     before, after = text[first:start], text[end:last]
     sentence = before[_left(before, _SENTENCE) :] + after[: _right(after, _SENTENCE)]
-    yearly = _YEARLY.search(sentence) and not _WEEKDAY.search(text, start, end)
-    if yearly or _LONG_AGO.search(sentence):
+    if not _WEEKDAY.search(text, start, end) and (_YEARLY.search(before) or _LONG_AGO.search(sentence)):
         return Tense.OPEN
     for ends in ((_SENTENCE, _CLAUSE), (_SENTENCE,)):
         left, right = _left(before, *ends), _right(after, *ends)

@@ -15,6 +15,8 @@ from memos.events import BlockEdited, Editor
 from memos.messages import Block, BlockChange
 from memos.protocols import AgentState
 
+PINNED = "pinned"  # the block whose lines quote messages and passages; see `memos.by_hand`
+
 
 class WorkingContext:
     """The blocks of one agent.

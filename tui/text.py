@@ -85,7 +85,7 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
         case events.TakenApart(first=first, rest=rest):
             return f"? {one_line(first, 60)} Then: {one_line(rest, 60)}", 0
         case events.Unsaid(words=words):
-            return f"× not said, since nobody told it: {one_line(', '.join(words), 60)}", 0
+            return f"× not said: {one_line(', '.join(words), 60)}", 0
         case events.PressureWarning(pressure=pressure):
             return f"! the window is {pressure:.0%} full", 0
         case events.Resumed(tokens=tokens, sequence=0):

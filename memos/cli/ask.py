@@ -41,6 +41,6 @@ def command(agent: str, message: str, as_json: bool, yes: bool, **settings: Any)
 def _piped() -> str:
     """What standard input says, as one message."""
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
+        return sys.stdin.buffer.read().decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise InputError(f"Standard input is not valid UTF-8 (byte {error.start + 1}); nothing was sent.") from error

@@ -426,3 +426,10 @@ def test_a_pin_of_what_is_forgotten_goes_as_a_whole(bench: Bench) -> None:
 def test_a_text_that_begins_with_a_separator_is_no_clause_of_nothing(noted: str) -> None:
     assert said_anew(noted, {noted.strip(" ,;."): "My name is Eva"})
     assert said_anew(noted, {}) != ""
+
+
+def test_a_note_that_names_an_id_is_no_pin(bench: Bench) -> None:
+    bench.stored.archival.insert("The gate code in recall:12 is 4711.")
+    bench.open(model={**CHANGES, "readings": ["The gate code in recall:12 is 4712"]})
+    bench.say("No, the gate code is 4712, please correct that.")
+    assert notes(bench) == ["The gate code in recall:12 is 4712."]

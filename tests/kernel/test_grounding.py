@@ -38,7 +38,11 @@ SURE = probed(ask=0.95, answer=0.9)
         ("I saw My Fair Lady.", "You saw My Fair Lady.", ()),
         ("I collect maps and coins.", "1. Maps", ()),
         ("I didn't go.", "You told me that you didn't go, because you were ill.", ()),
-        ("My boss is Mr. Huber. I am Mira.", "You are Mr. Huber.", ("You are",)),
+        ("My boss is Mr. Huber. I'm Mr. Olsen.", "You are Mr. Huber.", ("Mr. Huber",)),
+        ("Karl is my neighbour.", "Your name is Karl.", ("Karl",)),
+        ("My best friend is called Vera.", "You're Vera.", ("Vera",)),
+        ("My nationality is Dutch.", "You are Dutch.", ()),
+        ("My nickname is Mimi, and my sister is Ada.", "You are called Mimi.", ()),
         ("My boss is Mr. Huber.", "Your boss is Mr. Huber.", ()),
         ("My name is Mira Olsen.", "You are Mira Olsen.", ()),
         ("People call me Mira.", "You're called Mira.", ()),
@@ -209,8 +213,12 @@ def test_what_a_function_told_may_be_said(bench: Bench, of: Any) -> None:
         ("I have saved it in my notes, and will keep it there.", ()),
         ("I will remember that my boss hates phone calls.", ("my",)),
         ("Our neighbours have a key.", ("Our",)),
-        ("I will remember that I live in Lyon.", ("that I",)),
-        ("I noted that I will remember it.", ()),
+        ("I will remember that I have two kids.", ("that I",)),
+        ("I'll remember I live in Lyon.", ("remember I",)),
+        ("We have a dog.", ("We",)),
+        ("Rest assured that I'll remember it, I'm glad that I could help.", ()),
+        ("I have saved it to my core memory. My pleasure!", ()),
+        ("I have noted: “My boss hates phone calls.”", ()),
     ],
 )
 def test_what_was_saved_is_not_said_in_the_voice_of_who_said_it(said: str, adds: tuple[str, ...]) -> None:
@@ -246,11 +254,17 @@ def test_what_the_model_saved_is_said_to_the_user_and_not_for_them(
     bench: Bench, of: Any, save: Call, said: str, answer: str
 ) -> None:
     """Only if it was saved, and is the user's."""
-    bench.open([save, say(said)], prefetch=False, note_facts=False)
+    bench.open([save, say(said)], model=probed(keep=1.0), note_facts=False)
     happened = bench.say("My boss hates phone calls, please remember that.")
     assert [one.text for one in of(happened, events.Speech)] == [answer]
     assert bool(of(happened, events.Unsaid)) is (said != answer)
     assert of(happened, events.TurnFinished)[0].reason == "spoke"
+
+
+def test_a_model_that_is_left_to_itself_says_what_it_likes(bench: Bench, of: Any) -> None:
+    said = "Saved. My advice: try risotto."
+    bench.open([SAVE, say(said)], prefetch=False, note_facts=False)
+    assert [one.text for one in of(bench.say("My boss hates phone calls. Any ideas?"), events.Speech)] == [said]
 
 
 def test_what_is_cancelled_within_a_sentence_is_cancelled(bench: Bench, of: Any) -> None:

@@ -52,6 +52,15 @@ def test_what_was_noted_with_its_day_is_not_noted_again(bench: Bench) -> None:
     assert noted == [f"I saw the dentist yesterday ({day(1)}) with Anna."]
 
 
+def test_a_day_that_the_user_wrote_is_theirs(bench: Bench) -> None:
+    said = "I met my wife last May (2022) in Rome."
+    bench.open(
+        [Call("core_memory_append", {"label": "user", "content": said}), say("Good.")], model=probed(keep=1.0, fact=1.0)
+    )
+    bench.say(said)
+    assert not lines(bench)[0], "it is saved already"
+
+
 def test_a_correction_has_its_own_day_and_what_it_leaves_the_one_it_had(bench: Bench, of: Any) -> None:
     bench.open(model=probed(fact=1.0))
     bench.say("I saw the dentist yesterday and left my hat there.")

@@ -43,6 +43,12 @@ from memos.tense import Tense, tense
         ("we skied in MAY when the kids were little", Tense.OPEN),
         ("as a young girl i had the measles in MAY", Tense.OPEN),
         ("when we were in rome it rained in MAY", Tense.PAST),
+        ("we swam in MAY when it was 35 degrees", Tense.PAST),
+        ("we stayed home in MAY as the kids were ill", Tense.PAST),
+        ("we moved in MAY when our flat was too small", Tense.PAST),
+        ("we ate in MAY with tom, who was born in oslo", Tense.PAST),
+        ("my first-born son started school in MAY", Tense.PAST),
+        ("i was born and raised in graz, and in MAY i moved", Tense.PAST),
     ],
 )
 def test_the_clause_says_it_or_else_the_sentence(said: str, found: Tense) -> None:

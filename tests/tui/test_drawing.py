@@ -85,7 +85,7 @@ def test_a_paging_line_names_segment_and_reason() -> None:
         0,
     )
     assert paging_line(events.Unsaid(("novel", "salinger"))) == (
-        "× not said, since nobody told it: novel, salinger",
+        "× not said: novel, salinger",
         0,
     )
     assert paging_line(events.SpeechDelta(1, "x")) is None
