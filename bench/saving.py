@@ -127,8 +127,8 @@ def requested(
 
 
 def tells(text: str, fact: tuple[str, ...], whom: tuple[str, ...]) -> bool:
-    """Whether a text has all words of the fact, and, if it is about others, a word for them."""
-    words = set(re.findall(r"\w+", text.casefold()))
+    """Whether a text has all words of the fact ("3rd" is 3), and, if it is about others, a word for them."""
+    words = set(re.findall(r"\w+", re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text.casefold())))
     return words.issuperset(fact) and (not whom or not words.isdisjoint(whom))
 
 
