@@ -6,6 +6,7 @@ Reading it, going back in it, and giving it away as a file. It holds no state; h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Alone = Callable[[Callable[[], Iterable[Event]]], tuple[Event, ...]]
 FORMATS = ("markdown", "json")
+_NUMBER = re.compile("[0-9]{1,18}")  # of a message; more digits no database takes
 
 
 class AgentHistory:
@@ -46,6 +48,23 @@ class AgentHistory:
         """The user's newest message; None where there is none, or it is forgotten."""
         newest = self._stored.recall.page(limit=1, kinds=(Kind.USER,))
         return newest[0] if newest and newest[0].state is not State.FORGOTTEN else None
+
+    def number(self, named: str = "") -> int:
+        """The id of a message as a user names it.
+
+        Args:
+            named: `7` or `recall:7`; empty: the last that they said.
+
+        Raises:
+            InputError: it is no number, or nothing was said yet, or that is forgotten.
+        """
+        number = named.removeprefix("recall:")
+        if named and not _NUMBER.fullmatch(number):
+            raise InputError(f"{named!r} is no message; write its number, as in recall:7.")
+        last = None if named else self.last_asked()
+        if not named and last is None:
+            raise InputError("Nothing was said yet, or it is forgotten.")
+        return last.id if last else int(number)
 
     def asked(self, limit: int = 200) -> list[str]:
         """What the user said last, oldest first, without what is forgotten."""

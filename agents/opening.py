@@ -60,12 +60,8 @@ def opened(pointer: str, agent: str | None = None, around: int = 1) -> list[Open
     else:
         raise InputError(f"{pointer!r} is no id; write archival:NUMBER, recall:NUMBER or digest:KEY.")
     if not found:
-        raise InputError(f"There is no {wanted} of {agent}." if agent else _no_id(wanted))
+        raise InputError(f"There is no {wanted}{f' of {agent}.' if agent else '; --agent says whose it is.'}")
     return found
-
-
-def _no_id(wanted: str) -> str:
-    return f"There is no {wanted}; --agent says whose it is."
 
 
 @contextmanager

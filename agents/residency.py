@@ -58,7 +58,7 @@ class Residency:
         """Take the model over for an agent that opens; returns what there is to tell."""
         told = self.resume()  # first: nobody else decodes meanwhile
         beside = [self._model.resident(side) for side in range(1, self._model.sequences)]
-        missing = [one for one in self._common[1:] if all(shared_prefix(here, one) < len(one) for here in beside)]
+        missing = [one for one in self._common[1:] if not any(_begins(here, one) for here in beside)]
         free = [side for side, here in enumerate(beside, 1) if not here]
         for side, prefix in zip(free, missing, strict=False):
             told += self._restore(_shared(prefix), prefix, side)
@@ -133,9 +133,13 @@ class Residency:
         if self._store.has(name, self._model.snapshot_key):
             return
         for sequence in range(self._model.sequences):
-            if self._model.resident(sequence)[: len(prefix)] == prefix:
+            if _begins(self._model.resident(sequence), prefix):
                 self._store.save(name, self._model.snapshot(sequence, len(prefix)))
                 return
+
+
+def _begins(tokens: tuple[int, ...], prefix: tuple[int, ...]) -> bool:
+    return tokens[: len(prefix)] == prefix
 
 
 def _shared(prefix: tuple[int, ...]) -> str:

@@ -17,6 +17,7 @@ import time
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.changing import words
 from bench.machine import describe, write
 from memos import Agent, events
 from memos.admission import SAVES
@@ -128,8 +129,8 @@ def requested(
 
 def tells(text: str, fact: tuple[str, ...], whom: tuple[str, ...]) -> bool:
     """Whether a text has all words of the fact ("3rd" is 3), and, if it is about others, a word for them."""
-    words = set(re.findall(r"\w+", re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text.casefold())))
-    return words.issuperset(fact) and (not whom or not words.isdisjoint(whom))
+    said = words(text)
+    return said.issuperset(fact) and (not whom or not said.isdisjoint(whom))
 
 
 def as_theirs(answer: str) -> bool:

@@ -258,8 +258,7 @@ class Controller:
         if spoke is not None:
             yield spoke
         elif ground and speech.adds:
-            turn.saved = ""
-            turn.remembered = replace(turn.remembered, opening=Opening(ground.instead, whole=True), ground=None)
+            turn.remembered = replace(turn.remembered, opening=Opening(ground.instead, whole=True))
         elif end.finish == "cancelled":
             turn.reason = "cancelled"
         else:
@@ -268,6 +267,9 @@ class Controller:
     def _ground(self, turn: _Turn) -> Ground | Kept | None:
         """What speech may say now: what was saved, as its teller; what tells the answer; or what the model likes, since
         what a function has told may be said, too."""
+        opening = turn.remembered.opening
+        if opening and opening.whole:  # word for word
+            return None
         if turn.saved and self._policy.prefetch and self._policy.memory_threshold:  # it was asked to, and nothing else
             return Kept(prompts.quoted(self._pager.cut(turn.saved, LONGEST), surely=True))
         return None if turn.made else turn.remembered.ground

@@ -352,13 +352,12 @@ class QueueManager:
         a result is foreseen with as much at most, since a page of a document is read in few turns. The turn that was
         just answered stays, even where both are too long to stand in view together: the next message is often about it.
         """
-        step, turns = self._policy.step_room, Counter[int]()
-        for entry in self.context.entries:
+        step, turns, entries = self._policy.step_room, Counter[int](), self.context.entries
+        for entry in entries:
             size = len(entry.tokens)
             if entry.kind is not Kind.SPEECH:
                 turns[entry.turn] += size if entry.kind in (Kind.USER, Kind.CALL) else min(size, step)
         foreseen = step + max(turns.values(), default=0)
-        entries = self.context.entries
         newest = entries[-1].turn if entries else None
         yield from self.make_room(foreseen, keep_turn=newest, reason="ahead", cancelled=cancelled)
 

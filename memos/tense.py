@@ -40,7 +40,7 @@ _CHILD = r"(?:child|children|kids?|boys?|girls?|teen\w*)\b"
 _YOUNG = rf"(?:an?\s+)?(?:(?:very|still|just|little|young|small)\s+)?(?:{_CHILD}|(?:young|little)\b)"
 _AT_AGE = r"\d+(?=\s+(?:years?|i|we|he|she|they|my|our)\b|\s*[,.]|\s*$)"
 _LONG_AGO = re.compile(
-    rf"\bwhen\s+{_WHO}\s+(?:was|were)\s+(?:{_YOUNG}|{_AT_AGE}|(?<=i was )small\b|(?<=we were )small\b)|"
+    rf"\bwhen\s+(?:{_WHO}\s+(?:was|were)\s+(?:{_YOUNG}|{_AT_AGE})|(?:i was|we were) small\b)|"
     rf"(?<!dressed )(?<!dressed up )(?<!went )\bas\s+an?\s+(?:\w+\s+)?{_CHILD}|^\s*as\s+(?:children|kids)\b"
 )
 _YEARLY = re.compile(

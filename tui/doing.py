@@ -6,7 +6,6 @@ They ask the agent through `Shell.session` and never wait for it. Errors of ours
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from memos.agents import Agent, Sessions
     from memos.tui.app import Shell
     from memos.tui.transcript import Said
-
-_NUMBER = re.compile("[0-9]{1,18}")  # of a message; more digits no database takes
 
 
 def _idle(shell: Shell) -> None:
@@ -221,14 +218,11 @@ def begin_edit(shell: Shell, number: int, text: str) -> None:
 async def _asked(shell: Shell, argument: str) -> tuple[int, str]:
     """The user's message that a command is about: the last, or that of a number."""
     _agent(shell)
-    number = argument.removeprefix("recall:")
-    if argument and not _NUMBER.fullmatch(number):
-        raise InputError(f"{argument!r} is no message; write its number, as in recall:7.")
 
     def read(agent: Agent) -> tuple[int, str]:
-        found = agent.history.get(int(number)) if number else agent.history.last_asked()
+        found = agent.history.get(agent.history.number(argument))
         if found is None or found.kind is not Kind.USER:
-            raise InputError("That is no message of yours." if number else "Nothing was said yet, or it is forgotten.")
+            raise InputError("That is no message of yours.")
         return found.id, found.content
 
     return await shell.session.read(read)

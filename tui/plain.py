@@ -203,13 +203,7 @@ def _search(agent: Agent, rest: str, _printer: Printer) -> None:
 
 
 def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
-    number = rest.removeprefix("recall:")
-    last = None if number else agent.history.last_asked()
-    if number and not number.isdecimal():
-        raise InputError(f"{rest!r} is no message; write its number, as in recall:7.")
-    if not number and last is None:
-        raise InputError("Nothing was said yet, or it is forgotten.")
-    printer.all(agent.history.rewind(last.id if last else int(number)))
+    printer.all(agent.history.rewind(agent.history.number(rest)))
     click.echo("  taken back, with all that came after it", err=True)
 
 

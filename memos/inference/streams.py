@@ -101,6 +101,6 @@ def _batches(sizes: Sequence[int], most: int, streams: int) -> list[list[int]]:
     while at < len(order):
         size = max(1, min(sizes[order[at]], LONGEST))
         share = max(ceil((len(order) - at) / (2 * streams)), LONGEST // size)
-        batches.append(order[at : at + max(1, min(most, BATCH_BYTES // size, share))])
+        batches.append(order[at : at + min(most, BATCH_BYTES // size, share)])
         at += len(batches[-1])
     return batches

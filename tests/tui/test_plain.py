@@ -69,6 +69,8 @@ def test_a_message_is_taken_back_and_a_note_is_found_and_forgotten(
         for wrong in ("/rewind 999", "/rewind seven"):
             _command(agent, wrong, TextPrinter())
         assert capsys.readouterr().err.count("memos: ") == 2 and len(agent.history.asked()) == 2
+        _command(agent, f"/rewind {'9' * 20}", TextPrinter())
+        assert "is no message" in capsys.readouterr().err, "no database takes so many digits"
         _command(agent, f"/rewind recall:{second.id}", TextPrinter())
         assert agent.history.asked() == ["I like tea."]
         note = agent.archival.insert("The locker is number 17.")
