@@ -7,6 +7,9 @@ every message and question whether it asks for what was told, and every question
 of three others, answers it. Reports the area under the ROC curve (the chance that a true one gets a
 higher probability than a false one) and the counts at thresholds: the kernel's, and one half for answers.
 
+Then notes that tell two things each, written for this: does a note answer the two questions about it, and not those
+about three others, as a whole, and as the kernel asks, which asks about each clause, too?
+
 Then the probes together, as the kernel uses them: with what the messages before it left in archival memory, what is
 paged in with each message (nothing should be), and with each question in the end (the note that tells it should be)?
 """
@@ -15,11 +18,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from bench.demo import load_session
 from bench.machine import describe, write
@@ -35,6 +39,49 @@ from memos.storage import Database
 from memos.tools import SYSTEM_CALLS
 
 OTHERS = (3, 5, 7)  # which other facts a question is tried on
+# What somebody may tell in one sentence, and what asks for the one and for the other.
+PAIRS = (
+    ("I was born on 5 May and my boss is Mr. Huber.", "When was I born?", "Who is my boss?"),
+    (
+        "My sister Lena lives in Bergen, and I have two cats called Miso and Tofu.",
+        "Where does my sister live?",
+        "What are my cats called?",
+    ),
+    ("I work as a nurse at St. Anna, and my shift starts at six.", "What is my job?", "When does my shift start?"),
+    ("We moved to Linz in March, but I still work in Vienna.", "When did we move?", "In which city do I work?"),
+    (
+        "I am allergic to walnuts; my son cannot stand coriander.",
+        "What am I allergic to?",
+        "What does my son dislike?",
+    ),
+    ("I drive an old Saab and I keep bees behind the house.", "What car do I drive?", "Where do I keep my bees?"),
+    (
+        "My dentist is Dr. Brandt, and my next appointment is on 12 June.",
+        "Who is my dentist?",
+        "When do I have to go to the dentist?",
+    ),
+    ("I pay 940 euros of rent, my landlord is called Huber.", "How much rent do I pay?", "Who is my landlord?"),
+    (
+        "My wife teaches chemistry and our daughter Ida plays the cello.",
+        "What does my wife teach?",
+        "Which instrument does Ida play?",
+    ),
+    (
+        "I am reading The Glass Ferry, and I am learning Portuguese for a trip to Lisbon.",
+        "Which book am I reading?",
+        "Which language am I learning?",
+    ),
+    (
+        "My locker has the number 17, and my bike is a green Bianchi.",
+        "What number is my locker?",
+        "What bike do I have?",
+    ),
+    (
+        "I sing in a choir called Cantabile, and my brother Jonas is a carpenter.",
+        "What is my choir called?",
+        "What does my brother do for work?",
+    ),
+)
 
 
 def main() -> None:
@@ -56,11 +103,12 @@ def main() -> None:
             "facts": separation(*told, (policy.fact_threshold,)),
             "requests": separation(*requests(prober, session), (policy.prefetch_threshold, policy.memory_threshold)),
             "answers": separation(*answers(prober, session), (0.5,)),
+            "pairs": {name: separation(*pairs(ask), (0.5, 0.8)) for name, ask in ways(prober).items()},
             "pages": pages(model, session, {text for scores in told for score, text in scores if score >= least}),
         }
     finally:
         model.close()
-    for name in ("facts", "requests", "answers", "pages"):
+    for name in ("facts", "requests", "answers", "pairs", "pages"):
         print(name, json.dumps(result[name]))
     print(f"written to {write('probes', result)}")
 
@@ -102,6 +150,28 @@ def answers(prober: Prober, session: dict[str, Any]) -> tuple[Scores, Scores]:
             for step in OTHERS:
                 other = told[(index + step) % len(told)]
                 false.append((answering(prober, fact[key], other), f"{fact[key]} {other}"))
+    return true, false
+
+
+def ways(prober: Prober) -> dict[str, Callable[[str, str], float]]:
+    """How a note is asked about: as the kernel does, and as a whole alone."""
+
+    def whole(question: str, note: str) -> float:
+        with patch("memos.probes.clauses", return_value=[]):
+            return answering(prober, question, note)
+
+    return {"by clause": partial(answering, prober), "as a whole": whole}
+
+
+def pairs(ask: Callable[[str, str], float]) -> tuple[Scores, Scores]:
+    """Each question of `PAIRS` with its note, and with three others."""
+    true: Scores = []
+    false: Scores = []
+    for index, (note, *questions) in enumerate(PAIRS):
+        others = [PAIRS[(index + step) % len(PAIRS)][0] for step in OTHERS]
+        for question in questions:
+            true.append((ask(question, note), question))
+            false += [(ask(question, other), f"{question} {other}") for other in others]
     return true, false
 
 

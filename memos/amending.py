@@ -10,7 +10,6 @@ is noticed, nor what the user is told of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +20,7 @@ from memos.events import Event
 from memos.messages import Message
 from memos.naming import asked_after, shared_words, stems, words
 from memos.pager import SEARCHED
-from memos.probes import Prober
+from memos.probes import Prober, pieces
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 from memos.working_context import PINNED, WorkingContext
@@ -34,8 +33,6 @@ ASKED = 10  # notes that are asked about, whether they tell what is to be forgot
 SHARES, TELLS = 0.5, 0.65
 NEARLY = 0.1  # how much less surely than the one that does most another note may tell it and be meant, too
 LEAST = 0.85  # probability that a request is to correct or to forget: these have .87 and more, to save .80 at most
-# Where another thing begins that the user says of themselves, in English; what follows is a clause of its own.
-_CLAUSE = re.compile(r"(,? (?:and|but|so) |[,;] )(?=(?:I|my|we|our)\b)")
 REQUEST = 3  # sentences at the end of a message that may be a request: "She is called Lina. Please correct that."
 
 
@@ -109,7 +106,7 @@ class Amending:
         said_at = local(message.created_at)
         for clause in about:
             if PINNED in clause.of.blocks:
-                clause.of.anew.update(dict.fromkeys(_CLAUSE.split(clause.of.text)[::2], ""))
+                clause.of.anew.update(dict.fromkeys(pieces(clause.of.text)[::2], ""))
                 continue
             text, dates = undated(clause.text, said_at)  # a date would be kept beside another "next Friday"
             says = yield from self._reader.read(request, [prompts.noted(text)], cancelled)
@@ -165,7 +162,7 @@ class Amending:
         for label, line in self._working.told():
             if forgets or label != PINNED:
                 found.setdefault(line, _Noted(line)).blocks.append(label)
-        clauses = ((clause, noted) for noted in found.values() for clause in _CLAUSE.split(noted.text)[::2])
+        clauses = ((clause, noted) for noted in found.values() for clause in pieces(noted.text)[::2])
         return [_Clause(clause, noted) for clause, noted in clauses if clause.strip()]
 
     def _change(self, noted: _Noted, new: str, message: Message) -> list[str]:
@@ -193,14 +190,14 @@ def said_anew(text: str, changes: Mapping[str, str]) -> str:
     Returns:
         It; empty where no more than a greeting is left.
     """
-    pieces = _CLAUSE.split(text)
+    parts = pieces(text)
     left = ""
-    for at, clause in enumerate(pieces[::2]):
+    for at, clause in enumerate(parts[::2]):
         new = changes.get(clause, clause)
         if clause[:1].islower() and new.startswith(("My ", "We ", "Our ")):
             new = new[0].lower() + new[1:]
         if new:
-            left += (pieces[2 * at - 1] if left else "") + new.rstrip(".")
+            left += (parts[2 * at - 1] if left else "") + new.rstrip(".")
     return prompts.sentence(left[0].upper() + left[1:]) if len(words(left)) > 1 else ""
 
 

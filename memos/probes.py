@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from memos import prompts
 from memos.events import Asked, Probed
 from memos.protocols import LanguageModel
 
+CLAUSE = 0.8  # a clause that is less sure than this says no more than the sentence: of many one is always the surest
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[.!?…]['’][\"”])\s+|(?<=[。！？])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
@@ -41,6 +43,8 @@ _ASKING = re.compile(
 )
 _CLOSING = "\"'”’)»」!"  # may stand behind it
 _ONE_WORD = re.compile(r"\w+\W*")
+# Where another thing begins that the user says of themselves, in English; what follows is a clause of its own.
+_CLAUSE = re.compile(r"(,? (?:and|but|so) |[,;] )(?=(?:I|my|we|our)\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,12 @@ class Prober:
         self._amend = self._prefix(prompts.AMEND_PROBE, amends)
 
     def facts(self, text: str) -> Iterator[Answer]:
-        """For every sentence that is no question and no single word ("True."): does it tell a lasting fact about who
-        says it?"""
+        """For every sentence that is no question and no single word ("True."): does it, or a clause of it, tell a
+        lasting fact about who says it?"""
         statements = [part for part in sentences(text) if not asks(part) and not _one_word(part)]
         for sentence in statements[:MOST_SENTENCES]:
-            if asked := self._ask(self._fact, _quoted(sentence), prompts.FACT_OPTIONS):
-                yield Answer("fact", sentence, asked.likelihood[0], asked.evaluated)
+            if answer := self._surest("fact", self._fact, sentence, _quoted, prompts.FACT_OPTIONS):
+                yield answer
 
     def requests(self, text: str) -> Iterator[Answer]:
         """For every question, and the last sentence: does it ask for what was told before, or to keep something? Of
@@ -104,9 +108,10 @@ class Prober:
                 yield Answer("keep", sentence, asked.likelihood[1], 0 if may_ask else asked.evaluated)
 
     def answered(self, question: str, note: str) -> Answer | None:
-        """Does this note tell the answer to the question? None if it is too long to be asked about."""
-        asked = self._ask(self._answer, prompts.checked(question, note), prompts.ANSWER_OPTIONS)
-        return Answer("answer", note, asked.likelihood[0], asked.evaluated) if asked else None
+        """Does this note, or a clause of it, tell the answer to the question? None if it is too long to be asked
+        about."""
+        form = partial(prompts.checked, question)
+        return self._surest("answer", self._answer, note, form, prompts.ANSWER_OPTIONS)
 
     def amends(self, request: str) -> Iterator[Answer]:
         """Does a request want what is noted changed, or forgotten? Nothing if it is too long to be asked about."""
@@ -118,6 +123,18 @@ class Prober:
     def prefixes(self) -> tuple[tuple[int, ...], ...]:
         """The instructions and examples that every probe of a kind begins with, as tokens."""
         return self._fact, self._request, self._answer, self._amend
+
+    def _surest(
+        self, question: Asked, prefix: tuple[int, ...], text: str, form: Callable[[str], str], options: Sequence[str]
+    ) -> Answer | None:
+        """How likely the first option is of a text, or of a clause of it that surely is meant: of "I was born in May
+        and my boss is Mr. Huber." the model is half as sure of either as of the clause alone."""
+        asked = [self._ask(prefix, form(one), options) for one in (text, *clauses(text))]
+        sure = [one.likelihood[0] for one in asked if one is not None]
+        if not sure:
+            return None
+        surest = max(sure) if max(sure) >= CLAUSE or asked[0] is None else sure[0]
+        return Answer(question, text, surest, sum(one.evaluated for one in asked if one is not None))
 
     def _prefix(self, instruction: str, examples: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         tokenize = self._model.tokenize
@@ -169,6 +186,17 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             yield begin, end.start()
             begin = end.end()
     yield begin, len(text)
+
+
+def clauses(text: str) -> list[str]:
+    """The clauses of a text, each as a sentence, where it says several things of who says it; else none."""
+    parts = [part.strip() for part in pieces(text)[::2]]
+    return [prompts.sentence(part) for part in parts if part] if len(parts) > 1 else []
+
+
+def pieces(text: str) -> list[str]:
+    """A text as its clauses, at even places, and what stands between them, at odd ones."""
+    return _CLAUSE.split(text)
 
 
 def from_name(sentence: str, names: Collection[str]) -> str:

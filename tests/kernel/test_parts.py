@@ -13,7 +13,7 @@ from memos import summary
 from memos.generation import Surprise
 from memos.messages import Call, Kind, Message
 from memos.pager import excerpt
-from memos.probes import from_name, log_odds, sentences
+from memos.probes import clauses, from_name, log_odds, sentences
 from memos.remembering import middle_of
 from memos.speech import SpeechReader
 
@@ -48,6 +48,24 @@ def test_other_calls_are_not_speech() -> None:
 )
 def test_sentences(text: str, expected: list[str]) -> None:
     assert sentences(text) == [part for part in expected if len(part) > 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "I was born on 5 May and my boss is Mr. Huber.",
+            ["I was born on 5 May.", "my boss is Mr. Huber."],
+        ),
+        ("Nice idea, but I'm allergic to walnuts!", ["Nice idea.", "I'm allergic to walnuts!"]),
+        ("I cook; my son washes up, so we eat at six", ["I cook.", "my son washes up.", "we eat at six."]),
+        ("I like bread and butter, and tea.", []),
+        (", my dog is called Rex", ["my dog is called Rex."]),
+        ("", []),
+    ],
+)
+def test_clauses_say_each_a_thing_of_who_says_them(text: str, expected: list[str]) -> None:
+    assert clauses(text) == expected
 
 
 def test_a_sentence_may_begin_with_a_name_behind_an_initial() -> None:

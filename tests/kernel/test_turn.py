@@ -448,6 +448,22 @@ def _answering(*words: str) -> dict[str, Any]:
     return {"yes": yes}
 
 
+def test_a_sentence_that_tells_two_things_is_noted_and_answers_by_its_clauses(bench: Bench, of: Any) -> None:
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.REQUEST_PROBE in prompt:
+            return (0.9, 0.0, 0.0, 0.1) if "When was I born?" in prompt else (0.0, 0.0, 0.0, 1.0)
+        sure = "born on 5 May" in prompt and "Huber" not in prompt
+        return (0.9, 0.1) if sure else (0.2, 0.8)
+
+    told = "I was born on 5 May and my boss is Mr. Huber."
+    bench.open([say("Nice to know."), say("On 5 May.")], model={"yes": yes})
+    bench.say(told)
+    assert _facts(bench) == [told], "word for word"
+    list(bench.kernel.queue.evict("asked"))
+    answered = [one for one in of(bench.say("When was I born?"), events.Probed) if one.question == "answer"]
+    assert [(one.sentence, one.probability, one.led_to) for one in answered] == [(told, 0.9, "answer")]
+
+
 def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: Bench, of: Any) -> None:
     bench.open([say("Black tea travels best.")], prefetch=False, note_facts=False)
     bench.say("I like green tea most.")
