@@ -13,7 +13,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ class TopicEmbedder:
     def __init__(self) -> None:
         self._topics = np.random.default_rng(1).normal(size=(TOPICS, DIMENSION))
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
         """One vector of unit length a text."""
         vectors = []
         for text in texts:

@@ -410,8 +410,13 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """Length of a vector."""
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, in order."""
+    def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
+        """One vector a text, in order. May be called by several threads at once.
+
+        Args:
+            texts: to embed.
+            done: to be told how many of them are, where it takes long; what it raises ends the work, and is raised.
+        """
 
 
 @dataclass(frozen=True, slots=True)

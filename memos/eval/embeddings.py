@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ class EmbeddingCache:
     def __init__(self, embedder: Embedder, file: Path) -> None:
         self._embedder = embedder
         self.seconds = 0.0
+        self._lock = threading.Lock()
         private_folder(file.parent)
         private_file(file)
         self._kept = sqlite3.connect(file, check_same_thread=False)
@@ -46,14 +48,19 @@ class EmbeddingCache:
         """Length of a vector."""
         return self._embedder.dimension
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of unit length a text, in order."""
+    def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
+        """One vector of unit length a text, in order; see `Embedder`."""
+        with self._lock:
+            return self._embedded(texts, done or (lambda _: None))
+
+    def _embedded(self, texts: Sequence[str], done: Callable[[int], None]) -> list[list[float]]:
         started = time.perf_counter()
         keys = [hashlib.sha256(f"{self.name}\0{text}".encode("utf-8", "replace")).digest() for text in texts]
         found = {key: vector for key in keys if (vector := self._read(key))}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
-            made = self._embedder.embed(list(missing.values()))
+            known = len(texts) - len(missing)
+            made = self._embedder.embed(list(missing.values()), lambda count: done(known + count))
             found |= dict(zip(missing, made, strict=True))
             with self._kept:
                 rows = [(key, array("f", found[key]).tobytes()) for key in missing]

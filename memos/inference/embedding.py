@@ -11,10 +11,13 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from memos.errors import ModelError, ModelNotFound
 from memos.inference.streams import Streams
@@ -55,6 +58,7 @@ class SentenceEmbedder:
         self._batch = batch
         self._device = device
         self._lock = threading.Lock()
+        self._streaming = threading.Lock()
         self._model: Any = None
         self._streams: Streams | None = None
         try:
@@ -82,8 +86,13 @@ class SentenceEmbedder:
         with self._lock:
             self._loaded()
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of unit length a text, in order. A text beyond the model's length is cut, not refused.
+    def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
+        """One vector of unit length a text, in order. A text beyond the model's length is cut, not refused. Where many
+        are embedded on a CPU, few asked for by another thread do not wait for them.
+
+        Args:
+            texts: to embed.
+            done: told how many of them are, now and then; what it raises ends the work, and is raised.
 
         Raises:
             ModelError: the model cannot be loaded, or fails (out of GPU memory, say).
@@ -91,21 +100,45 @@ class SentenceEmbedder:
         if not texts:
             return []
         clean = [text[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8") for text in texts]
-        # One call at a time: the tokenizer refuses to be shared ("Already borrowed").
+        rows: list[list[float]] = self._encode(clean, done or (lambda _: None)).tolist()
+        return rows
+
+    def _encode(self, texts: list[str], done: Callable[[int], None]) -> NDArray[np.float32]:
+        # One call at a time, of either kind: the tokenizer refuses to be shared ("Already borrowed").
         with self._lock:
             model = self._loaded()
             on_cpu = model.device.type == "cpu"
             batch = self._batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
-            try:
-                if on_cpu and len(clean) > batch:
-                    self._streams = self._streams or Streams(model)
-                    vectors = self._streams.encode(clean, batch, **_OPTIONS)
-                else:
-                    vectors = model.encode(clean, batch_size=batch, **_OPTIONS)
-            except Exception as error:  # torch and tokenizers raise many kinds
-                raise ModelError(f"The embedding model {self._name} failed: {error}") from error
-        rows: list[list[float]] = vectors.tolist()
-        return rows
+            if not on_cpu or len(texts) <= batch:
+                with self._translated():
+                    vectors: NDArray[np.float32] = model.encode(texts, batch_size=batch, **_OPTIONS)
+                return vectors
+            self._streams = self._streams or Streams(model)
+        with self._streaming:
+            return self._streamed(self._streams, texts, batch, done)
+
+    def _streamed(
+        self, streams: Streams, texts: list[str], batch: int, done: Callable[[int], None]
+    ) -> NDArray[np.float32]:
+        def translated() -> Generator[tuple[list[int], NDArray[np.float32]], None, None]:
+            with self._translated():
+                yield from streams.encode(texts, batch, **_OPTIONS)
+
+        vectors = np.empty((len(texts), self._dimension), np.float32)
+        read = 0
+        with closing(translated()) as parts:
+            for chosen, rows in parts:
+                vectors[chosen] = rows
+                read += len(chosen)
+                done(read)
+        return vectors
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # torch and tokenizers raise many kinds
+            raise ModelError(f"The embedding model {self._name} failed: {error}") from error
 
     def _loaded(self) -> Any:
         if self._model is None:

@@ -9,7 +9,7 @@ weights (a tokenizer refuses to be shared). It does not know what the texts are,
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import chain
 from math import ceil
@@ -29,19 +29,21 @@ class Streams:
     """A `SentenceTransformer` on a CPU, as many at once as torch has threads. One call at a time.
 
     Args:
-        model: the model; its weights are shared.
+        model: the model, which stays the caller's: copies share its weights.
     """
 
     def __init__(self, model: Any) -> None:
         import torch
 
         self._threads = torch.get_num_threads()
-        self._models = [model]
+        self._models = [_copy(model)]
         # For good: the C library gives a new thread another part of the heap, and each keeps what was freed.
         self._pool = ThreadPoolExecutor(self._threads, "memos-embed")
 
-    def encode(self, texts: Sequence[str], most: int, **options: Any) -> NDArray[np.float32]:
-        """One vector a text, in order.
+    def encode(
+        self, texts: Sequence[str], most: int, **options: Any
+    ) -> Generator[tuple[list[int], NDArray[np.float32]], None, None]:
+        """Batches of vectors: which texts they are of, and a row for each. Closed early, it stops.
 
         Args:
             texts: at least one.
@@ -69,23 +71,25 @@ class Streams:
         torch.set_num_threads(each)
         running = [self._pool.submit(run, chosen) for chosen in batches]
         try:
-            rows = np.concatenate([batch.result() for batch in running])
+            for chosen, batch in zip(batches, running, strict=True):
+                yield chosen, batch.result()
         finally:  # where one has failed the others are still at it, with the model of whoever calls next
             for batch in running:
                 batch.cancel()
             wait(running)
             torch.set_num_threads(self._threads)
-        vectors: NDArray[np.float32] = np.empty_like(rows)
-        vectors[list(chain.from_iterable(batches))] = rows
-        return vectors
 
     def _copies(self, count: int) -> list[Any]:
         """So many models, made where there are fewer: of many processors a few may be enough."""
-        first = self._models[0]
-        weights = {id(tensor): tensor for tensor in chain(first.parameters(), first.buffers())}
         while len(self._models) < count:
-            self._models.append(copy.deepcopy(first, dict(weights)))
+            self._models.append(_copy(self._models[0]))
         return self._models[:count]
+
+
+def _copy(model: Any) -> Any:
+    """A model of its own but for the weights."""
+    weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    return copy.deepcopy(model, weights)
 
 
 def _batches(sizes: Sequence[int], most: int, streams: int) -> list[list[int]]:

@@ -36,9 +36,9 @@ UPSERT, DELETE = "upsert", "delete"
 # the longest of their batch, and each write adds a file. A kill costs the embedding of so many at most, and a search
 # beside it finds what is written. At first fewer are worth it, since until then nothing is embedded.
 STRIDE, FIRST_STRIDE = 256, 64
-# Texts embedded between two reports of progress, when the work can be stopped. What embedding has freed goes
-# back to the system, for batches are of many lengths: by itself the heap grows by a hundred megabytes and more.
-SLICE = 64
+# Texts after which what embedding has freed goes back to the system, for batches are of many lengths: by itself the
+# heap grows by a hundred megabytes and more.
+GIVE_BACK = 64
 # A search embeds what is new before it looks, but only so much of it: more would be felt as a pause.
 MOST_ON_SEARCH = 64
 WAIT_SECONDS = 60.0
@@ -171,7 +171,7 @@ class SearchIndex:
             self.index_pending(limit=MOST_ON_SEARCH, wait=False)
             wanted = (query,) if told is None or table != MESSAGES else (query, told)  # passages have no sentences
             texts = list(dict.fromkeys(wanted))
-            known = dict(zip(texts, self._embed(texts), strict=True))
+            known = dict(zip(texts, self._embedder_now().embed(texts), strict=True))
             vectors = [known[text] for text in wanted]
             for _ in range(2):  # a second look: another process may have made the index anew
                 try:
@@ -232,7 +232,7 @@ class SearchIndex:
                 continue
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
-                vectors = self._embed_by_length(texts, lambda count: report(embedded + count))  # noqa: B023 - at once
+                vectors = self._embed_all(texts, lambda count: report(embedded + count))  # noqa: B023 - at once
                 self._vectors.upsert(table, [Vector(*row, *made) for row, made in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
@@ -370,42 +370,31 @@ class SearchIndex:
                 self._embedder = self._make_embedder()
             return self._embedder
 
-    def _embed(self, texts: Sequence[str]) -> list[list[float]]:
-        embedder = self._embedder_now()
-        with self._embedding:  # nobody promised that an embedder can do two things at once
-            return embedder.embed(texts)
-
-    def _embed_by_length(self, texts: Sequence[Embedded], report: Callable[[int], None]) -> list[Made]:
-        """Vectors in the order of the texts, made a slice of like length at a time; `report` is told how many."""
-        longest_first = sorted(range(len(texts)), key=lambda at: -len(texts[at].alone))
-        vectors: list[Made] = [([], b"")] * len(texts)
-        for start in range(0, len(texts), SLICE):
-            chosen = longest_first[start : start + SLICE]
-            for at, vector in zip(chosen, self._embed_slice([texts[at] for at in chosen]), strict=True):
-                vectors[at] = vector
-            if start + SLICE < len(texts):
-                report(start + len(chosen))
-            if len(chosen) == SLICE:
-                give_back()
-        return vectors
-
-    def _embed_slice(self, texts: Sequence[Embedded]) -> list[Made]:
+    def _embed_all(self, texts: Sequence[Embedded], report: Callable[[int], None]) -> list[Made]:
         """For each text a vector that stands halfway between it alone and the same behind what was said before it, and
-        those of its sentences."""
-        alone = self._embed([text.alone for text in texts])
-        behind = [at for at, text in enumerate(texts) if text.before]
-        whole = list(alone)
-        if behind:
-            contexts = self._embed([f"{texts[at].before}\n{texts[at].alone}" for at in behind])
-            for at, context in zip(behind, contexts, strict=True):
-                whole[at] = _between(whole[at], context)
-        # Many messages are one sentence.
-        known = dict(zip((text.alone for text in texts), alone, strict=True))
-        new = list(dict.fromkeys(one for text in texts for one in text.sentences if one not in known))
-        known |= dict(zip(new, self._embed(new), strict=True)) if new else {}
-        parts = (packed([known[one] for one in text.sentences]) if text.sentences else b"" for text in texts)
+        those of its sentences; `report` is told how many texts are done, and may end it."""
+        behind = [f"{text.before}\n{text.alone}" if text.before else text.alone for text in texts]
+        # Many messages are one sentence, and of passages nothing was said before.
+        pairs = list(zip(texts, behind, strict=True))
+        wanted = list(dict.fromkeys(part for text, whole in pairs for part in (text.alone, whole, *text.sentences)))
+        given_back = 0
+
+        def done(count: int) -> None:
+            nonlocal given_back
+            if count - given_back >= GIVE_BACK:
+                give_back()
+                given_back = count
+            report(len(texts) * count // len(wanted))
+
+        known = dict(zip(wanted, self._embedder_now().embed(wanted, done), strict=True))
         # Four bytes a number: as a list, a stride's vectors take twelve megabytes.
-        return list(zip((array("f", vector) for vector in whole), parts, strict=True))
+        return [
+            (
+                array("f", _between(known[text.alone], known[whole]) if text.before else known[text.alone]),
+                packed([known[one] for one in text.sentences]) if text.sentences else b"",
+            )
+            for text, whole in pairs
+        ]
 
     def _notice(self, sentence: str) -> None:
         if sentence not in self._notices:

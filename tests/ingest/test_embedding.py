@@ -221,6 +221,45 @@ def test_nothing_is_read_any_more_when_a_stream_has_failed(tmp_path: Path, monke
         torch.set_num_threads(before)
 
 
+def test_what_is_done_is_told_and_may_be_stopped_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: SimpleQueue[tuple[int, int, int]] = SimpleQueue()
+    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: Model("cpu", calls))
+    embedder = SentenceEmbedder(fake_model(tmp_path, weights()), batch=2)
+    told: list[int] = []
+
+    def stop(done: int) -> None:
+        told.append(done)
+        if done >= 6:
+            raise KeyError("enough")
+
+    assert len(embedder.embed(["text"] * 9, told.append)) == 9
+    assert told == sorted(told) and told[-1] == 9 and len(told) >= 5
+    told.clear()
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError, match="enough"):  # as it was raised
+        embedder.embed(["text"] * 99, stop)
+    assert told == [2, 4, 6] and torch.get_num_threads() == before
+    assert len(embedder.embed(["text"] * 9)) == 9
+
+
+def test_few_texts_do_not_wait_for_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search beside an ingest."""
+    calls: SimpleQueue[tuple[int, int, int]] = SimpleQueue()
+    monkeypatch.setattr("memos.inference.embedding._load", lambda folder, device: Model("cpu", calls))
+    embedder = SentenceEmbedder(fake_model(tmp_path, weights()), batch=2)
+    found: list[list[list[float]]] = []
+
+    def ask(done: int) -> None:
+        if done < 4:
+            with ThreadPoolExecutor(1) as other:
+                found.append(other.submit(embedder.embed, ["a question"]).result(timeout=30))
+
+    embedder.embed(["text"] * 9, ask)
+    assert found == [[[10.0] * 4]]
+
+
 @pytest.mark.embedding
 def test_vectors_have_unit_length_and_meaning(embedder: SentenceEmbedder) -> None:
     texts = ["The cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose.", ""]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -147,9 +147,9 @@ def test_the_children_are_gone_while_what_they_read_is_embedded(tmp_path: Path, 
     alive: list[bool] = []
 
     class Looking(WordHashEmbedder):
-        def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
             alive.append(any(child.alive for child in children))
-            return super().embed(texts)
+            return super().embed(texts, done)
 
     with (
         open_database(tmp_path / "home", Looking()) as database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from memos.storage import Database
@@ -18,9 +18,14 @@ class WordHashEmbedder:
         self.dimension = dimension
         self.embedded = 0
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        self.embedded += len(texts)
-        return [self._vector(text) for text in texts]
+    def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
+        vectors = []
+        for text in texts:
+            vectors.append(self._vector(text))
+            self.embedded += 1
+            if done is not None:
+                done(len(vectors))
+        return vectors
 
     def _vector(self, text: str) -> list[float]:
         vector = [0.01] * self.dimension

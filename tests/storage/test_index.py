@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -291,7 +291,7 @@ def test_reindex_starts_from_sql_and_tells_its_progress(indexed: Database) -> No
     fill(indexed)
     told: list[tuple[int, int]] = []
     assert indexed.reindex(lambda done, of: told.append((done, of))) == 2
-    assert told == [(2, 2)]
+    assert told == [(1, 2), (2, 2), (2, 2)], "as it is embedded, and when it is written"
     check(indexed)
 
 
@@ -361,7 +361,7 @@ def kill_at(patch: pytest.MonkeyPatch, database: Database, step: str) -> None:
         raise Killed
 
     owner, name = {
-        "embed": (index, "_embed"),
+        "embed": (index, "_embed_all"),
         "upsert": (vectors, "upsert"),
         "upsert done": (vectors, "upsert"),
         "acknowledge": (index, "_acknowledge"),
@@ -512,10 +512,10 @@ def test_what_is_embedded_is_written_as_it_goes(home: Path, monkeypatch: pytest.
     embedder = WordHashEmbedder()
     embed = embedder.embed
 
-    def fail_at_last(texts: Sequence[str]) -> list[list[float]]:
+    def fail_at_last(texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
         if embedder.embedded >= 512:
             raise ModelError("It is gone.")
-        return embed(texts)
+        return embed(texts, done)
 
     monkeypatch.setattr(embedder, "embed", fail_at_last)
     with open_database(home, embedder) as database:
@@ -524,6 +524,22 @@ def test_what_is_embedded_is_written_as_it_goes(home: Path, monkeypatch: pytest.
         with pytest.raises(ModelError):
             library.index_pending()
         assert database.index.pending() == 600 - 512
+
+
+def test_what_is_embedded_is_told_and_may_be_stopped_text_by_text(home: Path) -> None:
+    embedder = WordHashEmbedder()
+
+    def stop(done: int, of: int) -> None:
+        if done == 3:
+            raise Killed(of)
+
+    with open_database(home, embedder) as database, database.agent("sam") as agent:
+        for number in range(5):
+            agent.recall.append(Kind.USER, f"The boat is {number}. The house is white.", turn=number)
+        with pytest.raises(Killed, match="5"):
+            agent.archival.index_pending(stop)
+        assert embedder.embedded < 5 * 3 and database.index.pending() == 5
+        assert agent.archival.index_pending() == 5
 
 
 def test_only_messages_are_embedded_by_sentence(home: Path) -> None:
