@@ -49,7 +49,13 @@ Examples:
 )
 @click.option("--category", default="", help="Only questions of this kind, such as qa1/128k or qa1.")
 @click.option("--limit", type=click.IntRange(min=1), help="A random sample of so many questions.  [default: all]")
-@click.option("--seed", default=0, show_default=True, help="Of the sample and the confidence intervals.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the sample, the intervals, and where a haystack hides what.",
+)
 @click.option("--embedding", help="The embedding model, or none for words only.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, too.")
 @click.option(
@@ -84,7 +90,9 @@ def command(
     from memos.settings import load
 
     _refuse_unused(suite)
-    chosen = tuple(arm.strip() for arm in arms.split(",") if arm.strip())
+    chosen = tuple(dict.fromkeys(arm.strip() for arm in arms.split(",") if arm.strip()))
+    if not chosen:
+        raise click.UsageError(f"--arms names none of {', '.join(ARMS)}.")
     if unknown := [arm for arm in chosen if arm not in ARMS]:
         raise click.UsageError(f"There is no arm {unknown[0]!r}; there are {', '.join(ARMS)}.")
     settings = load(model=model, context=context, embedding=embedding)

@@ -40,7 +40,7 @@ ONE_SHOT = (
     "Answer the question from the text, in a few words. If the text does not say it, say that it is not mentioned."
 )
 # What is measured is memory: nothing is kept from one question to the next, nothing runs between them.
-APART = {"note_facts": False, "ahead": False, "snapshots": 0}
+APART = {"note_facts": False, "ahead": False, "snapshots": 0, "database": ""}
 ERROR = "error: "  # how `lost` begins where no answer came
 GREEDILY: dict[str, Any] = {"limit": REPLY, "sampling": Sampling(), "cancelled": lambda: False}
 
@@ -57,8 +57,8 @@ class Answer:
         said: the answer; empty where none came.
         metrics: by name.
         lost: where a wrong answer was lost: `not stored`, `not retrieved` (search found none of what tells it), `not
-            shown` (not all of it was), `not used`; `evidence unknown` where the data does not say what tells it;
-            `error: …` where no answer came; empty if it is right, or the arm has no memory.
+            shown` (not all of it was), `not used`; `made up` where nothing tells it; `evidence unknown` where the data
+            does not say what does; `error: …` where no answer came; empty if it is right, or the arm has no memory.
         pages: how many pages the kernel brought into view by itself; 0 where nothing is known to tell it.
         false_pages: of these, how many showed no evidence.
         seconds: wall time.
@@ -95,6 +95,7 @@ class Arms:
         self._model, self._settings, self._embedder, self._folder = model, settings, embedder, folder
         self._ids: dict[str, tuple[list[int], list[int]]] = {}
         self._shelves: dict[str, str] = {}  # which world a data folder holds now
+        self._homes: dict[str, Path] = {}  # the data folder of a shelf, or of a world of its own
 
     def answer(self, task: Task, arm: str) -> Answer:
         """Answer one task in one arm."""
@@ -110,7 +111,7 @@ class Arms:
             said, shown = self._one_shot(task, arm, found)
             wanted, find = _telling(task), lambda: set(found)
         metrics = task.score(said)
-        wrong = metrics.get("accuracy", metrics.get("f1", 1)) < 0.5
+        wrong = metrics.get("accuracy", metrics.get("f1", metrics.get("abstention", 1))) < 0.5
         return Answer(
             task.id,
             arm,
@@ -140,7 +141,7 @@ class Arms:
 
     def _stored(self, world: World) -> Path:
         """A data folder in which a world is stored, made once, and what its places are called there."""
-        home = self._folder / re.sub(r"\W", "_", world.shelf or world.name)
+        home = self._homes.setdefault(world.shelf or world.name, self._folder / f"home{len(self._homes)}")
         if self._shelves.get(world.shelf or world.name) == world.name:
             return home
         embedder = self._embedder
@@ -239,6 +240,8 @@ class Arms:
 def _lost(
     task: Task, wanted: AbstractSet[Place], shown: AbstractSet[Place], find: Callable[[], AbstractSet[Place]]
 ) -> str:
+    if not task.answers:
+        return "made up"
     if not wanted:
         return "not stored" if task.evidence else "evidence unknown"
     if wanted <= shown:

@@ -1,6 +1,7 @@
-"""Data sets as conversations and questions: the one module that knows their files.
+"""Data sets of talks as conversations and questions, and how files of any data set are read.
 
-PATH is a data set's folder; which of its files there are does not matter. It does not know what is measured.
+Owns what the files of LoCoMo, MSC and LongMemEval look like; `tasks`, `haystacks` and `documents` know those of others.
+It does not know what is measured.
 """
 
 from __future__ import annotations
@@ -9,20 +10,25 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from memos.errors import InputError
 from memos.messages import Kind, Told
 from memos.zone import LOCAL
 
+Made = TypeVar("Made")
+Row = Mapping[str, Any]
+
 BETWEEN_TURNS = timedelta(seconds=30)  # data sets date sessions; turns follow each other
 BETWEEN_SESSIONS = timedelta(days=7)  # where they date nothing
+LOCOMO_CATEGORIES = {1: "multi_hop", 2: "temporal", 3: "open_domain", 4: "single_hop", 5: "adversarial"}
 UNDATED = datetime(2024, 1, 1, 9, tzinfo=LOCAL)
 LONGMEMEVAL_DATE = "%Y/%m/%d (%a) %H:%M"
+OTHERS = "third_party"  # where a question comes from that somebody else asked about sessions of LongMemEval
 HAYSTACK_SESSIONS = 30  # that a question of LongMemEval's oracle part is hidden among
 
 
@@ -103,6 +109,21 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{path} cannot be read as JSON Lines: {error}.") from error
 
 
+def made_of(path: Path, make: Callable[[Row], Made]) -> Iterator[Made]:
+    """What becomes of each object of a JSON Lines file.
+
+    Raises:
+        InputError: the file cannot be read, or one of them lacks what is needed; the sentence says which.
+    """
+    for number, row in enumerate(rows(path), 1):
+        try:
+            made = make(row)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            wrong = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"Line {number} of {path} cannot be used: {wrong}.") from error
+        yield made
+
+
 def files(folder: Path, pattern: str) -> list[Path]:
     """The files of a data set's folder that match, by name.
 
@@ -120,15 +141,16 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 def locomo(folder: Path) -> list[Conversation]:
     """LoCoMo (Maharana et al. 2024): long talks of two people; questions of five categories, the fifth unanswerable."""
-    return [_locomo(row) for path in files(folder, "locomo*.jsonl*") for row in rows(path)]
+    return [talk for path in files(folder, "locomo*.jsonl*") for talk in made_of(path, _locomo)]
 
 
-def _locomo(row: Mapping[str, Any]) -> Conversation:
+def _locomo(row: Row) -> Conversation:
     past: list[Told] = []
     sessions: list[int] = []
     places: dict[str, int] = {}
     for number, session in enumerate(row["sessions"]):
-        begins = datetime.fromisoformat(session["date_time"]).replace(tzinfo=LOCAL)
+        dated = session.get("date_time")
+        begins = datetime.fromisoformat(dated).replace(tzinfo=LOCAL) if dated else UNDATED + number * BETWEEN_SESSIONS
         for step, turn in enumerate(session["turns"]):
             kind = Kind.USER if turn["speaker"] == row["speaker_a"] else Kind.SPEECH
             places[turn["dia_id"]] = len(past)
@@ -136,17 +158,22 @@ def _locomo(row: Mapping[str, Any]) -> Conversation:
             past.append(Told(kind, text, begins + step * BETWEEN_TURNS, turn["speaker"]))
             sessions.append(number)
     questions = []
-    for asked in row["qa"]:
-        turns = tuple(dict.fromkeys(places[item] for item in asked["evidence"] if item in places))
-        whole = not asked.get("evidence_unresolved") and len(turns) == len(set(asked["evidence"]))
-        adversarial = asked["category"] == 5
-        answers = () if adversarial or asked.get("answer") is None else (str(asked["answer"]),)
-        turns = turns if whole else ()
+    name = str(row["sample_id"])
+    for number, asked in enumerate(row["qa"]):
+        turns = () if asked.get("evidence_unresolved") else _known(asked.get("evidence"), places)
+        category = asked.get("category_name") or LOCOMO_CATEGORIES[asked["category"]]
+        never = category == LOCOMO_CATEGORIES[5] or asked.get("answer") is None
+        answers = () if never else (str(asked["answer"]),)
         where = tuple(sorted({sessions[turn] for turn in turns}))
-        questions.append(Question(asked["qid"], asked["question"], answers, asked["category_name"], turns, where))
-    return Conversation(
-        row["sample_id"], tuple(past), tuple(sessions), tuple(questions), past[-1].said_at + timedelta(days=1)
-    )
+        asked_as = str(asked.get("qid", f"{name}-{number}"))
+        questions.append(Question(asked_as, asked["question"], answers, category, turns, where))
+    return Conversation(name, tuple(past), tuple(sessions), tuple(questions), past[-1].said_at + timedelta(days=1))
+
+
+def _known(evidence: Sequence[Any] | None, places: Mapping[Any, int]) -> tuple[int, ...]:
+    """Where all of what tells an answer stands; nothing where some of it is not to be found."""
+    found = tuple(dict.fromkeys(places[item] for item in evidence or () if item in places))
+    return found if len(found) == len(set(evidence or ())) else ()
 
 
 # ---------------------------------------------------------------------------------------------- MSC
@@ -154,10 +181,10 @@ def _locomo(row: Mapping[str, Any]) -> Conversation:
 
 def msc(folder: Path) -> list[Conversation]:
     """Multi-Session Chat (Xu et al. 2022): a probe is a worker's summary of one turn, to be traced back to it."""
-    return [_msc(row) for path in files(folder, "msc*.jsonl*") for row in rows(path)]
+    return [talk for path in files(folder, "msc*.jsonl*") for talk in made_of(path, _msc)]
 
 
-def _msc(row: Mapping[str, Any]) -> Conversation:
+def _msc(row: Row) -> Conversation:
     past: list[Told] = []
     sessions: list[int] = []
     places: dict[str, int] = {}
@@ -171,7 +198,7 @@ def _msc(row: Mapping[str, Any]) -> Conversation:
             sessions.append(number)
     questions = []
     for number, probe in enumerate(row["fact_probes"]):
-        turns = tuple(places[item] for item in probe["evidence"])
+        turns = _known(probe.get("evidence"), places)
         where = tuple(sorted({sessions[turn] for turn in turns}))
         questions.append(
             Question(f"{row['dialog_id']}-{number}", probe["query"], (probe["query"],), "fact", turns, where)
@@ -191,22 +218,34 @@ def longmemeval(folder: Path, seed: int) -> list[Conversation]:
         seed: which other talks surround a question that comes without any, and when they were.
     """
     filler = [row for path in sorted(folder.glob("filler*.jsonl*")) for row in rows(path)]
-    found = []
-    for path in files(folder, "oracle*.jsonl*"):
-        for row in rows(path):
-            surrounded = _among(row, filler, random.Random(f"{seed}/{row['question_id']}"))
-            found.append(_longmemeval(row["question_id"], surrounded, [row]))
-    for path in sorted(folder.glob("s_full*.jsonl*")):
-        for row in rows(path):
-            asked = [dict(one, question_id=f"{row['question_id']}-{n}") for n, one in enumerate(row["questions"])]
-            asked = [
-                {"question_type": row["question_type"], "question_date": row["question_date"], **one} for one in asked
-            ]
-            found.append(_longmemeval(row["question_id"], row["sessions"], asked))
-    return found
+
+    def alone(row: Row) -> Conversation:
+        surrounded = _among(row, filler, random.Random(f"{seed}/{row['question_id']}"))
+        return _longmemeval(str(row["question_id"]), surrounded, [{**row, "never": _abstaining(row)}])
+
+    whole = sorted(folder.glob("s_full*.jsonl*"))
+    oracle = sorted(folder.glob("oracle*.jsonl*")) if whole else files(folder, "oracle*.jsonl*")
+    found = [talk for path in oracle for talk in made_of(path, alone)]
+    return found + [talk for path in whole for talk in made_of(path, _surrounded)]
 
 
-def _among(row: Mapping[str, Any], filler: Sequence[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
+def _abstaining(row: Row) -> bool:
+    return row["question_type"] == "abstention" or str(row["question_id"]).endswith("_abs")
+
+
+def _surrounded(row: Row) -> Conversation:
+    """A question among its own sessions, and questions of others about these."""
+    name = str(row["question_id"])
+    shared = {key: row.get(key) for key in ("question_type", "question_date")}
+    asked = [
+        # That it was never said is so of the question that the sessions were gathered for.
+        {**shared, **one, "question_id": f"{name}-{n}", "never": _abstaining(row) and one.get("origin") != OTHERS}
+        for n, one in enumerate(row["questions"])
+    ]
+    return _longmemeval(f"{name} among {len(row['sessions'])}", row["sessions"], asked)
+
+
+def _among(row: Row, filler: Sequence[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
     """The sessions of a question, and others of the months before it."""
     latest = max(_date(session["date"]) for session in row["sessions"])
     asked = max(latest, _date(row["question_date"])) if row.get("question_date") else latest + timedelta(days=1)
@@ -217,7 +256,7 @@ def _among(row: Mapping[str, Any], filler: Sequence[dict[str, Any]], rng: random
     return [*row["sessions"], *others]
 
 
-def _longmemeval(name: str, stored: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> Conversation:
+def _longmemeval(name: str, stored: Sequence[Row], asked: Sequence[Row]) -> Conversation:
     past: list[Told] = []
     sessions: list[int] = []
     telling: list[int] = []
@@ -232,10 +271,9 @@ def _longmemeval(name: str, stored: Sequence[Mapping[str, Any]], asked: Sequence
             sessions.append(number)
     questions = []
     for one in asked:
-        where = tuple(sorted(numbers[item] for item in one["answer_session_ids"] if item in numbers))
+        where = tuple(sorted(_known(one.get("answer_session_ids"), numbers)))
         turns = tuple(turn for turn in telling if sessions[turn] in where)
-        never = one["question_type"] == "abstention" or str(one["question_id"]).endswith("_abs")
-        answers = () if never else (str(one["answer"]),)
+        answers = () if one["never"] else (str(one["answer"]),)
         questions.append(
             Question(str(one["question_id"]), one["question"], answers, one["question_type"], turns, where)
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from memos.agents.composition import ingest_into, load_model
 from memos.errors import InputError, MemosError
 from memos.eval import nasty
 from memos.eval.answering import ERROR, Answer
-from memos.eval.data import rows
+from memos.eval.data import Row, made_of
 from memos.eval.embeddings import EmbeddingCache
 from memos.eval.journal import Journal
 from memos.eval.metrics import declined, tells
@@ -105,18 +106,16 @@ def questions(run: Run) -> list[Question]:
     Raises:
         InputError: they cannot be read, or there are none of the category.
     """
-    found = [
-        Question(
-            row["id"],
-            row["question"],
-            (row["answer"], *(row.get("aliases") or ())),
-            row["file"],
-            row.get("language", "en"),
-            row.get("also_in") == [],  # unknown (null) for very short answers
-        )
-        for row in rows(run.data / "questions.jsonl")
-    ]
+    found = list(made_of(run.data / "questions.jsonl", _question))
     return sampled(found, lambda one: one.category, run.category, run.limit, run.seed)
+
+
+def _question(row: Row) -> Question:
+    answers = tuple(str(one) for one in (row["answer"], *(row.get("aliases") or ())) if one is not None)
+    if not answers:
+        raise ValueError("it has no answer")
+    alone = row.get("also_in") == []  # unknown (null) for very short answers
+    return Question(str(row["id"]), row["question"], answers, row["file"], row.get("language") or "en", alone)
 
 
 # ------------------------------------------------------------------------------------- without a model
@@ -163,14 +162,14 @@ def _searched(
     archival.search(one.text, limit=AMONG)
     spent = time.perf_counter() - started - ((embedder.seconds if embedder else 0.0) - before)
     found = archival.search(one.text, limit=DEEPEST).items
-    wanted = _source(data, one.file)
+    wanted = _sources(data, one.file)
     first = found[:AMONG]
     rank = next((place for place, passage in enumerate(found, 1) if one.told_by(passage.text)), 0)
     metrics = {
-        f"file_hit@{AMONG}": float(any(passage.source == wanted for passage in first)),
+        f"file_hit@{AMONG}": float(any(passage.source in wanted for passage in first)),
         f"passage_hit@{AMONG}": float(any(one.told_by(passage.text) for passage in first)),
         # Stricter: short answers such as a number stand in other files by chance.
-        f"right_passage_hit@{AMONG}": float(any(p.source == wanted and one.told_by(p.text) for p in first)),
+        f"right_passage_hit@{AMONG}": float(any(p.source in wanted and one.told_by(p.text) for p in first)),
         "mrr": 1 / rank if rank else 0.0,
     }
     return metrics, spent * 1000
@@ -263,8 +262,8 @@ def _answers(
         with _embedding(run.settings) as embedder, tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
             for arm, asked in missing.items():
                 with _documents(Path(folder) / arm, run, embedder) as archival:
-                    for file in without[arm]:
-                        archival.remove_document(_source(run.data, file))
+                    for source in {path for file in without[arm] for path in _sources(run.data, file)}:
+                        archival.remove_document(source)
                     analyst = make(model, archival)
                     for one in asked:
                         yield _answered(analyst, archival, one, arm)
@@ -313,14 +312,20 @@ def _lost(archival: Archival, one: Question, *, supported: bool) -> str:
 
 def sliced(scored: Sequence[tuple[str, Mapping[str, float]]], seed: int) -> dict[str, Estimate]:
     """Metrics over all, by language and by kind of file, from categories as `en/pdf`."""
+    named = {category.partition("/")[0] for category, _ in scored}
     languages = by_category([(category.partition("/")[0], metrics) for category, metrics in scored], seed)
     kinds = by_category([(category.partition("/")[2], metrics) for category, metrics in scored], seed)
-    return languages | kinds
+    # A folder may have the name of a language, of which other folders have files, too.
+    return languages | {name: value for name, value in kinds.items() if name.partition("/")[2] not in named}
 
 
-def _source(data: Path, file: str) -> str:
-    """What ingest calls a file of the data set."""
-    return str((data / "files" / file).resolve())
+def _sources(data: Path, file: str) -> set[str]:
+    """What ingest calls a file of the data set, and those with the same bytes, which are stored once."""
+    folder = (data / "files").resolve()
+    path = folder / file
+    size = path.stat().st_size if path.is_file() else -1
+    like = (one for one in folder.rglob("*") if one.is_file() and one.stat().st_size == size)
+    return {str(path), *(str(one) for one in like if cmp(one, path, shallow=False))}
 
 
 @contextmanager

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from memos.errors import InputError
-from memos.eval.data import files, rows, text_of
+from memos.eval.data import Row, files, made_of, rows, text_of
 from memos.eval.tasks import Task, World
 
 # Documents, and the places of the one that tells the answer: first, middle, last (Liu et al. 2023, section 2.2).
@@ -34,11 +33,14 @@ def multidoc(folder: Path, _seed: int) -> list[Task]:
 
     Categories are `documents_20/middle`: how many documents, and where the one is that tells it.
     """
-    found = [row for path in files(folder, "*.jsonl*") for row in rows(path)]
-    return [_multidoc(row, count, where) for row in found for count in COUNTS for where in PLACES]
+
+    def tasks(row: Row) -> list[Task]:
+        return [_multidoc(row, count, where) for count in COUNTS for where in PLACES]
+
+    return [task for path in files(folder, "*.jsonl*") for found in made_of(path, tasks) for task in found]
 
 
-def _multidoc(row: Mapping[str, Any], count: int, where: str) -> Task:
+def _multidoc(row: Row, count: int, where: str) -> Task:
     place = {"first": 0, "middle": count // 2, "last": count - 1}[where]
     texts = [_document(one) for one in row["distractors"][: count - 1]]
     texts.insert(place, _document(row["gold"]))
@@ -50,7 +52,7 @@ def _multidoc(row: Mapping[str, Any], count: int, where: str) -> Task:
     return Task(world.name, f"documents_{count}/{where}", world, row["question"], answers, (0,))
 
 
-def _document(one: Mapping[str, Any]) -> str:
+def _document(one: Row) -> str:
     return f"{one['title']}\n{one['text'].strip()}"
 
 
@@ -62,11 +64,12 @@ def babilong(folder: Path, seed: int) -> list[Task]:
 
     `folder` has the stories (`qa1.jsonl` …), the folder `haystack` beside it the novels. Categories are `qa1/128k`.
     """
-    stories = [row for path in files(folder, "qa*.jsonl*") for row in rows(path)]
+    stories = [row for path in files(folder, "qa*.jsonl*") for row in made_of(path, _story)]
     labels: dict[str, set[str]] = {}
     for row in stories:
         labels.setdefault(row["task"], set()).add(row["answer"])
-    prose = [one for path in files(folder.parent / SHARED, "*.txt*") for one in _sentences(text_of(path))]
+    books = files(folder.resolve().parent / SHARED, "*.txt*")
+    prose = [one for path in books for one in _sentences(text_of(path))]
     tasks = []
     for length in LENGTHS:
         pages = _pages(prose, length)
@@ -74,7 +77,14 @@ def babilong(folder: Path, seed: int) -> list[Task]:
     return tasks
 
 
-def _babilong(row: Mapping[str, Any], pages: Sequence[str], length: int, seed: int, labels: set[str]) -> Task:
+def _story(row: Row) -> Row:
+    """A line of a file of stories, with all that is used of it."""
+    needed = {key: row[key] for key in ("id", "task", "facts", "question", "answer")}
+    support = [place for place in row.get("support") or () if place < len(row["facts"])]
+    return {**needed, "answer": str(row["answer"]), "support": support}
+
+
+def _babilong(row: Row, pages: Sequence[str], length: int, seed: int, labels: set[str]) -> Task:
     name, facts = f"{row['id']}-{length}k", row["facts"]
     documents, where = _hidden(pages, facts, random.Random(f"{seed}/{name}"))
     told = tuple((where[place], facts[place]) for place in row["support"])
@@ -102,8 +112,11 @@ def _hidden(
     texts = list(pages)
     for number, here in changed.items():
         prose = _sentences(pages[number])
+        size = len(
+            prose
+        )  # before there are more: one that was hidden earlier would else come to lie behind a later one
         for share, fact in reversed(here):
-            prose.insert(round(share * len(prose)), fact)
+            prose.insert(round(share * size), fact)
         texts[number] = " ".join(prose)
     return tuple((_file(number), text) for number, text in enumerate(texts)), [_file(int(cut)) for cut in cuts]
 

@@ -47,7 +47,9 @@ class Journal:
     def _read(self) -> list[Answer]:
         """The answers that were kept; a line that was cut off by a kill is not one."""
         found = []
-        for line in self._file.read_text(encoding="utf-8").split("\n") if self._file.exists() else ():
+        text = self._file.read_text(encoding="utf-8", errors="replace") if self._file.exists() else ""
+        self._broken = bool(text) and not text.endswith("\n")
+        for line in text.split("\n"):
             try:
                 row: Mapping[str, Any] = json.loads(line)
                 found.append(Answer(**row))
@@ -61,7 +63,8 @@ class Journal:
         if answer.failed:
             return
         with self._file.open("a", encoding="utf-8") as stream:
-            stream.write(_line(answer))
+            stream.write("\n" * self._broken + _line(answer))  # a line that was cut off takes none with it
+        self._broken = False
 
 
 def write_answers(path: Path, answers: Iterable[Answer]) -> None:

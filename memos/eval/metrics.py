@@ -26,13 +26,17 @@ DECLINED = re.compile("|".join(_DECLINED), re.IGNORECASE)
 # What makes one number, or one word, with its like beside it.
 _ALIKE = r"\d", rf"[^\W\d_{UNSPACED}]"
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_WITHIN, _POINT = re.compile(r"(?<=\d)[^\w\s,](?=\d)"), re.compile(r"(?<=\d)\.(?=\d)")
 _ARTICLES = re.compile(r"\b(a|an|the|and)\b")
 
 
 def normalized(text: str) -> list[str]:
     """The words of an answer, in lower case, without punctuation and articles."""
-    plain = "".join(" " if letter in string.punctuation else letter for letter in text.lower())
-    return _ARTICLES.sub(" ", plain).split()
+    return _ARTICLES.sub(" ", " ".join(_words(text))).split()
+
+
+def _words(text: str) -> list[str]:
+    return "".join(" " if letter in string.punctuation else letter for letter in text.lower()).split()
 
 
 def f1(said: str, right: str) -> float:
@@ -56,11 +60,18 @@ def contains(said: str, right: str) -> bool:
 
 
 def tells(said: str, right: str) -> bool:
-    """Whether it occurs there, and not within a longer number or word: `130 days` does not tell `30`."""
-    text, wanted = (" ".join(normalized(_THOUSANDS.sub("", one))) for one in (said, right))
+    """Whether it occurs there, and not within a longer number or word: neither `130 days` nor `1.30` tells `30`."""
+    words = normalized if normalized(right) else _words  # a blood group may be "A"
+    text, wanted = (" ".join(words(_THOUSANDS.sub("", one))) for one in (_of_one_number(said, right), right))
     edges = wanted[:1], wanted[-1:]
     before, behind = (next((kind for kind in _ALIKE if re.match(kind, edge)), "(?!)") for edge in edges)
     return bool(wanted) and bool(re.search(f"(?<!{before}){re.escape(wanted)}(?!{behind})", text))
+
+
+def _of_one_number(said: str, right: str) -> str:
+    """What was said, with the points of its decimals and versions as digits, unless the right answer has any such:
+    "12:30" may be written with a point."""
+    return said if _WITHIN.search(right) else _POINT.sub("0", said)
 
 
 def declined(said: str) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 
 from memos.agents.composition import embedding_folder, load_model, make_embedder
 from memos.errors import InputError, MemosError
-from memos.eval.answering import ARMS, Answer, Arms, failed
+from memos.eval.answering import ARMS, RAG, Answer, Arms, failed
 from memos.eval.data import Conversation, locomo, longmemeval, msc
 from memos.eval.embeddings import EmbeddingCache, cached
-from memos.eval.haystacks import babilong, multidoc, needle
+from memos.eval.haystacks import SHARED, babilong, multidoc, needle
 from memos.eval.journal import Journal
 from memos.eval.report import Report
 from memos.eval.retrieval import Progress, Scored, answerable, recall_of_turns
@@ -97,6 +97,8 @@ def answering(run: Run, progress: Progress) -> tuple[Report, list[Answer]]:
         InputError: the data cannot be read, or there is nothing to ask.
         ModelError: the model cannot be loaded.
     """
+    if RAG in run.arms and embedding_folder(run.settings) is None:
+        raise InputError(f"The arm {RAG} ranks by vectors: it needs an embedding model (`memos models pull`).")
     found = ANSWERING[run.suite](run.data, run.seed)
     tasks = sampled(found, lambda task: task.category, run.category, run.limit, run.seed)
     # One arm after the other: what questions share, a model then reads once.
@@ -142,8 +144,21 @@ def of_arm(answers: Sequence[Answer], seed: int) -> dict[str, Estimate]:
 
 
 def given(run: Run) -> dict[str, Any]:
-    """Everything that an answer of a run depends on."""
-    return {"data": str(run.data.resolve()), "seed": run.seed, **run.settings.model_dump()}
+    """Everything that an answer of a run depends on, but for the code. Files are told apart by size and time."""
+    data, weights = run.data.resolve(), Path(run.settings.model)
+    read = [path for folder in (data, data.parent / SHARED) for path in sorted(folder.rglob("*"))]
+    return {
+        **run.settings.model_dump(),
+        "data": str(data),
+        "run_seed": run.seed,  # `seed` is the sampler's
+        "files": [_stamp(path) for path in (*read, *([weights] if weights.is_file() else ())) if path.is_file()],
+        "embedding_folder": str(embedding_folder(run.settings)),
+    }
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    found = path.stat()
+    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _summed_up(scored: Sequence[Scored], seed: int) -> dict[str, Estimate]:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from memos.errors import InputError
-from memos.eval.data import Conversation, files, locomo, longmemeval, rows
+from memos.eval.data import Conversation, Row, files, locomo, longmemeval, made_of, rows
 from memos.eval.metrics import contains, declined, f1, f1_of_list, labelled
 from memos.messages import Told
 
@@ -101,22 +100,30 @@ def of_conversations(conversations: Sequence[Conversation]) -> list[Task]:
 
 def nested_kv(folder: Path, _seed: int) -> list[Task]:
     """MemGPT's nested key-value retrieval (Packer et al. 2023, section 3.2.2): 140 pairs, 0 to 4 nestings."""
+    paths = files(folder, "*.jsonl*")
+    own = all(row.get("records") for path in paths for row in rows(path))
+    base = [] if own else _base(folder / "base_kv140.json")
+    return [task for path in paths for task in made_of(path, lambda row: _nested(row, base))]
+
+
+def _base(path: Path) -> Sequence[Sequence[str]]:
+    """The pairs that a line changes which has none of its own."""
     try:
-        base = json.loads((folder / "base_kv140.json").read_text(encoding="utf-8"))
+        pairs: Sequence[Sequence[str]] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'base_kv140.json'} cannot be read: {error}.") from error
-    found = [row for path in files(folder, "*.jsonl*") for row in rows(path)]
-    return [_nested(row, base) for row in found]
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    return pairs
 
 
-def _nested(row: dict[str, Any], base: Sequence[Sequence[str]]) -> Task:
+def _nested(row: Row, base: Sequence[Sequence[str]]) -> Task:
     pairs = [list(pair) for pair in row.get("records") or base]
     for index, value in row.get("overwrites", ()):
         pairs[index][1] = value
     notes = tuple(f"Key-value pair: key = {key}, value = {value}" for key, value in pairs)
-    world = World(row["id"], notes=notes)
-    asked = NESTED.format(key=row["key"])
-    return Task(row["id"], f"nesting_{row['nesting']}", world, asked, (row["answer"],), tuple(row["chain_indices"]))
+    name = str(row["id"])
+    world, asked = World(name, notes=notes), NESTED.format(key=row["key"])
+    evidence = tuple(row.get("chain_indices") or ())
+    return Task(name, f"nesting_{row['nesting']}", world, asked, (str(row["answer"]),), evidence)
 
 
 def locomo_qa(folder: Path, _seed: int) -> list[Task]:

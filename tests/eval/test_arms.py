@@ -45,6 +45,28 @@ def test_a_wrong_answer_was_lost_where_it_was(tmp_path: Path) -> None:
     assert arms(tmp_path / "three", say("Perhaps it is the one by the door.")).answer(shared, MEMOS).lost == "not shown"
 
 
+def test_an_answer_to_what_nobody_told_was_made_up(tmp_path: Path) -> None:
+    untold = replace(TASK, answers=(), evidence=())
+    made_up, declined = arms(tmp_path, say("It is 4."), say("That was not mentioned.")), "abstention"
+    assert [(one.metrics[declined], one.lost) for one in (made_up.answer(untold, MEMOS) for _ in range(2))] == [
+        (0.0, "made up"),
+        (1.0, ""),
+    ]
+
+
+def test_pasts_of_like_names_are_kept_apart(tmp_path: Path) -> None:
+    both = arms(tmp_path)
+    first, second = (both._stored(replace(PAST, name=name)) for name in ("conv-1", "conv_1"))
+    assert first != second and both._stored(replace(PAST, name="conv-1")) == first
+
+
+def test_what_is_asked_goes_into_no_database_of_the_user(tmp_path: Path) -> None:
+    theirs = tmp_path / "mine.sqlite"
+    settings = load(embedding="none", database=f"sqlite:///{theirs}")
+    Arms(ScriptedModel([say("17.")], window=1024), settings, None, tmp_path).answer(TASK, MEMOS)
+    assert not theirs.exists()
+
+
 def test_a_question_is_asked_when_the_data_says(tmp_path: Path) -> None:
     for name, asked_at in (("dated", WHEN + timedelta(days=7)), ("undated", None)):
         tried = arms(tmp_path / name, say("17."))
@@ -58,7 +80,7 @@ def test_a_question_is_asked_when_the_data_says(tmp_path: Path) -> None:
 def test_one_question_does_not_learn_from_another(tmp_path: Path) -> None:
     both = arms(tmp_path, say("It is 4."), say("It is 17."))
     assert [both.answer(TASK, MEMOS).metrics["accuracy"] for _ in range(2)] == [0.0, 1.0]
-    assert len([path for path in tmp_path.iterdir() if path.name == "past"]) == 1
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith("home")]) == 1
 
 
 @pytest.mark.parametrize("arm", [TRUNCATE, CLOSED])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,6 +97,36 @@ def test_search_is_measured_by_file_and_passage(run: Callable[..., Run]) -> None
     for name in ("file_hit@5", "passage_hit@5", "right_passage_hit@5", "mrr"):
         assert metrics[name].value == 1.0, name
     assert {"file_hit@5/md", "file_hit@5/txt", "query_ms_p95"} <= metrics.keys()
+
+
+def test_an_answer_may_be_a_number_and_must_be_there(run: Callable[..., Run], data: Path) -> None:
+    row = {"id": 4, "question": "When does the ferry leave?", "answer": 7, "aliases": [None, 19], "file": "md/boats.md"}
+    (data / "questions.jsonl").write_text(json.dumps(row))
+    (asked,) = documents.questions(run("docs"))
+    assert (asked.id, asked.answers, asked.language) == ("4", ("7", "19"), "en")
+    (data / "questions.jsonl").write_text(json.dumps({**row, "answer": None, "aliases": []}))
+    with pytest.raises(InputError, match="no answer"):
+        documents.questions(run("docs"))
+
+
+def test_a_copy_of_a_file_is_that_file(run: Callable[..., Run], data: Path) -> None:
+    shutil.copy(data / "files" / "md" / "boats.md", data / "files" / "a copy.md")
+    report, _ = docs_recall(run("docs-recall"), quiet)
+    assert report.arms["memos"]["file_hit@5"].value == 1.0
+
+    asked = next(one for one in documents.questions(run("docs")) if one.id == "q2")
+    (answer,) = documents._answers(
+        run("docs"), {"left-out": [asked]}, {"left-out": [asked.file]}, lambda _model, archival: StandIn(archival, [])
+    )
+    assert "Skagen" not in answer.said
+
+
+def test_a_language_and_a_folder_of_one_name_are_not_taken_for_each_other() -> None:
+    scored = [("zh/zh", {"accuracy": 1.0}), ("zh/zh", {"accuracy": 1.0}), ("zh/pdf", {"accuracy": 0.0})]
+    found = documents.sliced(scored, 0)
+    assert "accuracy/zh" not in found and found["accuracy"].n == 3
+    found = documents.sliced([*scored, ("en/zh", {"accuracy": 0.0})], 0)
+    assert (found["accuracy/zh"].n, found["accuracy/pdf"].n) == (3, 1)
 
 
 def test_a_question_that_nothing_answers_is_a_miss(run: Callable[..., Run], data: Path) -> None:

@@ -60,6 +60,13 @@ def test_answer_metrics_by_hand() -> None:
         ("我住在上海市", "上海", True),
         ("使用Miri工具", "Miri", True),
         ("Anything.", "", False),
+        ("Since version 3.5.", "5", False),
+        ("It took 1.30 hours.", "30", False),
+        ("It took 1.5 hours.", "1.5", True),
+        ("At 12.30.", "12:30", True),
+        ("It is version 5.", "5", True),
+        ("Blood group A.", "A", True),
+        ("Blood group AB.", "A", False),
     ],
 )
 def test_an_answer_is_told_in_whole_words_and_numbers(said: str, right: str, told: bool) -> None:
