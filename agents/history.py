@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from memos.errors import InputError
 from memos.events import Event
 from memos.kernel import Kernel
-from memos.messages import SPOKEN, Kind, Message, State
+from memos.messages import SPOKEN, Kind, Message, Passage, State
 
 if TYPE_CHECKING:
     from memos.storage.database import AgentStorage
@@ -94,7 +94,7 @@ class AgentHistory:
         """The conversation as a document.
 
         Args:
-            form: `markdown` (what was said) or `json` (all messages, with blocks and summary; not the notes).
+            form: `markdown` (what was said, and the notes) or `json` (all messages, blocks, notes and the summary).
 
         Raises:
             InputError: there is no such form.
@@ -107,10 +107,11 @@ def exported(stored: AgentStorage, form: str) -> str:
     if form not in FORMATS:
         raise InputError(f"There is no form {form!r}; write {' or '.join(FORMATS)}.")
     messages = stored.recall.since(0)
-    return _markdown(stored.name, messages) if form == "markdown" else _json(stored, messages)
+    notes = stored.archival.notes()
+    return _markdown(stored.name, messages, notes) if form == "markdown" else _json(stored, messages, notes)
 
 
-def _markdown(name: str, messages: Sequence[Message]) -> str:
+def _markdown(name: str, messages: Sequence[Message], notes: Sequence[Passage]) -> str:
     who = {Kind.USER: "You", Kind.SPEECH: name}  # unless somebody else spoke, in a talk that was imported
     parts = [f"# {name}\n"]
     for message in messages:
@@ -118,10 +119,13 @@ def _markdown(name: str, messages: Sequence[Message]) -> str:
             when = f"{message.created_at.astimezone():%Y-%m-%d %H:%M}"
             cut = " (cut off)" if message.state is State.CUT else ""
             parts.append(f"## {message.speaker or who[message.kind]} · {when}{cut}\n\n{message.content}\n")
+    if notes:
+        lines = (" ".join(note.text.split()) for note in notes)
+        parts.append("## Notes\n\n" + "".join(f"- {line}\n" for line in lines))
     return "\n".join(parts)
 
 
-def _json(stored: AgentStorage, messages: Sequence[Message]) -> str:
+def _json(stored: AgentStorage, messages: Sequence[Message], notes: Sequence[Passage]) -> str:
     rows = [
         {
             "id": message.id,
@@ -138,6 +142,15 @@ def _json(stored: AgentStorage, messages: Sequence[Message]) -> str:
         "agent": stored.name,
         "blocks": [asdict(block) for block in stored.state.blocks()],
         "summary": stored.state.summary(),
+        "notes": [
+            {
+                "id": note.id,
+                "location": note.location,
+                "created_at": note.created_at.isoformat(),
+                "content": note.text,
+            }
+            for note in notes
+        ],
         "messages": rows,
     }
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"

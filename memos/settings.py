@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -52,8 +53,8 @@ class Settings(BaseSettings):
     gpu_layers: int = Field(-1, ge=-1, description="layers on the GPU; -1: all, where the build has a GPU backend")
     threads: int = Field(0, ge=0, description="CPU threads; 0: one a physical core")
     batch: int = Field(256, ge=16, le=4096, description="tokens evaluated at once")
-    kv_type: Literal["f16", "q8_0"] = Field("f16", description="type of cached keys and values")
-    flash_attention: bool = False
+    kv_type: Literal["f16", "q8_0"] = Field("f16", description="cached keys and values: f16, or q8_0, half of it")
+    flash_attention: bool = Field(False, description="whether attention is computed in one pass, where the GPU can")
     speculation: int = Field(3, ge=0, le=15, description="tokens drafted where the model quotes; 0: none")
 
     theme: str = Field("", description="colours of the shell; a name that /theme lists")
@@ -62,10 +63,12 @@ class Settings(BaseSettings):
     snapshots: int = Field(2048, ge=0, description="MiB of disk for saved contexts, which spare a reading; 0: none")
 
     temperature: float = Field(0.0, ge=0, le=5, description="of what is said; 0 is greedy, as all calls are")
-    top_k: int = Field(40, ge=0)
-    top_p: float = Field(0.95, gt=0, le=1)
-    min_p: float = Field(0.05, ge=0, le=1)
-    seed: int = Field(0, ge=0)
+    top_k: int = Field(40, ge=0, description="at a temperature: the likeliest tokens that are drawn from; 0: all")
+    top_p: float = Field(0.95, gt=0, le=1, description="at a temperature: the share of probability that is drawn from")
+    min_p: float = Field(
+        0.05, ge=0, le=1, description="at a temperature: no token less likely than this of the likeliest"
+    )
+    seed: int = Field(0, ge=0, description="of the sampler")
     dry_multiplier: float = Field(0.8, ge=0, description="how strongly repeating itself is avoided; 0: not at all")
     dry_base: float = Field(1.75, ge=1, description="growth of that with every token of a repeated run")
     dry_allowed_length: int = Field(2, ge=1, description="tokens in a row that may be repeated")
@@ -74,9 +77,11 @@ class Settings(BaseSettings):
     parse_memory: int = Field(2048, ge=256, description="MiB of memory that reading one document may take")
 
     warning: float = Field(0.70, gt=0, le=1, description="pressure at which the model is warned")
-    eviction: Literal["exact", "shift"] = Field("exact", description="what stays is read again, or its keys are moved")
+    eviction: Literal["exact", "shift"] = Field(
+        "exact", description="exact: what stays is read again; shift: its keys are moved"
+    )
     summaries: Literal["model", "surprise", "plain"] = Field(
-        "model", description="of what leaves: the model's words, the user's most surprising words, or the first words"
+        "model", description="of what leaves: model (its words), surprise (the user's most surprising ones) or plain"
     )
     hide_results: bool = Field(True, description="hide long results of earlier turns before anything is evicted")
     hiding: bool = Field(False, description="offer hide_messages and restore_messages to the model")
@@ -134,6 +139,16 @@ class _File(PydanticBaseSettingsSource):
                 meant = f"; is it {near[0]!r}?" if near else "."
                 raise InputError(f"There is no setting {name!r}, which stands in {path}{meant}")
         return given
+
+
+def given_by() -> dict[str, str]:
+    """Which settings somebody has given, and where: `settings.toml`, or a variable.
+
+    Raises:
+        InputError: settings.toml cannot be read, or has a setting that there is not.
+    """
+    by_file = dict.fromkeys(_File(Settings)(), "settings.toml")
+    return by_file | {name: f"MEMOS_{name.upper()}" for name in EnvSettingsSource(Settings)()}
 
 
 def load(**given: Any) -> Settings:

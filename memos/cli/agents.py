@@ -75,7 +75,7 @@ Examples:
 @click.argument("agent")
 @json_option
 def export(agent: str, as_json: bool) -> None:
-    """Print AGENT's conversation as Markdown, or all its messages, with blocks and summary, as JSON; not its notes."""
+    """Print AGENT's conversation and notes as Markdown, or all its messages, blocks, notes and summary as JSON."""
     from memos.agents.composition import stored_agent
     from memos.agents.history import exported
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from memos.cli.options import json_option, model_options, open_agent
+from memos.cli.options import json_option, open_agent, window_options
 
 
 @click.command(
@@ -18,7 +18,7 @@ Examples:
   memos context ada --context 8192 --json""",
 )
 @click.argument("agent")
-@model_options
+@window_options
 @json_option
 def command(agent: str, as_json: bool, **settings: Any) -> None:
     """Show what fills AGENT's window: tokens by segment, used, reserved, free, and the pressure."""

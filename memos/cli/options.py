@@ -14,16 +14,32 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def model_options(command: Command) -> Command:
-    """`--model`, `--context` and the settings that one turns most."""
-    options = [
+# Those of `memos.inference.rope`, which is not imported to print a help.
+ROPES = "auto, plain, linear, ntk, ntk-2, dynamic-ntk, dynamic-linear, yarn, yarn-ntk, abf, self-extend"
+
+
+def window_options(command: Command) -> Command:
+    """`--model`, `--context` and what else the window of an agent follows from."""
+    return _with(
+        command,
         click.option("--model", help="A name of `memos models list`, or a GGUF file.  [default: the setting]"),
         click.option("--context", type=int, help="The window in tokens.  [default: the setting, 4096]"),
-        click.option("--rope", help="How a window beyond the training is reached.  [default: auto]"),
+        click.option("--rope", help=f"How a window beyond the training is reached: {ROPES}.  [default: auto]"),
         click.option("--lora", multiple=True, metavar="FILE[:SCALE]", help="A LoRA adapter; may be given again."),
-        click.option("--temperature", type=float, help="From 0, greedy, to 5.  [default: 0]"),
-        click.option("--seed", type=int, help="Seed of the sampler.  [default: 0]"),
-    ]
+    )
+
+
+def model_options(command: Command) -> Command:
+    """Those, and how the model speaks. What is not given is a setting, as all that is set seldom is."""
+    command = _with(
+        command,
+        click.option("--temperature", type=float, help="From 0, greedy, to 5.  [default: the setting, 0]"),
+        click.option("--seed", type=int, help="Seed of the sampler.  [default: the setting, 0]"),
+    )
+    return window_options(command)
+
+
+def _with(command: Command, *options: Callable[[Command], Command]) -> Command:
     for option in reversed(options):
         command = option(command)
     return command

@@ -25,7 +25,7 @@ known is kept, and an interrupted probe goes on from there. --rope auto uses it.
 )
 @click.argument("model")
 @click.option("--context", help="Lengths in tokens.  [default: the trained window, 1.5 and 2 times that]")
-@click.option("--methods", help="Names, with commas; `all` for every one.  [default: one of each kind]")
+@click.option("--methods", help="Names of --rope, with commas; `all` for every one.  [default: one of each kind]")
 @click.option(
     "--text", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A long text in UTF-8; may be .gz."
 )

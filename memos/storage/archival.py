@@ -162,12 +162,19 @@ class Archival:
             for row, document, at, terms in session.execute(newer)
         ]
 
+    def notes(self) -> list[Passage]:
+        """The notes of the agent, oldest first, without what was put away."""
+        return self._notes(PassageRow.put_away_by == 0)
+
     def quoting(self, pointer: str) -> list[Passage]:
         """The notes that quote a message, oldest first. `pointer`: e.g. `recall:7`."""
+        return self._notes(PassageRow.location == pointer)
+
+    def _notes(self, which: ColumnElement[bool]) -> list[Passage]:
         mine = (PassageRow.agent_id == self._agent_id, PassageRow.document_id.is_(None))
-        statement = select(PassageRow).where(*mine, PassageRow.location == pointer).order_by(PassageRow.id)
         with self._sql.read() as session:
-            return [_passage(row, None) for row in session.scalars(statement)]
+            rows = session.scalars(select(PassageRow).where(*mine, which).order_by(PassageRow.id))
+            return [_passage(row, None) for row in rows]
 
     def get(self, passage_id: int) -> Passage | None:
         """The passage with this id if this agent can see it, or None."""

@@ -405,8 +405,11 @@ class TestSessions:
 def test_the_command_line_copies_and_exports() -> None:
     with opened([say("Hello.")]) as agent:
         agent.ask("Hi.")
+        agent.archival.insert("The dog is\ncalled Rex.", location="recall:1")
     runner = CliRunner()
     assert runner.invoke(agents_command, ["fork", "ada", "eve"]).exit_code == 0
-    assert "Hello." in runner.invoke(agents_command, ["export", "eve"]).output
+    text = runner.invoke(agents_command, ["export", "eve"]).output
+    assert "Hello." in text and text.endswith("\n\n## Notes\n\n- The dog is called Rex.\n")
     whole = json.loads(runner.invoke(agents_command, ["export", "eve", "--json"]).output)
     assert whole["agent"] == "eve" and whole["messages"]
+    assert [note["content"] for note in whole["notes"]] == ["The dog is\ncalled Rex."]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +19,14 @@ import click
 import pytest
 
 from memos.agents.composition import _adapter
+from memos.agents.window import AUTO, NO_AGENT
 from memos.cli import COMMANDS, LazyGroup, main
+from memos.cli.options import ROPES
 from memos.errors import InputError
-from memos.messages import Kind, State, Told
+from memos.inference.rope import METHODS
+from memos.messages import Block, Kind, State, Told
 from memos.models.store import resolve
-from memos.settings import load
+from memos.settings import Settings, load
 from memos.storage import Database
 from memos.storage.snapshots import SnapshotStore
 
@@ -80,6 +84,22 @@ def test_agents_are_renamed_copied_and_deleted_and_it_is_said(own_home: Path) ->
     assert memos("agents", "list").stdout.split()[0] == "eve"
 
 
+def test_what_an_agent_keeps_is_shown(own_home: Path) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        number = agent.recall.append(Kind.USER, "I live in Oslo.", turn=1).id
+        former = agent.archival.insert("I live in Bergen.")
+        kept = agent.archival.insert("I live\nin Oslo.\x1b[31m", location=f"recall:{number}")
+        agent.archival.put_away([former.id], by=number)
+        agent.archival.store_document("notes.md", "a" * 64, [("A passage.", "")])
+        agent.state.save_block(Block("user", "I live in Oslo.", 100), by="kernel")
+    shown = memos("memory", "ada").stdout
+    assert "block user\n  I live in Oslo.\n1 note\n" in shown and "Bergen" not in shown and "passage" not in shown
+    assert f"archival:{kept.id}" in shown and f"recall:{number}: I live in Oslo." in shown and "\x1b" not in shown
+    told = json.loads(memos("memory", "ada", "--json").stdout)
+    assert [block["label"] for block in told["blocks"]] == ["user"]
+    assert [(note["id"], note["location"]) for note in told["notes"]] == [(kept.id, f"recall:{number}")]
+
+
 def test_a_message_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
     monkeypatch.setenv("MEMOS_EMBEDDING", "none")
     assert "byte 3" in refused(memos("ask", "ada", "-", stdin=b"no\xff"))
@@ -99,6 +119,7 @@ def test_an_unknown_command_is_named() -> None:
         (["ask", "..", "hello"], ".."),
         (["context", "nobody"], "no agent nobody; `memos agents list`"),
         (["agents", "delete", "nobody"], "no agent nobody"),
+        (["memory", "nobody"], "no agent nobody"),
         (["show", "recall:1"], "--agent"),
         (["ingest", "/nowhere/at/all"], "/nowhere/at/all"),
         (["chat", "ada", "--temperature", "-1"], "temperature"),
@@ -147,6 +168,28 @@ def test_a_variable_that_cannot_be_used_is_told(
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=says):
         resolve(load().model)
+
+
+def test_the_help_names_every_way_to_a_longer_window() -> None:
+    assert ROPES.split(", ") == [AUTO, *(method.name for method in METHODS if method.name not in NO_AGENT)]
+
+
+def test_every_setting_is_shown_as_settings_toml_has_it(own_home: Path) -> None:
+    own_home.mkdir(exist_ok=True)
+    (own_home / "settings.toml").write_text(
+        'context = 8192\nkeys = {panel = "ctrl+g"}\nlora = ["a.gguf:0.5"]\n', "utf-8"
+    )
+    shown = memos("settings", MEMOS_SEED="7", MEMOS_THEME='a "b"')
+    assert (
+        Settings(**tomllib.loads(shown.stdout)).model_dump()
+        == Settings(context=8192, keys={"panel": "ctrl+g"}, lora=("a.gguf:0.5",), seed=7, theme='a "b"').model_dump()
+    )
+    assert str(own_home / "settings.toml") in shown.stdout.splitlines()[0]
+    (context,) = (line for line in shown.stdout.splitlines() if line.startswith("context"))
+    assert context.endswith("# window in tokens  (settings.toml)")
+    told = json.loads(memos("settings", "--json", MEMOS_SEED="7").stdout)["settings"]
+    assert told["seed"] == {"value": 7, "default": 0, "from": "MEMOS_SEED", "description": "of the sampler"}
+    assert told["model"]["from"] == "default" and all(row["description"] for row in told.values())
 
 
 @pytest.mark.parametrize("use", [resolve, _adapter, lambda name: _adapter(f"{name}:0.5")])
