@@ -38,6 +38,9 @@ _CANDIDATES = (
     "euc_jp",
     "cp949",
 )
+# Documents that say they are in the one are in the other, as browsers have it: what else is between 0x80 and 0x9f are
+# controls, which nobody writes.
+_MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
 _SHIFT = b"\x1b$"  # ISO 2022 writes Japanese and Korean in ASCII, from here on
 _SAMPLE = 262_144  # bytes looked at to choose an encoding
 # No text has these. Tab, line feed, form feed, carriage return and escape are not among them.
@@ -117,12 +120,22 @@ def _by_encoding(data: bytes, declared: str | None) -> tuple[str, bool]:
             return text, False
     if _is_damaged_utf8(data):  # whatever it declares: bytes of nothing else look like this
         return data.decode("utf-8", "replace"), True
-    if declared and (text := _strictly(data, declared)) is not None:
-        return text, False
+    for encoding in _meant(declared):
+        if (text := _strictly(data, encoding)) is not None:
+            return text, False
     controls = len(data) - len(data.translate(None, _CONTROL_BYTES))
     if controls > _MOST_CONTROLS * len(data):
         raise NothingToRead("The file is binary: no text was found in it.")
     return data.decode(_detected(data), "replace"), True
+
+
+def _meant(declared: str | None) -> list[str]:
+    """The encodings that a declaration may mean, the likeliest first."""
+    try:
+        name = codecs.lookup(declared or "").name
+    except (ValueError, LookupError):
+        return []
+    return [_MEANT[name], name] if name in _MEANT else [name]
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:

@@ -46,6 +46,14 @@ def test_an_encoding_that_the_document_declares_is_believed() -> None:
     assert decode(JAPANESE.encode("iso2022_jp"), "iso-2022-jp").text == JAPANESE
 
 
+@pytest.mark.parametrize("declared", ["iso-8859-1", "latin-1", "ISO_8859-1", "windows-1252"])
+def test_what_is_declared_latin_1_is_windows_superset_of_it(declared: str) -> None:
+    said = "It’s 5 € “now” – naïve"
+    assert decode(said.encode("cp1252"), declared).text == said
+    assert decode("Şeker 5 €".encode("cp1254"), "iso-8859-9").text == "Şeker 5 €"
+    assert decode(b"caf\xe9 \x81", "latin-1").text == "café \x81"  # which has no such byte
+
+
 @pytest.mark.parametrize("declared", ["no-such-encoding", "undefined", "rot13", "idna", "a\x00b"])
 def test_a_declaration_of_nothing_is_passed_over(declared: str) -> None:
     assert decode("Grüße an alle Freunde".encode("latin-1"), declared).text == "Grüße an alle Freunde"
