@@ -28,7 +28,7 @@ def heading_sections(text: str) -> Iterator[tuple[str, str]]:
 
     Returns:
         The path is `Setup > Linux`, or `""` before the first heading. The part begins with its own heading
-        line. A heading with nothing under it but deeper headings makes no part: it is in their paths.
+        line. A heading with nothing under it but deeper ones makes no part of its own: it begins that of the first.
     """
     lines = text.split("\n")
     return sections_at(lines, _headings(lines))
@@ -42,26 +42,26 @@ def sections_at(lines: list[str], headings: Iterable[tuple[int, int, int, str]])
         headings: `(first line, line after, level, title)` of each.
     """
     titles: list[tuple[int, str]] = []  # the open headings, outermost first
-    start = 0
-    bare_level = 0  # of the part being read, while it has nothing but its heading; else 0
+    start = below = 0  # of the part being read, and of what is under its last heading
     for first, after, level, title in headings:
-        part = "\n".join(lines[start:first])
-        if part.strip() and not (bare_level and bare_level < level and _is_bare(lines, start, first)):
-            yield _path(titles), part
+        # Paths are not searched: a title with nothing under it but a deeper one is kept with that.
+        if not (titles and titles[-1][0] < level and _is_blank(lines, below, first)):
+            if not _is_blank(lines, start, first):
+                yield _path(titles), "\n".join(lines[start:first])
+            start = first
         while titles and titles[-1][0] >= level:
             titles.pop()
         titles.append((level, title))
-        start, bare_level = first, level
-        if after - first > 1:  # an underlined title: keep it as one line, so that `_is_bare` sees one
+        below = after
+        if after - first > 1:  # an underlined title: one line, as the splitter knows headings
             lines[first] = "#" * level + " " + title
             lines[first + 1] = ""
-    part = "\n".join(lines[start:])
-    if part.strip():
-        yield _path(titles), part
+    if not _is_blank(lines, start, len(lines)):
+        yield _path(titles), "\n".join(lines[start:])
 
 
-def _is_bare(lines: list[str], start: int, end: int) -> bool:
-    return not any(line.strip() for line in lines[start + 1 : end])
+def _is_blank(lines: list[str], start: int, end: int) -> bool:
+    return not any(line.strip() for line in lines[start:end])
 
 
 def _path(titles: list[tuple[int, str]]) -> str:

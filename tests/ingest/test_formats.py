@@ -124,6 +124,8 @@ def test_word_is_placed_by_headings_and_known_by_its_content() -> None:
         ("Shed", "# Shed\n\nIt is green."),
         ("Shed > Roof", "## Roof\n\nIt leaks."),
     ]
+    bare = docx(("Heading1", "Shed"), ("Heading2", "Roof"), ("Normal", "It leaks."))
+    assert places(read_document(bare, "shed.docx")) == [("Shed > Roof", "# Shed\n\n## Roof\n\nIt leaks.")]
 
 
 @pytest.mark.parametrize("name", ["a.html", "a.docx", "a.eml", "a.pptx"])
@@ -428,7 +430,8 @@ def test_open_document_text_is_read_as_it_is_seen() -> None:
     assert places(read_document(odt(ODT), "a.odt")) == [
         (
             "The Shed > Roof",
-            "## Roof\n\nIt  leaks,\nin\ttwo places[1] at least.\n\n[1] By the chimney.\n\nTrue?\n\n# no heading\n\n"
+            "# The Shed\n\n## Roof\n\nIt  leaks,\nin\ttwo places[1] at least.\n\n"
+            "[1] By the chimney.\n\nTrue?\n\n# no heading\n\n"
             "- felt\n\n  - tar",
         ),
         ("Costs", "# Costs\n\nIn a box.\n\n| what | euros |\n| --- | --- |\n| felt or tar | 40 |\n\nframed"),

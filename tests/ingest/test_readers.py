@@ -20,7 +20,7 @@ def test_markdown_sections_carry_their_heading_path() -> None:
     text += "# Use\nRun."
     assert list(heading_sections(text)) == [
         ("", "Intro.\n"),
-        ("Setup > Linux", "## Linux\n\nUse apt.\n"),
+        ("Setup > Linux", "# Setup\n\n## Linux\n\nUse apt.\n"),
         ("Setup > macOS brew", "## *macOS* [brew](http://x) {#mac}\n\nUse brew.\n"),
         ("Use", "# Use\nRun."),
     ]
@@ -59,11 +59,19 @@ def test_a_title_may_stand_directly_under_what_is_no_paragraph(above: str) -> No
 
 def test_underlined_titles_are_headings() -> None:
     found = list(heading_sections("Setup\n=====\n\nLinux\n-----\n\nUse apt.\n"))
-    assert found == [("Setup > Linux", "## Linux\n\n\nUse apt.\n")]
+    assert found == [("Setup > Linux", "# Setup\n\n\n## Linux\n\n\nUse apt.\n")]
 
 
-def test_a_heading_with_nothing_under_it_is_kept_where_no_path_has_it() -> None:
-    assert [path for path, _ in heading_sections("# A\n# B\n\n## C\n")] == ["A", "B > C"]
+def test_a_heading_with_nothing_under_it_stays_in_the_text() -> None:
+    assert list(heading_sections("# A\n# B\n\n## C\n")) == [("A", "# A"), ("B > C", "# B\n\n## C\n")]
+    assert list(heading_sections("# A\n\n### B\nb\n## C\nc\n# D")) == [
+        ("A > B", "# A\n\n### B\nb"),
+        ("A > C", "## C\nc"),
+        ("D", "# D"),
+    ]
+    title = "A title that goes on and on, so that a path has room for its beginning alone, says zeppelin"
+    ((path, part),) = heading_sections(f"# {title}\n## Costs\n100 EUR")
+    assert path.endswith("… > Costs") and part == f"# {title}\n## Costs\n100 EUR"
 
 
 def test_markdown_headings_are_scanned_in_linear_time() -> None:

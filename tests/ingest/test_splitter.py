@@ -245,3 +245,13 @@ def test_code_in_markdown_is_cut_by_its_syntax(splitter: PassageSplitter) -> Non
 def test_a_heading_stays_with_the_text_below_it(splitter: PassageSplitter) -> None:
     text = "# Ducks\n\n" + "They swim well in the lake. " * 20
     assert splitter.split(read_document(text.encode(), "a.md"))[0][0].startswith("# Ducks\n\nThey swim")
+
+
+@pytest.mark.parametrize("words", [1, 30, 100])
+def test_a_title_with_only_deeper_headings_is_in_a_passage_that_fits(splitter: PassageSplitter, words: int) -> None:
+    title = " ".join(f"zeppelin{number}" for number in range(words))
+    text = f"# {title}\n\n## Costs\n\n" + "The sum is a hundred euros. " * 20
+    passages = splitter.split(read_document(text.encode(), "a.md"))
+    assert passages[0][0].startswith("# zeppelin0") and all(len(passage.split()) <= 40 for passage, _ in passages)
+    assert " ".join(passage for passage, _ in passages).split() == text.split()
+    assert words > 1 or passages[0][0].startswith("# zeppelin0\n\n## Costs\n\nThe sum")
