@@ -54,7 +54,7 @@ def sections_at(lines: list[str], headings: Iterable[tuple[int, int, int, str]])
         titles.append((level, title))
         below = after
         if after - first > 1:  # an underlined title: one line, as the splitter knows headings
-            lines[first] = "#" * level + " " + title
+            lines[first] = "#" * level + " " + lines[first].strip()
             lines[first + 1] = ""
     if not _is_blank(lines, start, len(lines)):
         yield _path(titles), "\n".join(lines[start:])

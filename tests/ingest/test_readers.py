@@ -62,6 +62,13 @@ def test_underlined_titles_are_headings() -> None:
     assert found == [("Setup > Linux", "# Setup\n\n\n## Linux\n\n\nUse apt.\n")]
 
 
+def test_a_paragraph_over_a_rule_is_a_heading_of_which_nothing_is_lost() -> None:
+    said = "The **lamp** is in the pantry, behind the [jam](http://x), and the key to it hangs at the door of the shed."
+    ((path, part),) = heading_sections(f"{said}\n---\n")
+    assert path.startswith("The lamp is in the pantry, behind the jam") and path.endswith("…")
+    assert part == f"## {said}\n\n"
+
+
 def test_a_heading_with_nothing_under_it_stays_in_the_text() -> None:
     assert list(heading_sections("# A\n# B\n\n## C\n")) == [("A", "# A"), ("B > C", "# B\n\n## C\n")]
     assert list(heading_sections("# A\n\n### B\nb\n## C\nc\n# D")) == [
