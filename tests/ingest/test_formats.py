@@ -253,6 +253,24 @@ def test_json_says_the_path_to_what_is_long() -> None:
     assert [place for place, _ in found[1:]] == ["chapters > item 1: One", "chapters > item 1: One > lines"]
 
 
+def test_names_of_what_is_long_in_json_are_in_its_passages(splitter: PassageSplitter) -> None:
+    crew = [{"name": f"Ada{number}", "age": 40 + number} for number in range(90)]
+    ship = {"zeppelin": {"costs": [{"what": "gas", "said": ["of hydrogen " * 60]}]}, "crew": crew}
+    passages = splitter.split(read_document(json.dumps(ship).encode(), "a.json"))
+    assert passages[0] == ("zeppelin > costs > gas\nwhat: gas", "zeppelin > costs > item 1: gas")
+    assert passages[1][0].startswith("zeppelin > costs > gas > said: of hydrogen")
+    assert passages[-1][0].startswith("crew: name | age\nAda") and passages[-1][1].startswith("crew, items ")
+    assert all(len(text.split()) <= 40 for text, _ in passages)
+
+
+@pytest.mark.parametrize("name", ["n" * 90, "long " * 500, "a | b", "a\nb"])
+def test_a_name_in_json_may_be_anything(splitter: PassageSplitter, name: str) -> None:
+    data = json.dumps({name: {str(number): f"tin{number} " * 12 for number in range(12)}}).encode()
+    passages = splitter.split(read_document(data, "a.json"))
+    assert all(len(text.split()) <= 40 for text, _ in passages)
+    assert all(any(f"{number}: tin{number} " in text for text, _ in passages) for number in range(12))
+
+
 def test_a_long_text_in_a_list_of_json_is_one_item() -> None:
     poem = "a line of it that goes on\n" * 40
     sections = read_document(json.dumps(["short", "tin", poem, poem, "end"]).encode(), "a.json").sections

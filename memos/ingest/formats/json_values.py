@@ -6,6 +6,7 @@ Numbers stay as they are written. What does not parse, or is nested beyond reaso
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memos.ingest.document import CELL, Document, Form, Section
@@ -14,6 +15,7 @@ from memos.ingest.markdown import SEPARATOR
 
 _RECORD = 600  # characters up to which a value is written on one line
 _LABEL = 60  # characters
+_LONGEST_NAMES = 100  # characters; a passage has little room above its rows
 _DEEPEST = 100
 
 
@@ -23,12 +25,29 @@ class _Number(str):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value is: the path to it, and the names in that, which say what it is about."""
+
+    path: str = ""
+    names: str = ""
+
+    def below(self, step: str, name: str) -> _Place:
+        return _Place(_joined(self.path, step), _joined(self.names, name))
+
+    def section(self, section: Section) -> Section:
+        """A section here. Paths are not searched, so that its passages begin with the names, too."""
+        names = self.names if len(self.names) <= _LONGEST_NAMES else f"…{self.names[1 - _LONGEST_NAMES :]}"
+        header = ": ".join(part for part in (" ".join(names.split()), section.header) if part)
+        return replace(section, location=self.path, header=header)
+
+
 def read_json(text: str) -> Document:
     """A section a container; small values within it are its lines."""
     try:
         value = _parsed(text)
         sections: list[Section] = []
-        _collect(value, "", sections, _DEEPEST)
+        _collect(value, _Place(), sections, _DEEPEST)
     except (ValueError, RecursionError):
         return Document((Section(text, line=1),))
     return Document(tuple(sections) or (Section(text, line=1),))
@@ -39,7 +58,7 @@ def read_lines(text: str) -> Document:
     lines = text.split("\n")
     try:
         records = [_parsed(line) for line in lines if line.strip()]
-        if len(records) == len(text.rstrip("\n").split("\n")) and (table := _table(records, "", "line")):
+        if len(records) == len(text.rstrip("\n").split("\n")) and (table := _table(records, "line")):
             return Document((table,))
         sections: list[Section] = []
         for number, line in enumerate(lines, start=1):
@@ -54,40 +73,42 @@ def _parsed(text: str) -> Any:
     return json.loads(text, parse_int=_Number, parse_float=_Number)
 
 
-def _collect(value: Any, path: str, sections: list[Section], depth: int) -> None:
+def _collect(value: Any, place: _Place, sections: list[Section], depth: int) -> None:
     """Append the sections of a value: runs of what fits on a line each, what does not one by one."""
     if depth == 0:
         raise ValueError("nested beyond reason")
     if not isinstance(value, dict | list):
-        _flush([_scalar(value)], path, 0, sections)
+        _flush([_scalar(value)], place, 0, sections)
         return
     is_list = isinstance(value, list)
-    if isinstance(value, list) and (table := _table(value, path, "item")):
-        sections.append(table)
+    if isinstance(value, list) and (table := _table(value, "item")):
+        sections.append(place.section(table))
         return
     lines: list[str] = []
     children = list(enumerate(value, start=1)) if isinstance(value, list) else list(value.items())
     for at, (key, child) in enumerate(children, start=1):
         written = _one_line(child)
         if written is None and (is_list or isinstance(child, dict | list)):  # a long text has lines, which are no items
-            _flush(lines, path, at - len(lines) if is_list else 0, sections)
+            _flush(lines, place, at - len(lines) if is_list else 0, sections)
             lines = []
-            _collect(child, _joined(path, f"item {at}{_label(child)}" if is_list else str(key)), sections, depth - 1)
+            label = _label(child) if is_list else ""
+            step = f"item {at}: {label}".removesuffix(": ") if is_list else str(key)
+            _collect(child, place.below(step, label if is_list else step), sections, depth - 1)
         else:
             said = _scalar(child) if written is None else written
             lines.append(said if is_list else f"{key}: {said}")
-    _flush(lines, path, len(children) + 1 - len(lines) if is_list else 0, sections)
+    _flush(lines, place, len(children) + 1 - len(lines) if is_list else 0, sections)
 
 
-def _joined(path: str, step: str) -> str:
-    return f"{path}{SEPARATOR}{step}" if path else step
+def _joined(*parts: str) -> str:
+    return SEPARATOR.join(part for part in parts if part)
 
 
 def _label(value: Any) -> str:
     """What a record calls itself: its first short text that is no number."""
     values = value.values() if isinstance(value, dict) else ()
     texts = (" ".join(text.split()) for text in values if isinstance(text, str) and not isinstance(text, _Number))
-    return next((f": {text}" for text in texts if 0 < len(text) <= _LABEL), "")
+    return next((text for text in texts if 0 < len(text) <= _LABEL), "")
 
 
 def _collect_line(value: Any, number: int, sections: list[Section]) -> None:
@@ -95,7 +116,7 @@ def _collect_line(value: Any, number: int, sections: list[Section]) -> None:
     last = sections[-1] if sections else None
     if written is None:
         inside: list[Section] = []
-        _collect(value, "", inside, _DEEPEST)
+        _collect(value, _Place(), inside, _DEEPEST)
         sections += [Section(part.text, f"line {number}", part.form, header=part.header) for part in inside]
     elif last and last.line and last.line + last.text.count("\n") + 1 == number and len(last.text) < 100_000:
         sections[-1] = Section(f"{last.text}\n{written}", "", Form.TABLE, last.line)
@@ -103,13 +124,13 @@ def _collect_line(value: Any, number: int, sections: list[Section]) -> None:
         sections.append(Section(written, "", Form.TABLE, number))
 
 
-def _flush(lines: list[str], path: str, first: int, sections: list[Section]) -> None:
+def _flush(lines: list[str], place: _Place, first: int, sections: list[Section]) -> None:
     text = "\n".join(lines)
     if text.strip():
-        sections.append(Section(text, path, Form.TABLE, first, "item"))
+        sections.append(place.section(Section(text, form=Form.TABLE, line=first, unit="item")))
 
 
-def _table(value: list[Any], path: str, unit: str) -> Section | None:
+def _table(value: list[Any], unit: str) -> Section | None:
     """Records of scalars under the same names, as a table."""
     if len(value) < 2 or not isinstance(value[0], dict) or len(value[0]) < 2:
         return None
@@ -122,8 +143,7 @@ def _table(value: list[Any], path: str, unit: str) -> Section | None:
         if len(cells) < len(names):
             return None
         rows.append(cells)
-    section = table_section(rows, location=path, first=0, unit=unit)
-    return section
+    return table_section(rows, first=0, unit=unit)
 
 
 def _one_line(value: Any) -> str | None:
