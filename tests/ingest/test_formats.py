@@ -236,6 +236,19 @@ def test_a_cell_of_many_lines_is_one_where_its_quote_is_closed() -> None:
         assert text.text == never_closed
 
 
+@pytest.mark.parametrize("closed", ["", '"5 cm"'])
+def test_an_open_quote_between_tabs_is_a_quote(closed: str) -> None:
+    rows = ['duck\t"large, they say', "teal\tsmall, quick", f"nail\t{closed}", "hen\tbrown, calm"]
+    (section,) = read_document("\n".join(["name\tnote", *rows]).encode(), "a.tsv").sections
+    assert section.text.split("\n") == [row.replace("\t", " | ") for row in rows]
+    assert (section.header, section.unit) == ("name | note", "line")
+
+
+def test_closed_quotes_between_tabs_hold_lines() -> None:
+    (section,) = read_document(b'name\tnote\nx\t"two\nlines"\ny\tone\n', "a.tsv").sections
+    assert (section.text, section.unit) == ("x | two lines\ny | one", "row")
+
+
 def test_cells_of_several_lines_are_rows_not_lines() -> None:
     (section,) = read_document(b'name,note\nx,"two\nlines"\ny,one\n', "a.csv").sections
     assert (section.text, section.unit) == ("x | two lines\ny | one", "row")

@@ -30,24 +30,40 @@ def read(text: str) -> Document:
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]] | None:
+    most = 0 if delimiter == "\t" else _MOST_LINES
+    rows: list[list[str]] | None
     try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-        if any(cell.count("\n") > _MOST_LINES for row in rows for cell in row):
-            for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
-                pass  # a quote that nobody closed took lines in, to the end or to the quote of another cell
+        rows = _parsed(text, delimiter)
+        if any(cell.count("\n") > most for row in rows for cell in row):
+            # A quote that nobody closed may have taken lines in, to the end or to the quote of another cell.
+            _parsed(text, delimiter, strict=True)
     except csv.Error:  # or a cell of more than 128 KiB
-        return None
+        rows = _unquoted(text) if delimiter == "\t" else None
     return rows if rows and any(len(row) > 1 for row in rows[:_LINES]) else None
+
+
+def _parsed(text: str, delimiter: str, strict: bool = False) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=strict))
+
+
+def _unquoted(text: str) -> list[list[str]] | None:
+    """Rows between tabs, where quotes mean nothing, as many programs write them."""
+    try:
+        return list(csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
+    except csv.Error:
+        return None
 
 
 def _delimiter(lines: list[str]) -> str:
     """The one that gives the most rows alike, and of these the most columns."""
 
     def fitness(delimiter: str) -> tuple[int, int]:
-        try:
-            widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1)
+        text = "\n".join(lines)
+        try:  # tabs need no quotes, and those that there are may be open
+            rows = _unquoted(text) if delimiter == "\t" else _parsed(text, delimiter)
         except csv.Error:
             return 0, 0
+        widths = Counter(len(row) for row in rows or () if len(row) > 1)
         width, alike = max(widths.items(), key=lambda item: item[1], default=(0, 0))
         return alike, width
 
