@@ -340,6 +340,15 @@ def test_latex_is_placed_by_sections_and_its_macros_are_resolved() -> None:
     assert section == ("The Lake", "\\section{The Lake}\nA Duck swims 5% faster [quack].")
 
 
+def test_latex_says_its_title_and_abstract_wherever_they_stand() -> None:
+    abstract = "\\begin{abstract}\nWe watch ducks.\n\\end{abstract}"
+    for title in ("\\title[Ducks]{On \\emph{Ducks}}", "\\title [Ducks]\n{On Ducks}", "\\title{On Ducks}"):
+        for head in (f"{title}\n{abstract}", f"{abstract}\n{title}"):
+            text = f"\\documentclass{{article}}\n{head}\n\\begin{{document}}\nThey swim.\n\\end{{document}}"
+            ((_, said),) = places(read_document(text.encode(), "a.tex"))
+            assert said.split("\n")[0] == "On Ducks" and said.endswith(f"{abstract}\n\nThey swim."), said
+
+
 def test_latex_keeps_listings_as_they_are_written() -> None:
     listing = "\\begin{{{0}}}\n  x = a %  b  # 5\\%\n\\section{{No}}\n\\end{{{0}}}"
     listings = "\n".join(listing.format(name) for name in ("verbatim", "lstlisting", "minted", "Verbatim*"))

@@ -31,6 +31,7 @@ _CONDITION = re.compile(
     r"\\let[ \t]*\\[A-Za-z@]+[ \t]*=?[ \t]*\\[A-Za-z@]+"
     r"|\\(if(?:case|cat|csname|defined|dim|false|[hmv]mode|num|odd|true|x)?|else|fi)(?![A-Za-z@])"
 )
+_TITLE = re.compile(r"(?s)\\title[ \t]*(?:\[[^\]]{0,200}\]\s{0,9})?(\{.{1,500})")
 _OWN = re.compile(r"\\(?:def[ \t]*|(?:re)?newcommand\*?[ \t]*\{?)\\([A-Za-z]+)")
 _MACRO = re.compile(_OWN.pattern + r"\}?[ \t]*\{([^{}\\#]{0,100}(?:\\xspace)?)\}")
 _FONT = re.compile(
@@ -46,7 +47,7 @@ _LONGEST_VERBATIM = 2000  # characters within a line
 
 
 def read(text: str) -> Document:
-    """Sections by heading. What stands before `\\begin{document}` counts where it says something.
+    """Sections by heading. Of what stands before `\\begin{document}` title and abstract count.
 
     Raises:
         NothingToRead: there is nothing but comments in it.
@@ -57,14 +58,22 @@ def read(text: str) -> Document:
     macros = {found[1]: found[2].replace("\\xspace", "") for found in _MACRO.finditer(source)}
     head, begin, body = source.partition("\\begin{document}")
     if begin:
-        title = re.search(r"(?s)\\title\{.{1,500}", head)
-        source = (title[0] + "\n" if title else "") + body
+        source = _said_before(head) + body
     source = source.partition("\\end{document}")[0]
     words = _Words(macros, kept, frozenset(own))
     sections = [Section(plain, path) for path, part in _parts(source, words) if (plain := words.plain(part)).strip()]
     if not sections:
         raise NothingToRead("There is no text in the LaTeX file.")
     return Document(tuple(sections))
+
+
+def _said_before(head: str) -> str:
+    """The title and what follows it, as its authors, and the abstract, which some classes want before the document."""
+    before, _, rest = head.partition("\\begin{abstract}")
+    abstract, closed, after = rest.partition("\\end{abstract}")
+    title = _TITLE.search(f"{before}\n{after}" if closed else head)
+    said = f"\\title{title[1]}\n" if title else ""
+    return f"{said}\\begin{{abstract}}{abstract}{closed}\n" if closed else said
 
 
 def _set_apart(text: str) -> tuple[str, list[str]]:
