@@ -36,6 +36,9 @@ _UNREAD = (
     (b"GGUF", "a GGUF model"),
     (b"{\\rtf", "rich text (RTF)"),
 )
+# A PDF may have something before it: the headers of a reply, say. A text that mentions one has not its end as well.
+_PDF = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,1000}%PDF-\d")
+_PDF_END = re.compile(rb"startxref\s+\d+\s+%%EOF")
 _OFFICE = (b"[Content_Types].xml", b"docProps/", b"word/", b"xl/", b"ppt/", b"mimetypeapplication/")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, Outlook, and Office encrypted
 _STREAMS = (
@@ -115,7 +118,7 @@ def binary_kind(data: bytes) -> Kind | None:
     Raises:
         NothingToRead: they are of a kind that memos knows and does not read.
     """
-    if b"%PDF-" in data[:1024]:
+    if _PDF.match(data) or (b"%PDF-" in data[:1024] and _PDF_END.search(data[-1024:])):
         return Kind.PDF
     if data.startswith(b"PK\x03\x04"):
         kind = kind_of(data)

@@ -98,6 +98,14 @@ def test_a_pdf_is_known_by_its_content(make_pdf: MakePdf) -> None:
     assert read_document(make_pdf(["Key"]), "no ending").sections[0].location == "page 1"
 
 
+def test_a_pdf_behind_something_else_is_one_and_a_text_about_them_is_none(make_pdf: MakePdf) -> None:
+    pdf = make_pdf(["Key"])
+    for before in (b"\n \n", b"HTTP/1.1 200 OK\r\n\r\n"):
+        assert read_document(before + pdf, "a.pdf").sections[0].location == "page 1"
+    for text in ("A PDF begins with %PDF-1.4.\n", "%PDF- is what a PDF begins with, and %%EOF what it ends with"):
+        assert read_document(text.encode(), "a.txt").sections[0].text == text
+
+
 def test_a_damaged_page_does_not_cost_the_others(make_pdf: MakePdf, monkeypatch: pytest.MonkeyPatch) -> None:
     from memos.ingest.formats import pdf as module
 
