@@ -14,27 +14,28 @@ from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.formats.package import is_complete, kind_of
 
-# Formats that are recognised only to give a better reason than "binary".
+# Formats that are recognised only to give a better reason than "binary". Where they begin with letters that a text may
+# begin with, too, what no text has must follow.
 _UNREAD = (
-    (b"PK\x05\x06", "an empty ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"RIFF", "sound, a film or a picture"),
-    (b"OggS", "sound or a film"),
-    (b"ID3", "sound"),
-    (b"fLaC", "sound"),
-    (b"\x7fELF", "a program"),
-    (b"\xca\xfe\xba\xbe", "a program"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"GGUF", "a GGUF model"),
-    (b"{\\rtf", "rich text (RTF)"),
+    (rb"PK\x05\x06", "an empty ZIP archive"),
+    (rb"\x1f\x8b", "a gzip archive"),
+    (rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", "a bzip2 archive"),
+    (rb"\xfd7zXZ\x00", "an xz archive"),
+    (rb"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (rb"Rar!\x1a\x07", "a RAR archive"),
+    (rb"\x89PNG", "a PNG image"),
+    (rb"\xff\xd8\xff", "a JPEG image"),
+    (rb"GIF8[79]a.{0,6}\x00", "a GIF image"),
+    (rb"RIFF.{4}(?:WAVE|AVI |WEBP).{0,24}\x00", "sound, a film or a picture"),
+    (rb"OggS\x00", "sound or a film"),
+    (rb"ID3[\x02-\x04]\x00", "sound"),
+    (rb"fLaC[\x00\x80]\x00", "sound"),
+    (rb"\x7fELF", "a program"),
+    (rb"\xca\xfe\xba\xbe", "a program"),
+    (rb"SQLite format 3\x00", "an SQLite database"),
+    (rb"GGUF(?:.\x00{3}|\x00{3})", "a GGUF model"),
+    (rb"\{\\rtf\d", "rich text (RTF)"),
 )
 # A PDF may have something before it: the headers of a reply, say. A text that mentions one has not its end as well.
 _PDF = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,1000}%PDF-\d")
@@ -128,7 +129,7 @@ def binary_kind(data: bytes) -> Kind | None:
     if data.startswith(_OLE):
         return _ole_kind(data)
     for magic, what in _UNREAD:
-        if data.startswith(magic):
+        if re.match(magic, data, re.DOTALL):
             raise NothingToRead(f"The file is {what}, which memos does not read.")
     return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -159,6 +161,28 @@ def test_archives_and_images_are_named_in_the_reason() -> None:
         read_document(b"PK\x03\x04" + b"\x00" * 50, "a.docx")
     with pytest.raises(NothingToRead, match="PNG"):
         read_document(b"\x89PNG\r\n\x1a\n", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"GGUF\x03\x00\x00\x00\x24\x01\x00\x00", "a GGUF model"),
+        (b"ID3\x04\x00\x00\x00\x00\x02\x23TSSE", "sound"),
+        (b"RIFF\x24\x08\x20\x01WAVEfmt \x10\x00\x00\x00", "sound, a film or a picture"),
+        (b"RIFF\x24\x08\x20\x01WEBPVP8 \x98\x10\x20\x01\x30\x02\x00\x9d", "sound, a film or a picture"),
+        (bz2.compress(b"the lamp"), "a bzip2 archive"),
+        (bz2.compress(b""), "a bzip2 archive"),
+        (b"OggS\x00\x02", "sound or a film"),
+        (b"fLaC\x00\x00\x00\x22", "sound"),
+        (b"GIF89a\x10\x02\x20\x03\xf7\x00\x00", "a GIF image"),
+        (b"{\\rtf1\\ansi", "rich text"),
+    ],
+)
+def test_what_begins_with_letters_is_told_from_text(data: bytes, what: str) -> None:
+    with pytest.raises(NothingToRead, match=f"^The file is {what}"):
+        read_document(data, "a.txt")
+    said = f"{re.match(rb'[{A-Za-z0-9]+', data)[0].decode()} is what such a file begins with"  # type: ignore[index]
+    assert read_document(said.encode(), "a.txt").sections[0].text == said
 
 
 def test_other_text_is_one_section_with_lines() -> None:
