@@ -5,6 +5,7 @@ It reads nothing: `readers` has a reader for each kind.
 
 from __future__ import annotations
 
+import io
 import re
 from enum import StrEnum
 from pathlib import PurePath
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead
+from memos.ingest.foreign import foreign
 from memos.ingest.formats.package import is_complete, kind_of
 
 # Formats that are recognised only to give a better reason than "binary". Where they begin with letters that a text may
@@ -181,12 +183,17 @@ def _refuse_package(data: bytes) -> NoReturn:
 
 
 def _ole_kind(data: bytes) -> Kind:
-    """Old Office formats are told apart by the names of their streams, written in UTF-16."""
+    """Old Office formats are told apart by what is at the root: what is attached or embedded has the same names."""
+    with foreign("The old Office document is damaged"):
+        from olefile import OleFileIO  # type: ignore[import-untyped]
+
+        with OleFileIO(io.BytesIO(data)) as opened:
+            names = {path[0].lower() for path in opened.listdir(storages=True)}
     for stream, reason in _STREAMS:
-        if stream.encode("utf-16-le") in data:
+        if stream.lower() in names:
             raise NothingToRead(reason)
-    if "__substg1.0_".encode("utf-16-le") in data:
+    if any(name.startswith("__substg1.0_") for name in names):
         return Kind.MSG
-    if any(stream.encode("utf-16-le") in data for stream in ("Workbook", "Book")):
+    if names & {"workbook", "book"}:
         return Kind.XLS
     raise NothingToRead("The file is an old Office document of a kind that memos does not read.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import time
 import zipfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 from memos.errors import IngestError
 from memos.ingest import PassageSplitter
 from memos.ingest.decoding import NothingToRead
+from memos.ingest.detection import Kind, binary_kind
 from memos.ingest.document import Form
 from memos.ingest.formats import spreadsheet
 from memos.ingest.readers import read_document
@@ -35,6 +37,25 @@ def package(**parts: str | bytes) -> bytes:
 TYPES = '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def ole(*names: str, within: str = "") -> bytes:
+    """An old Office file with empty storages at its root, in the first of which is one called `within`."""
+    free, end = 0xFFFFFFFF, 0xFFFFFFFE
+    entries = ["Root Entry", *names, *([within] if within else [])]
+    sectors = -(-len(entries) // 4)  # of the directory, behind the one of the allocation table
+    directory = b""
+    for at, name in enumerate(entries):
+        following = at + 1 if 0 < at < len(names) else free
+        child = 1 if at == 0 else len(names) + 1 if at == 1 and within else free
+        written = f"{name}\0".encode("utf-16-le")
+        kind = 1 if at else 5
+        directory += struct.pack("<64sH2B3I36xIQ", written, len(written), kind, 1, free, following, child, end, 0)
+    head = OLE + struct.pack("<16x5H6x9I", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, end, 0, end, 0)
+    head += struct.pack("<109I", 0, *[free] * 108)
+    chain = [0xFFFFFFFD, *range(2, sectors + 1), end]
+    table = struct.pack("<128I", *chain, *[free] * (128 - len(chain)))
+    return head + table + directory.ljust(max(sectors, 2) * 512, b"\0")
 
 
 def docx(*paragraphs: tuple[str, str]) -> bytes:
@@ -483,6 +504,11 @@ def test_open_document_text_without_words_is_skipped() -> None:
         read_document(odt("<text:p> </text:p>"), "a.odt")
 
 
+def test_a_mail_of_outlook_is_one_whatever_is_attached_to_it() -> None:
+    assert binary_kind(ole("__nameid_version1.0", "__substg1.0_001A001F", within="WordDocument")) is Kind.MSG
+    assert binary_kind(ole("Workbook", within="__substg1.0_001A001F")) is Kind.XLS
+
+
 # ----------------------------------------------------------------------------------------------- hostile
 
 
@@ -513,13 +539,15 @@ def test_control_tokens_stay_text(splitter: PassageSplitter) -> None:
         (xlsx(A=[["x"]])[:3000], "a.xlsx", IngestError, "damaged"),
         (docx(), "a.docx", NothingToRead, "no text in the DOCX"),
         (xlsx(A=[]), "a.xlsx", NothingToRead, "nothing in the cells"),
-        (OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", NothingToRead, "password"),
-        (OLE + "Workbook".encode("utf-16-le"), "a.xls", IngestError, "damaged"),
+        (ole("EncryptedPackage"), "a.docx", NothingToRead, "password"),
+        (ole("Workbook"), "a.xls", IngestError, "damaged"),
+        (ole("Workbook")[:900], "a.xls", IngestError, "damaged"),
+        (ole("1Table", "WordDocument", within="__substg1.0_001A001F"), "a.doc", NothingToRead, "Word document of"),
         (b"\x00\x01\x02" * 3000, "a.csv", NothingToRead, "binary"),
     ],
     ids=[
         "bomb docx", "bomb xlsx", "bomb zip", "entities", "entities utf-16", "cut docx", "cut xlsx", "empty docx",
-        "empty xlsx", "encrypted", "cut xls", "binary",
+        "empty xlsx", "encrypted", "empty xls", "cut xls", "doc", "binary",
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_sentence(data: bytes, name: str, error: type[IngestError], reason: str) -> None:
