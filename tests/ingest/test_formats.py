@@ -76,13 +76,13 @@ def docx(*paragraphs: tuple[str, str]) -> bytes:
     )
 
 
-def odt(body: str) -> bytes:
+def odt(body: str, **parts: str) -> bytes:
     spaces = {"office": "office", "text": "text", "table": "table", "draw": "drawing"}
     named = " ".join(
         f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{full}:1.0"' for name, full in spaces.items()
     )
     content = f"<office:body {named}><office:text>{body}</office:text></office:body>"
-    return package(**{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content})
+    return package(**{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content, **parts})
 
 
 def xlsx(**sheets: list[list[Any]]) -> bytes:
@@ -507,6 +507,12 @@ def test_open_document_text_without_words_is_skipped() -> None:
 def test_a_mail_of_outlook_is_one_whatever_is_attached_to_it() -> None:
     assert binary_kind(ole("__nameid_version1.0", "__substg1.0_001A001F", within="WordDocument")) is Kind.MSG
     assert binary_kind(ole("Workbook", within="__substg1.0_001A001F")) is Kind.XLS
+
+
+def test_a_document_type_without_entities_is_no_attack() -> None:
+    declared = '<!DOCTYPE manifest:manifest PUBLIC "-//OpenOffice.org//DTD Manifest 1.0//EN" "Manifest.dtd">'
+    data = odt("<text:p>The lamp.</text:p>", **{"META-INF/manifest.xml": f"{declared}<manifest:manifest/>"})
+    assert places(read_document(data, "a.odt")) == [("", "The lamp.")]
 
 
 # ----------------------------------------------------------------------------------------------- hostile
