@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
@@ -31,6 +34,7 @@ from memos.ingest import (
     Selection,
     ingest,
     parsing,
+    watching,
     worker,
 )
 from memos.ingest.decoding import NothingToRead
@@ -545,25 +549,120 @@ def test_kill_9_and_resume_gives_the_same_passages_none_twice(tmp_path: Path, to
 # ------------------------------------------------------------------------------------------ watching
 
 
-def test_watching_tells_of_what_changes(tmp_path: Path) -> None:
-    from memos.ingest.watching import changes
+class Watching:
+    """Follows paths on a thread, from when it is made until it is stopped."""
 
-    stop, seen = Event(), []
+    def __init__(self, *paths: Path) -> None:
+        self._stop, self._told = Event(), SimpleQueue[frozenset[Path]]()
+        self._thread = Thread(target=self._follow, args=(paths,), daemon=True)
+        self._thread.start()
+        assert self._told.get(timeout=30) == frozenset()
 
-    def follow() -> None:
-        for paths in changes([tmp_path], stop):
-            seen.append(paths)
-            if paths:
-                stop.set()
+    def _follow(self, paths: Sequence[Path]) -> None:
+        for found in watching.changes(paths, self._stop):
+            self._told.put(found)
 
-    thread = Thread(target=follow, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not seen and time.monotonic() < deadline:
-        time.sleep(0.05)
+    def sees(self, path: Path) -> frozenset[Path]:
+        """Wait until a path is told of; what else was."""
+        told: frozenset[Path] = frozenset()
+        while path not in told:
+            told |= self._told.get(timeout=30)
+        return told
+
+    def sees_written(self, path: Path) -> None:
+        """Write a file until it is told of: where its folder is new, it may only be told that that is there."""
+        told: frozenset[Path] = frozenset()
+        for at in range(30):
+            path.write_text(f"{at}", "utf-8")
+            with suppress(Empty):
+                while path not in told:
+                    told = self._told.get(timeout=1)
+                return
+        raise AssertionError(f"{path} is not watched")
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Watching]]:
+    monkeypatch.setattr(watching, "DEBOUNCE", 100)
+    monkeypatch.setattr(watching, "TICK", 50)
+    made: list[Watching] = []
+
+    def make(*paths: Path) -> Watching:
+        made.append(Watching(*paths))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_watching_tells_of_what_the_walk_may_read(tmp_path: Path, follow: Callable[..., Watching]) -> None:
+    for name in ("node_modules", ".git"):
+        (tmp_path / name).mkdir()
+    watched = follow(tmp_path)
     (tmp_path / "a.txt").write_text("a", "utf-8")
-    thread.join(30)
-    assert seen[0] == frozenset() and any(tmp_path / "a.txt" in paths for paths in seen)
+    watched.sees(tmp_path / "a.txt")
+    (tmp_path / ".git" / "index").write_text("x", "utf-8")
+    (tmp_path / "node_modules" / "readme.md").write_text("x", "utf-8")
+    told = watched.sees(tmp_path / "node_modules" / "readme.md")
+    assert not [path for path in told if ".git" in path.parts]
+
+
+def test_a_file_is_watched_though_others_take_its_place(tmp_path: Path, follow: Callable[..., Watching]) -> None:
+    file, link = tmp_path / "in" / "a.txt", tmp_path / "link.txt"
+    file.parent.mkdir()
+    file.write_text("0", "utf-8")
+    link.symlink_to(file)
+    watched = follow(link)
+    for text in "123":
+        (file.parent / "new").write_text(text, "utf-8")
+        (file.parent / "new").replace(file)
+        assert file.parent / "new" not in watched.sees(file)
+    file.write_text("4", "utf-8")
+    watched.sees(file)
+
+
+def test_what_goes_is_told_of_and_watched_again_when_it_is_back(
+    tmp_path: Path, follow: Callable[..., Watching]
+) -> None:
+    folder, file = tmp_path / "docs", tmp_path / "in" / "b.txt"
+    file.parent.mkdir()
+    watched = follow(folder, file)  # neither is there
+    for _ in range(2):
+        folder.mkdir()
+        watched.sees_written(folder / "a.txt")
+        watched.sees_written(file)
+        shutil.rmtree(folder)
+        watched.sees(folder)
+        shutil.rmtree(file.parent)
+        watched.sees(file.parent)
+        file.parent.mkdir()
+        watched.sees_written(file)
+
+
+def test_what_cannot_be_watched_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[object]:
+            raise OSError('OS file watch limit reached. about ["/docs"] (Error { kind: MaxFilesWatch })')
+
+    monkeypatch.setattr("watchfiles.watch", Refusing)
+    with pytest.raises(IngestError, match=r"no more watches; raise fs\.inotify\.max_user_watches\.$"):
+        next(watching.changes([tmp_path]))
+
+
+def test_a_folder_that_may_not_be_read_does_not_end_watching(tmp_path: Path, follow: Callable[..., Watching]) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    watched = follow(tmp_path)
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    watched.sees(tmp_path / "a.txt")
 
 
 def test_an_unchanged_run_says_so(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
