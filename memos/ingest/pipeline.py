@@ -40,6 +40,7 @@ from memos.ingest.walking import (
     Stamp,
     absolute,
     is_gone,
+    is_no_file,
     read_at_rest,
     spelled,
     walk,
@@ -49,6 +50,7 @@ from memos.protocols import Indexer, StoredFile
 
 LARGEST_FILE = 50_000_000  # bytes
 AHEAD = 2  # files that are parsed or wait for it, for each worker
+STAYS = "What was stored of it before stays."
 STOPPING = 0.1  # seconds between two attempts to end what is being parsed
 # A file that was changed so shortly before it was read may be changed again within one tick of its clock.
 SETTLED_NS = 2_000_000_000
@@ -198,7 +200,8 @@ class _Run:
         except UnicodeEncodeError:
             return FileSkipped(path, "The file's name is not valid Unicode.", item.stamp.size)
         except NothingToRead as error:
-            return FileSkipped(path, str(error), item.stamp.size)
+            stays = f" {STAYS}" if source in self._known else ""
+            return FileSkipped(path, f"{error}{stays}", item.stamp.size)
         except IngestError as error:
             return FileFailed(path, str(error), item.stamp.size)
         except OSError as error:
@@ -262,7 +265,7 @@ class _Run:
         """Stored files at or below the paths that are certainly not there any more."""
         for source in sorted(self._known):
             path = Path(source)
-            if any(path.is_relative_to(root) for root in roots) and is_gone(source):
+            if any(path.is_relative_to(root) for root in roots) and is_no_file(source):
                 yield FileGone(path, self._options.prune and self._indexer.remove_document(source))
 
     def _abandon(self) -> None:

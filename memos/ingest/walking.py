@@ -147,6 +147,14 @@ def is_gone(path: str) -> bool:
     return False
 
 
+def is_no_file(path: str) -> bool:
+    """Whether there is certainly no file at this path: nothing, or a folder."""
+    try:
+        return is_gone(path) or Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def why(error: Exception) -> str:
     """What the system says is wrong, as a sentence."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

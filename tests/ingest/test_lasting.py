@@ -297,6 +297,22 @@ def test_what_is_gone_is_reported_and_pruned_only_if_asked(
     assert archive.jobs(source=str(inside))[0].outcome == "removed"
 
 
+def test_a_file_in_whose_place_there_is_a_folder_is_gone(
+    tmp_path: Path, archive: Archival, splitter: PassageSplitter
+) -> None:
+    file = tmp_path / "in" / "a.txt"
+    file.parent.mkdir()
+    file.write_text("the lamp", "utf-8")
+    list(ingest([tmp_path], archive, splitter))
+    file.unlink()
+    file.mkdir()
+    (file / "b.txt").write_text("the key", "utf-8")
+    for root in (tmp_path, file):
+        assert FileGone(file, removed=False) in list(ingest([root], archive, splitter))
+    assert FileGone(file, removed=True) in list(ingest([file], archive, splitter, options=Options(prune=True)))
+    assert stored(archive, file) == [] and stored(archive, file / "b.txt") == ["the key"]
+
+
 def test_a_path_that_is_gone_itself_is_reported_where_that_is_no_mistake(
     tmp_path: Path, archive: Archival, splitter: PassageSplitter
 ) -> None:

@@ -239,6 +239,19 @@ def test_a_file_over_the_limit_is_skipped(tmp_path: Path, indexer: Any, splitter
     assert event == FileSkipped(tmp_path / "big.txt", "The file has 2,000 bytes; the limit is 1,000.")
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_of_a_file_that_grew_over_the_limit_the_former_version_is_said_to_stay(
+    tmp_path: Path, indexer: Any, splitter: PassageSplitter, again: bool
+) -> None:
+    file = tmp_path / "log.txt"
+    file.write_text("the lamp", "utf-8")
+    list(ingest([file], indexer, splitter))
+    file.write_text("x" * 2000, "utf-8")
+    event = files(list(ingest([file], indexer, splitter, options=Options(largest=1000, again=again))))["log.txt"]
+    reason = "The file has 2,000 bytes; the limit is 1,000. What was stored of it before stays."
+    assert event == FileSkipped(file, reason) and indexer.text(file) == "the lamp"
+
+
 def test_what_may_not_be_read_fails_alone(tmp_path: Path, indexer: Any, splitter: PassageSplitter) -> None:
     (tmp_path / "a.txt").write_text("a", "utf-8")
     (tmp_path / "secret.txt").write_text("s", "utf-8")
