@@ -7,10 +7,12 @@ followed, no file is taken while it changes. It does not know formats, or what h
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from pathlib import Path
 
 from memos.errors import IngestError, InputError
@@ -21,6 +23,8 @@ from memos.ingest.events import FileFailed, FileSkipped
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which files of a folder are wanted, by patterns over the path within it (`*.md`, `drafts/*`) or the name alone.
+
+    `**/` stands for any folders or none, as in other programs.
 
     Args:
         only: where there are any, one of them must match.
@@ -203,4 +207,13 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _matches(path: Path, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(text, pattern.rstrip("/")) for pattern in patterns for text in (path.as_posix(), path.name))
+    texts = (path.as_posix(), path.name)
+    return any(_pattern(pattern).match(text) for pattern in patterns for text in texts)
+
+
+@cache
+def _pattern(written: str) -> re.Pattern[str]:
+    """A pattern as a user writes it: `**/` stands for any folders or none, `./` for the folder itself."""
+    folders = "\0"  # in no path
+    pattern = translate(written.removeprefix("./").rstrip("/").replace("**/", folders))
+    return re.compile(pattern.replace(folders, "(?:.*/)?"))

@@ -397,6 +397,28 @@ def test_patterns_choose_files(tmp_path: Path, archive: Archival, splitter: Pass
     assert [document.source for document in archive.documents()] == [str(tmp_path / "a.md")]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("**/*.md", "a.md", True),
+        ("**/*.md", "x/y/a.md", True),
+        ("**/*.md", "a.txt", False),
+        ("docs/**/a.md", "docs/a.md", True),
+        ("docs/**/a.md", "docs/x/y/a.md", True),
+        ("docs/**/x/**/a.md", "docs/x/y/a.md", True),
+        ("docs/**", "docs/x/a.md", True),
+        ("./drafts", "drafts", True),
+        ("./drafts/", "drafts", True),
+        ("./*.md", "a.md", True),
+        ("a[.]md", "x/a.md", True),
+        ("a.md", "xa.md", False),
+    ],
+)
+def test_patterns_are_read_as_users_mean_them(pattern: str, path: str, matches: bool) -> None:
+    assert Selection(only=(pattern,)).takes(Path(path)) is matches
+    assert Selection(without=(pattern,)).excludes(Path(path)) is matches
+
+
 def test_jobs_tell_what_was_done_once_each(tmp_path: Path, archive: Archival, splitter: PassageSplitter) -> None:
     (tmp_path / "a.txt").write_text("the lamp", "utf-8")
     (tmp_path / "empty.txt").write_bytes(b"")
