@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memos.agents.team import whole
 from memos.messages import Passage
@@ -15,8 +16,6 @@ from memos.storage.archival import Archival
 
 ALIKE = 0.8  # share of a passage's word pairs that the other document must have
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_]+")
-
-Pairs = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +50,17 @@ def difference(archival: Archival, first: str, second: str) -> Difference:
 
 
 def _missing(passages: Sequence[Passage], others: Sequence[Passage]) -> list[Passage]:
-    """Passages whose pairs of neighbouring words the other document mostly lacks."""
-    there = _pairs(" ".join(other.text for other in others))
+    """Passages whose pairs of neighbouring words, or whose only word, the other document mostly lacks."""
+    there = _words(" ".join(other.text for other in others))
+    known = frozenset[tuple[str, ...]](pairwise(there)) | frozenset((word,) for word in there)
     missing = []
     for passage in passages:
-        pairs = _pairs(passage.text)
-        if len(pairs & there) < ALIKE * len(pairs):
+        words = _words(passage.text)
+        own = frozenset[tuple[str, ...]](pairwise(words)) or {(word,) for word in words}
+        if len(own & known) < ALIKE * len(own):
             missing.append(passage)
     return missing
 
 
-def _pairs(text: str) -> Pairs:
-    words = _WORD.findall(text.casefold())
-    return frozenset(zip(words, words[1:] or words, strict=False))
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())

@@ -371,6 +371,13 @@ def test_what_two_documents_say_and_what_only_one_has(archival: Archival) -> Non
 # ------------------------------------------------------------------------------ functions and commands
 
 
+def test_a_passage_of_one_word_is_in_both_where_the_word_is(archival: Archival) -> None:
+    fill(archival, "/docs/one.md", ["Tapes", "Oslo", "They are blue.", "---"])
+    fill(archival, "/docs/two.md", ["Tapes", "They are blue.", "---"])
+    only = difference(archival, "/docs/one.md", "/docs/two.md")
+    assert ([one.text for one in only.first], only.second, only.shared) == (["Oslo"], (), 3)
+
+
 def test_the_agent_turns_the_pages_of_a_document(archival: Archival) -> None:
     script = [
         Call("open_document", {"document": "backups.md"}),
