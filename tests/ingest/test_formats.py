@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,6 +179,17 @@ def test_sheets_keep_names_rows_headers_and_iso_dates() -> None:
     assert (table.location, table.header, table.line, table.unit) == ("sheet Sales", "day | sum", 2, "row")
     assert table.text == "2024-03-01 | 12\n2024-03-02 08:30:00 | 0.3"
     assert (rest.text, rest.line) == ("done", 6)
+
+
+@pytest.mark.parametrize("datemode", [0, 1])
+def test_times_and_impossible_dates_of_old_sheets(datemode: int) -> None:
+    import xlrd
+
+    values = [0.5, 0.0, 0.75 + 1 / 86400, 45352.0 - 1462 * datemode, 45352.5 - 1462 * datemode, -3.5, 1e12, 3e300]
+    row = [SimpleNamespace(ctype=xlrd.XL_CELL_DATE, value=value) for value in values]
+    ((_, cells),) = spreadsheet._xls_rows(SimpleNamespace(nrows=1, row=lambda _: row), datemode)
+    assert cells[:5] == ["12:00:00", "00:00:00", "18:00:01", "2024-03-01", "2024-03-01 12:00:00"]
+    assert cells[5:] == ["-3.5", "1000000000000", "3e+300"]
 
 
 CELL = '<c r="A1"><f>A2&gt;1</f>{}</c>'

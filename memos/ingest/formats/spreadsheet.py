@@ -135,7 +135,7 @@ def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, list[str]]]:
 
     def value(cell: Any) -> str:
         if cell.ctype == xlrd.XL_CELL_DATE:
-            return _written(xlrd.xldate_as_datetime(cell.value, datemode))
+            return _written(_moment(cell.value, datemode))
         if cell.ctype == xlrd.XL_CELL_BOOLEAN:
             return _written(bool(cell.value))
         return "" if cell.ctype == xlrd.XL_CELL_ERROR else _written(cell.value)
@@ -144,6 +144,17 @@ def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, list[str]]]:
         cells = [value(cell) for cell in sheet.row(number)]
         if any(cells):
             yield number + 1, cells
+
+
+def _moment(days: float, datemode: int) -> datetime | time | float:
+    """A date and time of XLS; below the first day a time alone, and beyond the calendar the number as it is."""
+    import xlrd
+
+    try:
+        moment: datetime = xlrd.xldate_as_datetime(days, datemode)
+    except (ValueError, OverflowError):
+        return days
+    return moment if days >= 1 else moment.time() if days >= 0 else days
 
 
 def _written(value: object) -> str:
