@@ -230,6 +230,19 @@ def test_delimited_text_is_a_table_with_its_column_names(text: str, name: str) -
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,5;2,5\n3,5;4,5\n", "1,5 | 2,5\n3,5 | 4,5"),
+        ("Ada;1.000,5\nBob;-2,25\n", "Ada | 1.000,5\nBob | -2,25"),
+        ("1,a;b\n2,c;d\n", "1 | a;b\n2 | c;d"),
+    ],
+)
+def test_a_comma_in_a_number_parts_no_cells(text: str, said: str) -> None:
+    (section,) = read_document(text.encode(), "a.csv").sections
+    assert section.text == said
+
+
+@pytest.mark.parametrize(
     "text", ["1,2\n3,4", "Ada,2021,7\nBob,512,8", "Ada,2021,2023\nBob,2019,2024", "2021,2022\n7,8"]
 )
 def test_a_table_without_column_names_has_none(text: str) -> None:

@@ -14,6 +14,7 @@ _SAMPLE = 20_000  # characters looked at to find the delimiter
 _LINES = 50  # of them
 _DELIMITERS = ",;\t|"
 _MOST_LINES = 50  # in one cell: more of them may be a quote that nobody closed
+_DECIMAL = re.compile(r"\s*\"?[-+]?[\d.]*\d,\d+\"?\s*\Z")
 _SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[^\S\n]*\n', re.IGNORECASE)  # how Excel is told the delimiter
 
 
@@ -67,4 +68,11 @@ def _delimiter(lines: list[str]) -> str:
         width, alike = max(widths.items(), key=lambda item: item[1], default=(0, 0))
         return alike, width
 
-    return max(_DELIMITERS, key=fitness)
+    return ";" if _has_decimal_commas(lines) else max(_DELIMITERS, key=fitness)
+
+
+def _has_decimal_commas(lines: list[str]) -> bool:
+    """Whether there are semicolons in all lines, and commas within numbers between them and nowhere else."""
+    rows = [line.split(";") for line in lines if line.strip()]
+    with_comma = [cell for row in rows for cell in row if "," in cell]
+    return bool(with_comma) and all(map(_DECIMAL.match, with_comma)) and all(len(row) > 1 for row in rows)
