@@ -192,6 +192,16 @@ def test_times_and_impossible_dates_of_old_sheets(datemode: int) -> None:
     assert cells[5:] == ["-3.5", "1000000000000", "3e+300"]
 
 
+def test_a_row_of_blanks_is_an_empty_row() -> None:
+    (section,) = read_document(xlsx(A=[["day", "sum"], [" ", " "]]), "a.xlsx").sections
+    assert section.text == "day | sum"
+    tables = read_document(xlsx(A=[["day", "sum"], [1, 2], [" ", None], ["who"], ["Ada"]]), "a.xlsx").sections
+    assert [(table.header, table.text, table.line) for table in tables] == [
+        ("day | sum", "1 | 2", 2),
+        ("who", "Ada", 5),
+    ]
+
+
 CELL = '<c r="A1"><f>A2&gt;1</f>{}</c>'
 
 

@@ -126,7 +126,7 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
     sheet.reset_dimensions()  # what the file declares may be a million columns
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         cells = [_written(value) for value in row]
-        if any(cells):
+        if any(cell.strip() for cell in cells):
             yield number, cells
 
 
@@ -142,7 +142,7 @@ def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, list[str]]]:
 
     for number in range(sheet.nrows):
         cells = [value(cell) for cell in sheet.row(number)]
-        if any(cells):
+        if any(cell.strip() for cell in cells):
             yield number + 1, cells
 
 
