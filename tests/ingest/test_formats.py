@@ -315,6 +315,11 @@ def test_json_records_of_one_shape_are_a_table_and_numbers_stay_as_written() -> 
     assert (section.header, section.text, section.unit, section.line) == ("n | s", "1.50 | a\n2 | null", "item", 1)
 
 
+def test_a_name_that_json_has_twice_keeps_both_values() -> None:
+    (section,) = read_document(b'{"key": "tin", "at": 1, "key": "mat", "key": "jar"}', "a.json").sections
+    assert section.text == "key: tin | mat | jar\nat: 1"
+
+
 def test_json_says_the_path_to_what_is_long() -> None:
     book = {"title": "Keys", "chapters": [{"name": "One", "lines": ["spare key " * 40, "blue tin " * 40]}]}
     found = places(read_document(json.dumps(book).encode(), "a.json"))

@@ -70,7 +70,18 @@ def read_lines(text: str) -> Document:
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(text, parse_int=_Number, parse_float=_Number)
+    return json.loads(text, parse_int=_Number, parse_float=_Number, object_pairs_hook=_merged)
+
+
+def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of a name that it has twice all values count, as those of a list."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        lists: dict[str, list[Any]] = {}
+        for name, value in pairs:
+            lists.setdefault(name, []).append(value)
+        found = {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
+    return found
 
 
 def _collect(value: Any, place: _Place, sections: list[Section], depth: int) -> None:
