@@ -17,37 +17,42 @@ _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[#.:][^{}]*\}[ \t]*$")
 _TAG = re.compile(r"<[^<>]*>")
 SEPARATOR = " > "
+Titles = list[tuple[int, str]]  # levels and titles of headings
 _LONGEST_TITLE = 80  # characters; a location is for finding the place again, not for reading
 
 
-def heading_sections(text: str) -> Iterator[tuple[str, str]]:
+def heading_sections(text: str, titles: Titles | None = None) -> Iterator[tuple[str, str]]:
     """Parts of a Markdown text, in order, as `(path, part)`.
 
     Args:
         text: Markdown with `\\n` line ends.
+        titles: the headings that are open before it, outermost first; afterwards those that are open behind it.
 
     Returns:
         The path is `Setup > Linux`, or `""` before the first heading. The part begins with its own heading
         line. A heading with nothing under it but deeper ones makes no part of its own: it begins that of the first.
     """
     lines = text.split("\n")
-    return sections_at(lines, _headings(lines))
+    return sections_at(lines, _headings(lines), titles)
 
 
-def sections_at(lines: list[str], headings: Iterable[tuple[int, int, int, str]]) -> Iterator[tuple[str, str]]:
+def sections_at(
+    lines: list[str], headings: Iterable[tuple[int, int, int, str]], titles: Titles | None = None
+) -> Iterator[tuple[str, str]]:
     """Parts of a text whose headings are known, as `heading_sections` gives them.
 
     Args:
         lines: its lines; where a heading has two, they are made one.
         headings: `(first line, line after, level, title)` of each.
+        titles: see `heading_sections`.
     """
-    titles: list[tuple[int, str]] = []  # the open headings, outermost first
+    titles = [] if titles is None else titles
     start = below = 0  # of the part being read, and of what is under its last heading
     for first, after, level, title in headings:
         # Paths are not searched: a title with nothing under it but a deeper one is kept with that.
-        if not (titles and titles[-1][0] < level and _is_blank(lines, below, first)):
+        if not (below and titles[-1][0] < level and _is_blank(lines, below, first)):
             if not _is_blank(lines, start, first):
-                yield _path(titles), "\n".join(lines[start:first])
+                yield heading_path(titles), "\n".join(lines[start:first])
             start = first
         while titles and titles[-1][0] >= level:
             titles.pop()
@@ -57,14 +62,15 @@ def sections_at(lines: list[str], headings: Iterable[tuple[int, int, int, str]])
             lines[first] = "#" * level + " " + lines[first].strip()
             lines[first + 1] = ""
     if not _is_blank(lines, start, len(lines)):
-        yield _path(titles), "\n".join(lines[start:])
+        yield heading_path(titles), "\n".join(lines[start:])
 
 
 def _is_blank(lines: list[str], start: int, end: int) -> bool:
     return not any(line.strip() for line in lines[start:end])
 
 
-def _path(titles: list[tuple[int, str]]) -> str:
+def heading_path(titles: Titles) -> str:
+    """The path of some open headings: `Setup > Linux`."""
     return SEPARATOR.join(title for _, title in titles if title)
 
 

@@ -492,6 +492,31 @@ def test_notebooks_keep_code_headings_and_short_outputs() -> None:
     assert output.location == "Ducks, cell 2 output" and len(output.text) < 2100
 
 
+def test_headings_of_a_notebook_hold_for_the_cells_below() -> None:
+    sources = [
+        "# Ducks",
+        "Of lakes.",
+        "## Teals\nSmall.",
+        "They swim.",
+        "## Mallards",
+        "#### Feet\nWet.",
+        "# Hens\nDry.",
+    ]
+    cells = [{"cell_type": "markdown", "source": source} for source in sources]
+    code = {"cell_type": "code", "source": "count()"}
+    data = json.dumps({"nbformat": 4, "cells": [*cells[:4], code, *cells[4:]], "metadata": {}}).encode()
+    assert [place for place, _ in places(read_document(data, "a.ipynb"))] == [
+        "Ducks, cell 1",
+        "Ducks, cell 2",
+        "Ducks > Teals, cell 3",
+        "Ducks > Teals, cell 4",
+        "Ducks > Teals, cell 5",
+        "Ducks > Mallards, cell 6",
+        "Ducks > Mallards > Feet, cell 7",
+        "Hens, cell 8",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "language"),
     [("a.py", "x = 1", "python"), ("a.rs", "fn a() {}", "rust"), ("run", "#!/usr/bin/env python3\nx = 1", "python")],

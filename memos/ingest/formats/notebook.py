@@ -9,7 +9,7 @@ from typing import Any
 from memos.ingest.decoding import NothingToRead
 from memos.ingest.document import Document, Form, Section, place
 from memos.ingest.formats.source_code import GRAMMARS
-from memos.ingest.markdown import heading_sections
+from memos.ingest.markdown import Titles, heading_path, heading_sections
 
 _OUTPUT = 2000  # characters of one cell's outputs
 _COLOURS = re.compile(r"\x1b?\[[0-9;]{0,20}m")
@@ -30,15 +30,15 @@ def read(text: str) -> Document | None:
         return None
     language = _language(notebook)
     sections: list[Section] = []
-    heading = ""
+    titles: Titles = []  # a heading holds for the cells below
     for number, cell in enumerate(cells, start=1):
         if not isinstance(cell, dict):
             continue
         source = _joined(cell.get("source"))
+        heading = heading_path(titles)
         if cell.get("cell_type") == "markdown":
-            for path, part in heading_sections(source) if source else ():
-                heading = path or heading
-                sections.append(Section(part, place(heading, f"cell {number}"), Form.MARKDOWN))
+            for path, part in heading_sections(source, titles):
+                sections.append(Section(part, place(path, f"cell {number}"), Form.MARKDOWN))
         elif source.strip():
             form = Form.CODE if cell.get("cell_type") == "code" and language else Form.TEXT
             sections.append(Section(source, place(heading, f"cell {number}"), form, language=language))
