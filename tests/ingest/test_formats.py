@@ -391,6 +391,11 @@ def test_restructured_text_is_placed_by_titles() -> None:
     ]
 
 
+def test_a_title_of_restructured_text_may_be_two_letters() -> None:
+    text = "Qt\n==\n\nA toolkit, says\n..\n\n.. note:: or\n--\n\n::\n\n  code\n\nUI\n--\n\nGreen.\n"
+    assert [place for place, _ in places(read_document(text.encode(), "a.rst"))] == ["Qt", "Qt > UI"]
+
+
 def test_latex_is_placed_by_sections_and_its_macros_are_resolved() -> None:
     text = (
         "\\documentclass{article}\n\\def\\bird{Duck\\xspace}\n\\title{On \\bird}\n% secret\n\\begin{document}\n"

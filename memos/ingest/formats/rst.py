@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from memos.ingest.document import Document, Section
 from memos.ingest.markdown import SEPARATOR
 
-_UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
+_UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1+[ \t]*$")  # two of them are enough for a title of two
 _ROLE = re.compile(r":[A-Za-z:+-]{1,40}:`([^`]{0,300})`")
 _LONGEST_TITLE = 80
 
