@@ -8,6 +8,7 @@ hierarchy. It does not know how digests are stored, or documents read.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ from memos.storage.digests import Digest, DigestStore
 
 WORDS = 120  # tokens of a summary
 FAN = 6  # summaries that one of the next level sums up
+# `page 3`, `slide 2: Plans`, `sheet Sales, rows 2-30`: each passage would be a section, and cost a generation.
+_COUNTED = re.compile(r"(?:^|, )(?:page|slide|cell|line|row|item)s? \d.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,5 @@ class Summaries:
 
 
 def _heading(passage: Passage) -> str:
-    """The first part of a heading path; pages and lines are no headings."""
-    first = passage.location.split(" > ")[0]
-    return "" if first.startswith(("page ", "line ", "lines ", "row ", "rows ")) else first
+    """The first part of a heading path, without what only counts: pages, slides, cells, rows."""
+    return _COUNTED.sub("", passage.location.split(" > ")[0])

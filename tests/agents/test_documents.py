@@ -284,6 +284,24 @@ def test_summaries_keep_their_hierarchy_and_cost_nothing_the_second_time(archiva
     assert any("90 days" in leaf.text for leaf in leaves), "a level does not open the level below"
 
 
+@pytest.mark.parametrize(
+    ("places", "sections"),
+    [
+        (["sheet Sales, row 2", "sheet Sales, rows 3-30", "sheet Costs, rows 2-9"], 2),
+        (["items 1-40", "items 41-50"], 1),
+        (["page 1", "page 2"], 1),
+        (["slide 1: Plans, and why", "slide 2: Costs"], 1),
+        (["Ducks, cell 1", "Ducks > Teals, cell 2, lines 3-9", "Ducks, cell 3 output", "Hens, cell 4"], 2),
+    ],
+)
+def test_what_only_counts_begins_no_section(archival: Archival, places: list[str], sections: int) -> None:
+    archival.store_document("/docs/a", "hash", [(f"Text {at}.", place) for at, place in enumerate(places)])
+    seen: list[events.Event] = []
+    with open_research(model=ScriptedModel(), observe=seen.append) as research:
+        research.summaries.summarise("/docs/a")
+    assert sum(isinstance(event, events.Digested) and event.level == "section" for event in seen) == sections
+
+
 def test_only_what_changed_is_summed_up_again(archival: Archival) -> None:
     seen: list[events.Event] = []
     with open_research(model=ScriptedModel(summaries=map(str, count())), observe=seen.append) as research:
