@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -54,8 +55,10 @@ def command(
     """Read the files and folders PATHS into archival memory. What has not changed is not read again."""
     from memos.agents.composition import library
     from memos.ingest.pipeline import Options
-    from memos.ingest.walking import Selection
+    from memos.ingest.walking import Selection, absolute
 
+    for path in paths:
+        absolute(Path(path))  # a slip of the pen shall make no agent
     options = Options(selection=Selection(only, exclude), prune=prune, again=again)
     with library(agent, create=True) as opened:
         if watch:
