@@ -185,7 +185,7 @@ def _refuse_package(data: bytes) -> NoReturn:
 def _ole_kind(data: bytes) -> Kind:
     """Old Office formats are told apart by what is at the root: what is attached or embedded has the same names."""
     with foreign("The old Office document is damaged"):
-        from olefile import OleFileIO  # type: ignore[import-untyped]
+        from olefile import OleFileIO
 
         with OleFileIO(io.BytesIO(data)) as opened:
             names = {path[0].lower() for path in opened.listdir(storages=True)}
