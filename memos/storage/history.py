@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError
@@ -138,13 +138,11 @@ def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
     gone = _taken_back(session, agent_id, first_id)
     if not gone:
         return Rewound(0, ())
-    ids = [row.id for row in gone]
     since = min(row.created_at for row in gone)
-    kept = _blocks_back(session, agent_id, since)
-    _drop_notes(session, agent_id, ids)
-    _notes_back(session, agent_id, ids)
-    _window_back(session, agent_id, first_id, since)
-    return Rewound(len(ids), tuple(kept))
+    _drop_notes(session, agent_id, [row.id for row in gone])
+    _notes_back(session, agent_id, [row.id for row in gone])
+    written = _window_back(session, agent_id, first_id, since)
+    return Rewound(len(gone), tuple(_blocks_back(session, agent_id, since, written)))
 
 
 def _taken_back(session: Session, agent_id: int, first_id: int) -> list[MessageRow]:
@@ -153,26 +151,6 @@ def _taken_back(session: Session, agent_id: int, first_id: int) -> list[MessageR
     session.execute(update(MessageRow).where(*mine).values(state=str(State.REWOUND)))
     enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
     return rows
-
-
-def _blocks_back(session: Session, agent_id: int, since: datetime) -> list[str]:
-    changes = session.scalars(
-        select(BlockHistoryRow)
-        .where(BlockHistoryRow.agent_id == agent_id, BlockHistoryRow.changed_at >= since)
-        .order_by(BlockHistoryRow.id)
-    )
-    before: dict[str, str] = {}
-    by_hand: set[str] = set()
-    for change in changes:
-        before.setdefault(change.label, change.former)
-        if change.changed_by in BY_HAND:
-            by_hand.add(change.label)
-    for row in session.scalars(select(BlockRow).where(BlockRow.agent_id == agent_id)):
-        former = before.get(row.label)
-        if former is not None and row.label not in by_hand and former != row.text:
-            session.add(BlockHistoryRow(agent_id=agent_id, label=row.label, former=row.text, changed_by="rewind"))
-            row.text = former
-    return sorted(by_hand)
 
 
 def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:
@@ -195,22 +173,66 @@ def _notes_back(session: Session, agent_id: int, ids: Sequence[int]) -> None:
     enqueue(session, PASSAGE, back)
 
 
-def _window_back(session: Session, agent_id: int, first_id: int, since: datetime) -> None:
+def _window_back(session: Session, agent_id: int, first_id: int, since: datetime) -> datetime | None:
+    """Marks, summary and the queue's start; returns when the last page-out was that stays."""
     agent = session.get_one(AgentRow, agent_id)
     marked = {name: [number for number in agent.prompt.get(name, []) if number < first_id] for name in MARKS}
     agent.prompt = {**agent.prompt, **marked}
     caused = or_(EvictionRow.last_id >= first_id, EvictionRow.created_at >= since)
-    later = list(session.scalars(select(EvictionRow.id).where(EvictionRow.agent_id == agent_id, caused)))
-    if not later:
-        return
-    session.execute(delete(EvictionRow).where(EvictionRow.id.in_(later)))
-    last = session.scalar(
-        select(EvictionRow).where(EvictionRow.agent_id == agent_id).order_by(EvictionRow.id.desc()).limit(1)
-    )
-    agent.queue_start = last.last_id + 1 if last else 0
-    agent.summary = last.summary if last else ""
-    # The head was laid out anew since; it will be again, from the blocks as they are.
-    agent.prompt = {name: value for name, value in agent.prompt.items() if name != "blocks"}
+    mine = EvictionRow.agent_id == agent_id
+    undone = session.scalar(select(func.count(EvictionRow.id)).where(mine, caused))
+    session.execute(delete(EvictionRow).where(mine, caused))
+    last = session.scalar(select(EvictionRow).where(mine).order_by(EvictionRow.id.desc()).limit(1))
+    if undone:
+        agent.queue_start = last.last_id + 1 if last else 0
+        agent.summary = last.summary if last else ""
+    return last.created_at if last else None
+
+
+def _blocks_back(session: Session, agent_id: int, since: datetime, written: datetime | None) -> list[str]:
+    """Blocks as they were, and their copies in the head where nothing in view would tell the difference.
+
+    Args:
+        session: an open, writing one.
+        agent_id: whose.
+        since: when what is taken back began.
+        written: when the copies were made at the earliest; what was edited then is told in the queue.
+
+    Returns:
+        Labels of those that the user has edited by hand since.
+    """
+    agent = session.get_one(AgentRow, agent_id)
+    copies = {label: text for label, text, *_ in agent.prompt.get("blocks", [])}
+    rows = list(session.scalars(select(BlockRow).where(BlockRow.agent_id == agent_id).order_by(BlockRow.position)))
+    by_hand, told = [], True
+    for row in rows:
+        changes = _changes(session, row, written)
+        undone = [change for change in changes if change.changed_at >= since]
+        if any(change.changed_by in BY_HAND for change in undone):
+            by_hand.append(row.label)
+            known = {row.text}  # what told of it may be gone
+        else:
+            known = {change.former for change in changes[: len(changes) - len(undone) + 1]}
+            _block_back(session, row, undone)
+        told = told and copies.get(row.label, "") in (*known, row.text)
+    if copies and not told:
+        laid_out = [[row.label, row.text, row.token_limit, row.description] for row in rows]
+        agent.prompt = {**agent.prompt, "blocks": laid_out}
+    return sorted(by_hand)
+
+
+def _changes(session: Session, row: BlockRow, start: datetime | None) -> list[BlockHistoryRow]:
+    """The changes of a block from some time on, oldest first."""
+    mine = (BlockHistoryRow.agent_id == row.agent_id, BlockHistoryRow.label == row.label)
+    later = true() if start is None else BlockHistoryRow.changed_at >= start
+    return list(session.scalars(select(BlockHistoryRow).where(*mine, later).order_by(BlockHistoryRow.id)))
+
+
+def _block_back(session: Session, row: BlockRow, undone: Sequence[BlockHistoryRow]) -> None:
+    """A block as it was before some changes."""
+    if undone and (former := undone[0].former) != row.text:
+        session.add(BlockHistoryRow(agent_id=row.agent_id, label=row.label, former=row.text, changed_by="rewind"))
+        row.text = former
 
 
 # --------------------------------------------------------------------------------------------------- fork

@@ -34,6 +34,12 @@ def contents(agent: Agent) -> list[str]:
     return [message.content for message in agent.recall.since(0) if message.kind in (Kind.USER, Kind.SPEECH)]
 
 
+def view(agent: Agent) -> str:
+    model = agent.kernel.controller._model
+    assert isinstance(model, ScriptedModel)
+    return model.text(agent.kernel.queue.context.tokens)
+
+
 def assert_forgotten(agent: Agent, *words: str) -> None:
     """Neither the prompt nor anything that is stored has one of these words."""
     model = agent.kernel.controller._model
@@ -104,6 +110,46 @@ class TestGoingBack:
             assert agent.blocks["user"].text == "Name is Ada"
             model = agent.kernel.controller._model
             assert isinstance(model, ScriptedModel) and "Name is Ada" in model.text(agent.kernel.queue.context.tokens)
+
+    @pytest.mark.parametrize("by", ["assistant", "user"])
+    def test_a_block_that_was_written_back_since_is_laid_out_as_it_is_after_a_rewind(self, by: str) -> None:
+        script = [Call("core_memory_append", {"label": "user", "content": "Has a dog"}), say("Noted.")]
+        with opened(script, memory_threshold=0.0, snapshots=0) as agent:
+            agent.ask("My dog is called Rex.")
+            if by == "user":
+                agent.blocks["user"] = "Name is Ada"
+        with opened(snapshots=0) as agent:
+            assert agent.blocks["user"].text in view(agent)
+            agent.history.rewind(asked(agent)[0].id)
+            assert agent.blocks["user"].text == ("Name is Ada" if by == "user" else "")
+            assert ("Name is Ada" in view(agent)) is (by == "user") and "dog" not in view(agent)
+            tokens = agent.kernel.queue.context.tokens
+        with opened(snapshots=0) as agent:
+            assert agent.kernel.queue.context.tokens == tokens
+
+    def test_what_the_queue_tells_of_a_block_does_not_move_the_prefix(self) -> None:
+        with opened([say("Hello."), say("Again.")]) as agent:
+            agent.ask("Hi.")
+            agent.blocks["user"] = "Name is Ada"
+            before = agent.kernel.queue.context.tokens
+            agent.ask("My dog is called Rex.")
+            moved = agent.history.rewind(asked(agent)[-1].id)
+            assert events.PrefixMoved("rewind", len(before)) in moved
+            assert agent.kernel.queue.context.tokens == before
+
+    def test_a_copy_from_before_an_eviction_tells_nothing_of_what_was_edited_then(self) -> None:
+        out = {"label": "user", "old_content": "Has a dog", "new_content": "Has no pet"}
+        script = [say("Hello."), Call("core_memory_replace", out), say("No.")]
+        with opened(script, memory_threshold=0.0, snapshots=0) as agent:
+            agent.blocks["user"] = "Has no pet"
+            agent.blocks["user"] = "Has a dog"
+            agent.ask("Hi.")
+            agent.evict()  # and the edits leave
+            agent.ask("The dog has died.")
+            assert agent.blocks["user"].text == "Has no pet"
+        with opened(snapshots=0) as agent:
+            agent.history.rewind(asked(agent)[-1].id)
+            assert agent.blocks["user"].text == "Has a dog" and "Has a dog" in view(agent)
 
     def test_an_earlier_message_is_said_in_other_words(self) -> None:
         with opened([say("one"), say("two"), say("three")]) as agent:
