@@ -29,7 +29,9 @@ from memos.storage.schema import (
     EvictionRow,
     MessageRow,
     PassageRow,
+    UTCDateTime,
     as_utc,
+    now,
 )
 from memos.storage.sql import Sql
 from memos.storage.text import text_terms
@@ -138,7 +140,7 @@ def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
     gone = _taken_back(session, agent_id, first_id)
     if not gone:
         return Rewound(0, ())
-    since = min(row.created_at for row in gone)
+    since = _began(session, agent_id, first_id, gone)
     _drop_notes(session, agent_id, [row.id for row in gone])
     _notes_back(session, agent_id, [row.id for row in gone])
     written = _window_back(session, agent_id, first_id, since)
@@ -151,6 +153,15 @@ def _taken_back(session: Session, agent_id: int, first_id: int) -> list[MessageR
     session.execute(update(MessageRow).where(*mine).values(state=str(State.REWOUND)))
     enqueue(session, MESSAGE, [row.id for row in rows], DELETE)
     return rows
+
+
+def _began(session: Session, agent_id: int, first_id: int, gone: Sequence[MessageRow]) -> datetime:
+    """When what is taken back began. A talk that was imported has the dates on which it was said: what was done between
+    these and the newest message before it is not of its doing."""
+    before = (MessageRow.agent_id == agent_id, MessageRow.id < first_id, MessageRow.state != State.REWOUND)
+    newest = select(func.max(MessageRow.created_at, type_=UTCDateTime())).where(*before, MessageRow.created_at <= now())
+    bound = session.scalar(newest)
+    return min((row.created_at for row in gone if bound is None or row.created_at >= bound), default=bound) or now()
 
 
 def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:

@@ -151,6 +151,22 @@ class TestGoingBack:
             agent.history.rewind(asked(agent)[-1].id)
             assert agent.blocks["user"].text == "Has a dog" and "Has a dog" in view(agent)
 
+    def test_an_imported_talk_of_an_older_date_takes_nothing_back_that_was_before_it(self) -> None:
+        with opened([say("Hello.")] * 3) as agent:
+            agent.ask("Hi.")
+            agent.blocks["user"] = "Name is Ada"
+            agent.evict()
+            agent.ask("And now?")
+            evicted = agent.evictions()
+            told = [Told(Kind.USER, "I like tea.", datetime(2020, 1, 1, tzinfo=UTC))]
+            (number,) = agent._storage.recall.import_past(told)
+            agent.ask("My dog is called Rex.")
+            agent.history.rewind(number)
+            assert agent.blocks["user"].text == "Name is Ada" and agent.evictions() == evicted
+            (number,) = agent._storage.recall.import_past(told)
+            agent.history.rewind(number)
+            assert agent.blocks["user"].text == "Name is Ada" and agent.evictions() == evicted
+
     def test_an_earlier_message_is_said_in_other_words(self) -> None:
         with opened([say("one"), say("two"), say("three")]) as agent:
             agent.ask("first")
