@@ -224,7 +224,7 @@ def _blocks_back(session: Session, agent_id: int, since: datetime, written: date
             known = {row.text}  # what told of it may be gone
         else:
             known = {change.former for change in changes[: len(changes) - len(undone) + 1]}
-            _block_back(session, row, undone)
+            _block_back(session, row, undone, since)
         told = told and copies.get(row.label, "") in (*known, row.text)
     if copies and not told:
         laid_out = [[row.label, row.text, row.token_limit, row.description] for row in rows]
@@ -239,9 +239,19 @@ def _changes(session: Session, row: BlockRow, start: datetime | None) -> list[Bl
     return list(session.scalars(select(BlockHistoryRow).where(*mine, later).order_by(BlockHistoryRow.id)))
 
 
-def _block_back(session: Session, row: BlockRow, undone: Sequence[BlockHistoryRow]) -> None:
-    """A block as it was before some changes."""
-    if undone and (former := undone[0].former) != row.text:
+def _block_back(session: Session, row: BlockRow, undone: Sequence[BlockHistoryRow], since: datetime) -> None:
+    """A block as it was before some changes, with what was noted meanwhile of messages that stay: of one whose turn was
+    cancelled, facts are looked for after a later turn."""
+    if not undone:
+        return
+    lines = undone[0].former.split("\n") if undone[0].former else []
+    quoting = (PassageRow.agent_id == row.agent_id, PassageRow.location.startswith("recall:"))
+    noted = select(PassageRow.content).where(*quoting, PassageRow.put_away_by == 0, PassageRow.created_at >= since)
+    facts = {" ".join(content.split()) for content in session.scalars(noted)}
+    for line in "\n".join([*(change.former for change in undone), row.text]).split("\n"):
+        if line in facts and line not in lines:
+            lines.append(line)
+    if (former := "\n".join(lines)) != row.text:
         session.add(BlockHistoryRow(agent_id=row.agent_id, label=row.label, former=row.text, changed_by="rewind"))
         row.text = former
 

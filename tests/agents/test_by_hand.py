@@ -167,6 +167,18 @@ class TestGoingBack:
             agent.history.rewind(number)
             assert agent.blocks["user"].text == "Name is Ada" and agent.evictions() == evicted
 
+    def test_what_was_noted_late_of_a_message_that_stays_stays_in_its_block(self) -> None:
+        model = ScriptedModel(yes=lambda prompt: 0.9 if prompts.FACT_PROBE in prompt else 0.0)
+        with opened(model=model) as agent:
+            turn = agent.stream("I have a dog.")
+            next(event for event in turn if isinstance(event, events.Speech))
+            turn.close()  # before facts are looked for
+            agent.ask("I live in Graz.")
+            assert agent.blocks["user"].text == "I have a dog.\nI live in Graz."
+            agent.history.rewind(asked(agent)[-1].id)
+            assert agent.blocks["user"].text == "I have a dog."
+            assert [note.text for note in agent._storage.archival.notes()] == ["I have a dog."]
+
     def test_an_earlier_message_is_said_in_other_words(self) -> None:
         with opened([say("one"), say("two"), say("three")]) as agent:
             agent.ask("first")
