@@ -234,11 +234,10 @@ class QueueManager:
             message = self._recall.get(entry.message_id) if entry.message_id in message_ids else None
             if message is not None:
                 entries[index] = self.entry(message).hidden() if entry.parked else self.entry(message)
-        fixed = self.context.fixed
         if blocks_differ:
             self._state.record_write_back(self._working.blocks)
-            fixed = self.head(self._summary)
-        kept = self.context.rewrite(fixed, entries)
+        # From storage: the copies of blocks may have lost words that the blocks have no more.
+        kept = self.context.rewrite(self._as_it_was(), entries)
         if kept < size:
             yield PrefixMoved("forget", kept)
         yield from self.make_room(0)

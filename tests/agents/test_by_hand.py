@@ -318,6 +318,18 @@ class TestMemory:
                 agent.blocks.undo("user")
                 assert "xylophone" not in agent.blocks["user"].text
 
+    def test_the_head_forgets_what_its_block_has_lost_already(self) -> None:
+        with opened([say("One."), say("Two.")]) as agent:
+            agent.ask("My secret word is xylophone.")
+            first = asked(agent)[0]
+            agent.blocks["user"] = f"Name is Ada\n{first.content}"
+            agent.evict()  # writes the blocks back
+            agent.ask("Hello again.")
+            agent.blocks["user"] = "Name is Ada"
+            assert "xylophone" in view(agent)
+            agent.memory.forget(f"recall:{first.id}")
+            assert_forgotten(agent, "xylophone")
+
     def test_what_the_model_saved_is_forgotten_in_its_call_and_in_the_result(self) -> None:
         script = [
             Call("archival_memory_insert", {"content": "The locker is number 17."}),
