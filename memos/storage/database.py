@@ -199,7 +199,10 @@ class Database:
             recall.refresh()
             archival.refresh()
 
-        state, history = State(self._sql, row.id), History(self._sql, row.id, changed)
+        def unsave() -> None:
+            self.snapshots.remove(_snapshot_name(row.id))
+
+        state, history = State(self._sql, row.id), History(self._sql, row.id, changed, unsave)
         return AgentStorage(row.id, row.name, recall, archival, state, history, lock)
 
     def agents(self) -> list[AgentInfo]:

@@ -62,10 +62,11 @@ class History:
         sql: the database.
         agent_id: whose.
         changed: called when rows that a search may have loaded are not what they were.
+        unsave: removes the agent's saved contexts, of whichever model: they have words that were forgotten.
     """
 
-    def __init__(self, sql: Sql, agent_id: int, changed: Callable[[], None]) -> None:
-        self._sql, self._agent_id, self._changed = sql, agent_id, changed
+    def __init__(self, sql: Sql, agent_id: int, changed: Callable[[], None], unsave: Callable[[], None]) -> None:
+        self._sql, self._agent_id, self._changed, self._unsave = sql, agent_id, changed, unsave
 
     def turn_start(self, message_id: int) -> int:
         """Id of the first message of the turn that a message belongs to.
@@ -108,12 +109,14 @@ class History:
 
     def forget_message(self, message_id: int) -> list[int]:
         """Destroy the words of a message and of its notes: in them, in messages that are the same words, in the blocks,
-        in the pages, results and alerts that show them, in the calls that saved them, and in what the kernel had said
-        of them; what it said in the message's turn, which may repeat its question, and what was taken back there.
+        in the pages, results and alerts that show them, in the calls that saved them, in what the kernel had said of
+        them, and in saved contexts; what it said in the message's turn, which may repeat its question, and what was
+        taken back there.
 
         Returns:
             Ids of the messages whose words are gone.
         """
+        self._unsave()  # first: whenever it is killed, what is forgotten is in none
         with self._sql.write() as session:
             gone = forget_message(session, self._agent_id, message_id)
         self._changed()
@@ -121,11 +124,12 @@ class History:
 
     def forget_note(self, passage_id: int) -> list[int]:
         """Destroy a note of the agent, in messages that are the same words, in the blocks, in the pages, results and
-        alerts that show it, in the call that saved it, and in what the kernel had said of it.
+        alerts that show it, in the call that saved it, in what the kernel had said of it, and in saved contexts.
 
         Returns:
             Ids of the messages whose words are gone.
         """
+        self._unsave()  # first: whenever it is killed, what is forgotten is in none
         with self._sql.write() as session:
             gone = forget_note(session, self._agent_id, passage_id)
         self._changed()

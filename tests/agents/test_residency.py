@@ -172,6 +172,20 @@ def test_deleting_an_agent_deletes_its_context(own_home: Path) -> None:
     assert len(list((own_home / "snapshots").iterdir())) == 1
 
 
+def test_what_is_forgotten_is_in_no_saved_context_of_any_model() -> None:
+    models = [ScriptedModel(name=name) for name in ("parrot", "magpie")]
+    for model in models:
+        with opened("ada", model) as agent:
+            agent.ask("My locker is number 17.")
+    with opened("ada", models[1]) as agent:
+        store, name = agent._database.snapshots, agent._storage.snapshot_name
+        assert all(store.has(name, model.snapshot_key) for model in models)
+        agent.memory.forget(f"recall:{agent.recall.since(0)[1].id}")
+        assert not any(store.has(name, model.snapshot_key) for model in models)
+        agent.ask("And now?")
+    assert store.has(name, models[1].snapshot_key), "what is in view is saved again"
+
+
 def test_nothing_that_was_said_is_shared(own_home: Path) -> None:
     """What is kept for all agents ends where the instructions and the probes' examples do."""
     model = ScriptedModel()
