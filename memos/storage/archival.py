@@ -21,14 +21,13 @@ from memos.storage.documents import Document, Documents, Job
 from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
 from memos.storage.schema import DocumentRow, PassageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Searcher
-from memos.storage.sql import Sql
+from memos.storage.sql import AT_ONCE, Sql
 from memos.storage.text import query_words, text_terms
 from memos.storage.vectors import PASSAGES, Scope
 
 if TYPE_CHECKING:
     from memos.storage.corpus import Entry
 
-AT_ONCE = 500  # ids in one statement
 SHARED = 0  # the index's word for "no agent": vectors have no NULL
 
 

@@ -145,8 +145,8 @@ def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
     if not gone:
         return Rewound(0, ())
     since = _began(session, agent_id, first_id, gone)
-    _drop_notes(session, agent_id, [row.id for row in gone])
-    _notes_back(session, agent_id, [row.id for row in gone])
+    _drop_notes(session, agent_id, first_id)
+    _notes_back(session, agent_id, first_id)
     written = _window_back(session, agent_id, first_id, since)
     return Rewound(len(gone), tuple(_blocks_back(session, agent_id, since, written)))
 
@@ -168,23 +168,24 @@ def _began(session: Session, agent_id: int, first_id: int, gone: Sequence[Messag
     return min((row.created_at for row in gone if bound is None or row.created_at >= bound), default=bound) or now()
 
 
-def _drop_notes(session: Session, agent_id: int, ids: Sequence[int]) -> None:
-    """Notes that quote one of these messages, and those that the model wrote in them."""
-    quoting = PassageRow.location.in_([f"recall:{number}" for number in ids])
-    results = select(CallRow.result_id).where(CallRow.message_id.in_(ids), CallRow.ok)
+def _drop_notes(session: Session, agent_id: int, first_id: int) -> None:
+    """Notes that quote a message from this one on, and those that the model wrote in them."""
+    gone = select(MessageRow.id).where(MessageRow.agent_id == agent_id, MessageRow.id >= first_id)
+    results = select(CallRow.result_id).where(CallRow.message_id.in_(gone), CallRow.ok)
     texts = session.scalars(select(MessageRow.content).where(MessageRow.id.in_(results)))
-    written = [int(found[1]) for text in texts if (found := re.search(r"stored as archival:(\d+)", text))]
-    mine = (PassageRow.agent_id == agent_id, PassageRow.document_id.is_(None))
-    remove_notes(
-        session, list(session.scalars(select(PassageRow.id).where(*mine, quoting | PassageRow.id.in_(written))))
+    written = {int(found[1]) for text in texts if (found := re.search(r"stored as archival:(\d+)", text))}
+    notes = select(PassageRow.id, PassageRow.location).where(
+        PassageRow.agent_id == agent_id, PassageRow.document_id.is_(None)
     )
+    quoting = ((note, _RECALL.fullmatch(location)) for note, location in session.execute(notes))
+    remove_notes(session, [note for note, to in quoting if note in written or (to and int(to[1]) >= first_id)])
 
 
-def _notes_back(session: Session, agent_id: int, ids: Sequence[int]) -> None:
-    """Notes that were put away because of one of these messages, as they were."""
-    away = (PassageRow.agent_id == agent_id, PassageRow.put_away_by.in_(ids))
+def _notes_back(session: Session, agent_id: int, first_id: int) -> None:
+    """Notes that were put away because of a message from this one on, as they were."""
+    away = (PassageRow.agent_id == agent_id, PassageRow.put_away_by >= first_id)
     back = list(session.scalars(select(PassageRow.id).where(*away)))
-    session.execute(update(PassageRow).where(PassageRow.id.in_(back)).values(put_away_by=0))
+    session.execute(update(PassageRow).where(*away).values(put_away_by=0))
     enqueue(session, PASSAGE, back)
 
 
@@ -290,7 +291,8 @@ def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRo
     _copied(session, BlockRow, source_id, agent_id=agent.id)
     _copied(session, BlockHistoryRow, source_id, agent_id=agent.id)
     _copied(session, EvictionRow, source_id, agent_id=agent.id)
-    for call in session.scalars(select(CallRow).where(CallRow.message_id.in_(list(messages)))):
+    said = select(MessageRow.id).where(MessageRow.agent_id == source_id)  # no list: databases have a limit for these
+    for call in session.scalars(select(CallRow).where(CallRow.message_id.in_(said))):
         values = {column.key: getattr(call, column.key) for column in CallRow.__table__.columns}
         values |= {"message_id": messages[call.message_id], "result_id": messages[call.result_id]}
         session.add(CallRow(**values))

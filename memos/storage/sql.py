@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from memos.errors import StorageError
 
 BUSY_SECONDS = 10
+AT_ONCE = 500  # ids in one statement: databases have a limit
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",

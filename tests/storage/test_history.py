@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from memos import prompts
-from memos.messages import Kind
-from memos.storage import AgentStorage
+from memos.messages import Call, Kind, Told
+from memos.storage import AgentStorage, Database
 
 
 def found(agent: AgentStorage, query: str) -> list[str]:
@@ -58,3 +63,34 @@ def test_messages_that_are_the_same_words_are_forgotten_together(agent: AgentSto
     stored = [message for number in range(1, 9) if (message := agent.recall.get(number))]
     assert [one.content for one in stored if one.content != "(forgotten)"] == ["What a name.", other.content]
     assert [one.content for one in agent.recall.since(0)][1] == "What a name."
+
+
+def test_a_long_history_is_copied_and_taken_back(database: Database, agent: AgentStorage) -> None:
+    """Longer than a statement may have variables: here fewer than SQLite's 32,766, since that many rows take long."""
+    most = 12_000
+
+    @event.listens_for(database._sql.engine, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, most)
+
+    database._sql.engine.dispose()
+    past = [Told(Kind.USER, "Hm.", datetime(2025, 1, 1, tzinfo=UTC))] * (most + 1)
+    first, *_, last = agent.recall.import_past(past)
+    with database._sql.write() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO passages (agent_id, ordinal, content, terms, location, put_away_by, created_at) "
+            "SELECT agent_id, 0, content, x'', 'recall:' || id, 0, created_at FROM messages"
+        )
+    call = Call("archival_memory_insert", {"content": "Hm."})
+    made = agent.recall.append(Kind.CALL, call.text, turn=1)
+    note = agent.archival.insert("Hm.")
+    result = agent.recall.append(Kind.RESULT, f"stored as archival:{note.id}", turn=1)
+    agent.recall.record_call(made.id, result.id, call, ok=True, seconds=0.0)
+    away = agent.archival.insert("What I like.")
+    agent.archival.put_away([away.id], by=last)
+    database.fork_agent("sam", "eve")
+    with database.agent("eve") as eve:
+        assert eve.recall.count() == agent.recall.count() == most + 3
+        assert [one.name for one in eve.recall.calls(1)] == [call.name]
+    assert agent.history.rewind(first).messages == most + 3
+    assert [one.text for one in agent.archival.notes()] == ["What I like."]
