@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from memos.storage.corpus import Corpus, Entry, Mask
     from memos.storage.query import Query
     from memos.storage.ranking import Ranked
+
+
+# Rows that are named to the index one by one, in some 50 ms; of more, the nearest of all are likely to be among them.
+MOST_NAMED = 32_768
 
 
 class Source(Protocol):
@@ -114,6 +118,7 @@ class Searcher:
             moment = local(now() if asked_at is None else as_utc(asked_at))
             spoken = languages_of(corpus.has)
             admitted = _admitted(corpus, wanted)
+            scope = _narrowed(scope, wanted, corpus, admitted)
 
             def ranked(query: Query) -> Ranked:
                 return self._ranked(corpus, query, admitted, scope)
@@ -163,3 +168,14 @@ def _admitted(corpus: Corpus, wanted: Filter) -> Mask:
     if wanted.groups is not None:
         admitted &= np.isin(corpus.groups, list(wanted.groups))
     return admitted
+
+
+def _narrowed(scope: Scope | None, wanted: Filter, corpus: Corpus, admitted: Mask) -> Scope | None:
+    """A scope that names the rows, where a filter is about what the index does not know: of all rows, those that are
+    nearest to the query may be others."""
+    if scope is None or (wanted.groups is None and wanted.speaker is None):
+        return scope
+    ids = tuple(corpus.ids[admitted].tolist())
+    if len(ids) > MOST_NAMED:
+        return scope
+    return replace(scope, ids=ids) if ids else None

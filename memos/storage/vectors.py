@@ -84,6 +84,7 @@ class Scope:
         start: not before, in microseconds since 1970.
         end: before, in microseconds since 1970.
         before_id: smaller ids only.
+        ids: of these rows only.
     """
 
     agent_ids: tuple[int, ...]
@@ -91,6 +92,7 @@ class Scope:
     start: int | None = None
     end: int | None = None
     before_id: int | None = None
+    ids: tuple[int, ...] | None = None
 
 
 class Vectors:
@@ -365,4 +367,6 @@ def _condition(scope: Scope) -> Any:
         condition = condition & (col("created_at") < lit(scope.end))
     if scope.before_id is not None:
         condition = condition & (col("id") < lit(scope.before_id))
+    if scope.ids is not None:
+        condition = condition & col("id").isin(list(scope.ids))
     return condition

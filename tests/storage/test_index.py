@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from memos.errors import ModelError, ModelNotFound, StorageError
-from memos.messages import SPOKEN, Kind, State
+from memos.messages import SPOKEN, Kind, State, Told
 from memos.storage import AgentStorage, Archival, Database, documents
 from memos.storage.text import text_terms
 from memos.storage.vectors import INDEXED, Scope, Vector, Vectors
@@ -106,6 +106,26 @@ def test_an_agent_sees_its_own_and_what_is_shared(indexed: Database) -> None:
         assert sam.archival.search("tea", source="/x").total == 1
         assert [d.shared for d in sam.archival.documents()] == [True]
         assert (sam.archival.count(), eve.archival.count()) == (2, 3)
+
+
+def test_within_a_document_or_of_a_speaker_all_is_found_by_meaning(
+    indexed: Database, embedder: WordHashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though of everything, others have more that is nearer than a search looks at."""
+    monkeypatch.setattr(embedder, "_vector", lambda text: [0.8, 0.6] if "kettle" in text else [1.0, 0.0])
+    embedder.dimension = 2
+    said = [Told(Kind.USER, "Tea again.", datetime(2025, 1, 1), "Ann")] * 250
+    kettle = Told(Kind.USER, "The kettle whistles.", datetime(2025, 1, 1), "Bob")
+    with indexed.agent("sam") as agent:
+        archival, recall = agent.archival, agent.recall
+        archival.store_document("/others", "1" * 64, [("Tea again.", "")] * 250)
+        archival.store_document("/docs/a", "2" * 64, [("The kettle whistles.", "")])
+        recall.import_past([*said, kettle])
+        archival.index_pending()
+        for source in ("/docs/a", "/docs"):
+            assert [one.text for one in archival.search("tea", source=source).items] == [kettle.content]
+        assert [one.content for one in recall.search("tea", speaker="Bob").items] == [kettle.content]
+        assert not recall.search("tea", speaker="Cleo").items and not indexed.take_notices()
 
 
 def test_jobs_are_noted(indexed: Database) -> None:
