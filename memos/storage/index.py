@@ -267,6 +267,7 @@ class SearchIndex:
 
     def _open(self) -> None:
         if self._checked:
+            self._vectors.check()  # before anything is embedded
             return
         embedder = self._embedder_now()
         why = self._vectors.open(embedder.name, embedder.dimension) or self._difference()

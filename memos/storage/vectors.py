@@ -105,6 +105,7 @@ class Vectors:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[str, Any] = {}
+        self._origin: tuple[str, ...] = ()
         self._session: Any = None
         self._small_writes = self._large_writes = 0
         self._highest: dict[str, tuple[int, int]] = {}  # by table: the version that was written last, its highest id
@@ -128,15 +129,14 @@ class Vectors:
                 connection = self._connect()
                 for name in TABLES:
                     tables[name] = connection.open_table(name)
-                    found = tables[name].schema.metadata or {}
+                    layout, was, size = origin = _origin(tables[name])
         except IndexDamaged:
             return "The search index is damaged"
-        if found.get(b"memos.layout", b"").decode() != LAYOUT:
+        if layout != LAYOUT:
             return "The search index is of an earlier memos"
-        was = (found.get(b"memos.embedder", b"").decode(), found.get(b"memos.dimension", b"").decode())
-        if was != (embedder, str(dimension)):
-            return f"The search index was made by the embedding model {was[0]}, and now it is {embedder}"
-        self._tables = tables
+        if (was, size) != (embedder, str(dimension)):
+            return f"The search index was made by the embedding model {was}, and now it is {embedder}"
+        self._tables, self._origin = tables, origin
         return ""
 
     def create(self, embedder: str, dimension: int) -> None:
@@ -159,7 +159,18 @@ class Vectors:
             )
             connection = self._connect()
             self._tables = {name: connection.create_table(name, schema=schema) for name in TABLES}
+        self._origin = (LAYOUT, embedder, str(dimension))
         self._restrict()
+
+    def check(self) -> None:
+        """Refuse tables that another process has made anew in another way since they were opened.
+
+        Raises:
+            StorageError: so it is.
+        """
+        with self._translated():
+            for name in TABLES:
+                self._table(name)
 
     def close(self) -> None:
         """Let go of the tables; the next `open` looks at the folder afresh."""
@@ -328,7 +339,14 @@ class Vectors:
     def _table(self, name: str) -> Any:
         if name not in self._tables:
             raise IndexDamaged("The search index is not open.")
-        return self._tables[name]
+        table = self._tables[name]
+        # What is at the path now, in 0.2 ms: vectors of two models may be of one length, and mean nothing together.
+        if (found := _origin(table)) != self._origin:
+            raise StorageError(
+                f"Another program has made the search index anew with the embedding model {found[1]}, and here it is "
+                f"{self._origin[1]}: start this one again, with the same setting `embedding`."
+            )
+        return table
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -342,6 +360,12 @@ class Vectors:
                 raise meaning(error, where) from error
             said = str(error).split(", /")[0]  # without the places in LanceDB's own source
             raise IndexDamaged(f"{where} cannot be used: {said}.") from error
+
+
+def _origin(table: Any) -> tuple[str, ...]:
+    """How a table was made: layout, embedder, dimension."""
+    metadata = table.schema.metadata or {}
+    return tuple(metadata.get(f"memos.{key}".encode(), b"").decode() for key in ("layout", "embedder", "dimension"))
 
 
 def _index_of(column: str) -> Any:

@@ -223,6 +223,26 @@ def test_another_embedder_makes_the_index_anew(home: Path) -> None:
         assert other.embedded >= 2
 
 
+def test_what_another_process_made_anew_with_another_embedder_is_left_alone(home: Path) -> None:
+    """Vectors of two models may be of one length; both would make the index anew in turns."""
+    one = WordHashEmbedder("one")
+    with open_database(home, one) as first, open_database(home, WordHashEmbedder("two")) as second:
+        fill(first)
+        check(second)
+        second.take_notices()
+        embedded = one.embedded
+        with first.agent("sam") as agent:
+            agent.archival.insert("more on tea")
+            assert set(texts(agent.archival, "tea")) == {"a note on tea", "more on tea"}
+        (notice,) = first.take_notices()
+        assert notice.startswith("Searching by words only. Another program has made the search index anew")
+        assert "embedding model two, and here it is one" in notice and one.embedded == embedded
+        with pytest.raises(StorageError, match="start this one again"):
+            first.index.index_pending()
+        assert (second.index.index_pending(), second.index._vectors.count("passages")) == (1, 2)
+        assert second.take_notices() == []
+
+
 def test_an_index_that_lags_behind_an_older_database_is_noticed(home: Path) -> None:
     embedder = WordHashEmbedder()
     with open_database(home, embedder) as database:
