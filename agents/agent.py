@@ -370,23 +370,26 @@ class Agent:
     # ----------------------------------------------------------------------------------------- close
 
     def close(self) -> None:
-        """Give agent, database and model free. Closing twice is fine."""
-        self._idle.close()
-        self._read_end()
-        self._residency.close()
-        self._storage.close()
-        self._database.close()
-        if self._owns_model:
-            self._model.close()
+        """Give agent, database and model free, whatever of it fails. Closing twice is fine."""
+        with ExitStack() as free:  # the last of these first
+            if self._owns_model:
+                free.callback(self._model.close)
+            free.callback(self._database.close)
+            free.callback(self._storage.close)
+            free.callback(self._residency.close)
+            self._idle.close()
+            self._read_end()
 
     def _read_end(self) -> None:
-        """Read the last few tokens of what was said, which are otherwise read with what comes next."""
+        """Read the last few tokens of what was said, which are otherwise read with what comes next; where that fails,
+        too."""
         if not self._residency.mine or self._turn.locked():
             return
         queue = self.kernel.queue
-        if queue.context.used - queue.resident <= FEW:
-            for _ in queue.read_ahead(lambda: False):
-                pass
+        with suppress(MemosError):
+            if queue.context.used - queue.resident <= FEW:
+                for _ in queue.read_ahead(lambda: False):
+                    pass
 
     def __enter__(self) -> Self:
         return self

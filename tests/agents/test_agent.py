@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
 from memos.agents import Sessions
+from memos.errors import MemosError, ModelError
 from memos.generation import Generated, Piece, Reading
 from memos.messages import Call
 from memos.testing import ScriptedModel, say
@@ -123,6 +125,24 @@ def test_evicting_by_hand_keeps_everything_in_recall() -> None:
         happened = agent.evict()
         assert any(isinstance(event, events.Evicted) for event in happened)
         assert len(agent.evictions()) == 1 and agent.recall.count() >= 8
+
+
+@pytest.mark.parametrize("error", [ModelError("The GPU is gone."), RuntimeError("a fault")])
+def test_a_model_that_fails_at_the_end_leaves_nothing_open(error: Exception) -> None:
+    class Failing(ScriptedModel):
+        def prepare(self, *_: Any) -> Any:
+            failed.append(error)
+            raise error
+
+    failed: list[Exception] = []
+    agent = opened(model=Failing([say("Hello.")]), ahead=False)
+    agent.ask("Hi.")
+    agent.blocks["user"] = "Name is Ada"  # which is to be read at the end
+    with nullcontext() if isinstance(error, MemosError) else pytest.raises(RuntimeError):
+        agent.close()
+    assert failed
+    with opened() as again:
+        assert again.blocks["user"].text == "Name is Ada"
 
 
 @pytest.mark.embedding
