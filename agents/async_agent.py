@@ -33,7 +33,7 @@ class AsyncAgent:
     def __init__(self, agent: Agent, worker: ThreadPoolExecutor) -> None:
         self.agent = agent
         self._worker = worker
-        self._closed = False
+        self._closing: Future[None] | None = None
 
     @classmethod
     async def open(cls, name: str, **options: Any) -> Self:
@@ -107,14 +107,11 @@ class AsyncAgent:
         return await self._run(self.agent.context)
 
     async def close(self) -> None:
-        """Give everything free. Twice is fine."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            await self._run(self.agent.close)
-        finally:
+        """Give everything free, behind what still runs. Twice is fine; cancelling the task only ends its waiting."""
+        if self._closing is None:
+            self._closing = self._worker.submit(self.agent.close)
             self._worker.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(self._closing))
 
     async def __aenter__(self) -> Self:
         return self

@@ -254,6 +254,21 @@ def test_closing_twice_in_an_event_loop_is_fine() -> None:
     asyncio.run(run())
 
 
+def test_a_close_that_is_not_waited_for_closes_all_the_same() -> None:
+    async def run() -> None:
+        agent = await AsyncAgent.open("ada", model=Slow([say("word " * 30)]), embedding="none")
+        asking = asyncio.create_task(agent.ask("Hi."))
+        await asyncio.sleep(0.1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(agent.close(), 0.1)
+        assert not asking.done()
+        await agent.close()
+        assert len((await asking).text.split()) == 30
+
+    asyncio.run(run())
+    opened().close()
+
+
 def test_a_clock_without_a_zone_is_that_of_the_machine() -> None:
     with Agent.open("ada", model=ScriptedModel(), embedding="none", now=datetime.now) as agent:
         agent.ask("Hi.")
