@@ -6,7 +6,7 @@ Heavy libraries are imported when they are needed. This module holds no state an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,9 @@ def embedding_folder(settings: Settings) -> Path | None:
 
     if settings.embedding == WORDS_ONLY:
         return None
-    if Path(settings.embedding).is_dir():
-        return Path(settings.embedding)
+    with suppress(OSError):  # what cannot be looked at is told below
+        if Path(settings.embedding).is_dir():
+            return Path(settings.embedding)
     try:
         return resolve(settings.embedding)
     except ModelNotFound:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import MAXYEAR, MINYEAR, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,8 +65,9 @@ def command(
     with stored_agent(agent) as storage:
         source = None if source is None else stored_path(storage.archival, source)
         kinds = ROLES[role] if role else SPOKEN
-        first = start.replace(tzinfo=LOCAL) if start else None
-        after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end else None
+        # No bound in the first and the last year that there are: a day more, or another zone, may be beyond.
+        first = start.replace(tzinfo=LOCAL) if start and start.year > MINYEAR else None
+        after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end and end.year < MAXYEAR else None
         messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=first, end=after)
         passages = nothing if of_messages else storage.archival.search(query, limit=limit, source=source)
     for kind, found in (("message", messages), ("passage", passages)):

@@ -146,7 +146,7 @@ class ModelStore:
                 a sentence-transformers model.
 
         Raises:
-            InputError: no name at all, or a path in the home folder of nobody.
+            InputError: no name at all, a path in the home folder of nobody, or one that cannot be looked at.
             ModelNotFound: neither; the sentence gives the command that gets it, or names that come near.
             ModelCorrupt: the file is not what its name or its own header claims.
         """
@@ -157,11 +157,15 @@ class ModelStore:
         if found is not None:
             return self.verify(found)
         path = expanded(text)
-        if path.is_dir():
-            if (path / "modules.json").is_file():
+        try:
+            is_folder, has_model, exists = path.is_dir(), (path / "modules.json").is_file(), path.exists()
+        except OSError as error:  # another user's, or a name that is too long
+            raise InputError(f"The model {text} cannot be looked at: {error.strerror}.") from error
+        if is_folder:
+            if has_model:
                 return path
             raise ModelNotFound(f"{path} is a folder without a model: give the path of a .gguf file in it.")
-        if path.exists():
+        if exists:
             check_gguf(path)
             return path
         what = "file" if path.name != text or path.suffix == ".gguf" else "model"

@@ -125,6 +125,20 @@ def test_a_folder_of_files_is_verified_file_by_file(tmp_path: Path) -> None:
         store.resolve("folder")
 
 
+def test_a_path_that_cannot_be_looked_at_is_refused(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="cannot be looked at: File name too long"):
+        store.resolve("x" * 5000)
+
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", denied)
+    with pytest.raises(InputError, match=r"theirs\.gguf cannot be looked at: Permission denied\.$"):
+        store.resolve(tmp_path / "theirs.gguf")
+
+
 def test_a_model_that_is_not_here_names_the_command(store: ModelStore) -> None:
     with pytest.raises(ModelNotFound, match="not here yet: run `memos models pull tiny`"):
         store.resolve("tiny")

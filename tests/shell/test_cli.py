@@ -71,6 +71,8 @@ def test_days_of_a_search_are_those_of_the_user(own_home: Path, monkeypatch: pyt
     assert "2026-05-01 20:00" in memos(*asked, "--from", "2026-05-01", "--to", "2026-05-01", TZ=there).stdout
     assert "Nothing found" in memos(*asked, "--from", "2026-05-02", TZ=there).stderr
     assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", TZ=there).stdout
+    assert "2026-05-01 20:00" in memos(*asked, "--from", "0001-01-01", "--to", "9999-12-31", TZ=there).stdout
+    assert "Nothing found" in memos(*asked, "--to", "0001-01-02", TZ="Asia/Tokyo").stderr
 
 
 def test_agents_are_renamed_copied_and_deleted_and_it_is_said(own_home: Path) -> None:
@@ -115,6 +117,7 @@ def test_an_unknown_command_is_named() -> None:
     [
         (["chat", "ada", "--model", "nonsense-7b"], "no model 'nonsense-7b'"),
         (["chat", "ada", "--model", "/nowhere/model.gguf"], "/nowhere/model.gguf"),
+        (["chat", "ada", "--model", "x" * 300], "File name too long"),
         (["ask", "a/b", "hello"], "a/b"),
         (["ask", "..", "hello"], ".."),
         (["context", "nobody"], "no agent nobody; `memos agents list`"),
