@@ -26,7 +26,12 @@ WORDS_ONLY = "none"  # the setting `embedding` for no embedding model
 
 
 def open_database(folder: Path, settings: Settings) -> Database:
-    """The data folder's database. Without an embedding model on this machine, search is by words alone."""
+    """The data folder's database. Without an embedding model on this machine, search is by words alone.
+
+    Raises:
+        ModelNotFound: there is no embedding model of the name that is set.
+        StorageError: the data folder cannot be used.
+    """
     from memos.storage.database import Database
 
     embedder: Callable[[], Embedder] | None = None
@@ -38,7 +43,13 @@ def open_database(folder: Path, settings: Settings) -> Database:
 
 
 def embedding_folder(settings: Settings) -> Path | None:
-    """The embedding model's folder, verified; None where it has not been pulled, or search is to be by words alone."""
+    """The embedding model's folder, verified; None where it has not been pulled, or search is to be by words alone.
+
+    Raises:
+        ModelNotFound: there is no such model, to be pulled or at a path.
+        InputError: it is at a path that cannot be looked at.
+    """
+    from memos.models.catalogue import find
     from memos.models.store import resolve
 
     if settings.embedding == WORDS_ONLY:
@@ -48,8 +59,10 @@ def embedding_folder(settings: Settings) -> Path | None:
             return Path(settings.embedding)
     try:
         return resolve(settings.embedding)
-    except ModelNotFound:
-        return None
+    except ModelNotFound as error:
+        if find(settings.embedding) is not None:
+            return None
+        raise ModelNotFound(f"{error} It is the setting `embedding` that names it.") from error
 
 
 def measure_folder(settings: Settings) -> Path | None:

@@ -55,14 +55,14 @@ def command(
 
     With --role, --from or --to only messages are searched, with --source only documents.
     """
-    from memos.agents.composition import stored_agent
+    from memos.agents.composition import open_home
     from memos.agents.paths import stored_path
 
     nothing: Found[Any] = Found((), (), 0)
     of_messages = role is not None or start is not None or end is not None
     if of_messages and source is not None:
         raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
-    with stored_agent(agent) as storage:
+    with open_home() as database, database.agent(agent, create=False) as storage:
         source = None if source is None else stored_path(storage.archival, source)
         kinds = ROLES[role] if role else SPOKEN
         # No bound in the first and the last year that there are: a day more, or another zone, may be beyond.
@@ -70,6 +70,8 @@ def command(
         after = (end + timedelta(days=1)).replace(tzinfo=LOCAL) if end and end.year < MAXYEAR else None
         messages = nothing if source else storage.recall.search(query, limit=limit, kinds=kinds, start=first, end=after)
         passages = nothing if of_messages else storage.archival.search(query, limit=limit, source=source)
+        for notice in database.take_notices():
+            click.echo(notice, err=True)
     for kind, found in (("message", messages), ("passage", passages)):
         for at, item in enumerate(found.items):
             parts = found.parts[at] if explain and found.parts else {}

@@ -75,6 +75,19 @@ def test_days_of_a_search_are_those_of_the_user(own_home: Path, monkeypatch: pyt
     assert "Nothing found" in memos(*asked, "--to", "0001-01-02", TZ="Asia/Tokyo").stderr
 
 
+def test_a_search_by_words_only_says_why(own_home: Path, tmp_path: Path) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "I saw the dentist.", turn=1)
+    for wrong, why in (("all-minilm-l6", "did you mean all-minilm-l6-v2?"), ("x" * 300, "too long"), ("/no", "file")):
+        assert why in refused(memos("search", "ada", "dentist", MEMOS_EMBEDDING=wrong))
+    (tmp_path / "folder").mkdir()
+    done = memos("search", "ada", "dentist", MEMOS_EMBEDDING=str(tmp_path / "folder"))
+    assert "I saw the dentist." in done.stdout
+    assert done.stderr.startswith("Searching by words only. There is no embedding model in")
+    done = memos("search", "ada", "dentist", MEMOS_MODELS=str(tmp_path / "models"))
+    assert "I saw the dentist." in done.stdout and not done.stderr, "it has not been pulled"
+
+
 def test_agents_are_renamed_copied_and_deleted_and_it_is_said(own_home: Path) -> None:
     with Database.open(own_home) as database, database.agent("ada") as agent:
         agent.recall.append(Kind.USER, "I saw the dentist.", turn=1)
