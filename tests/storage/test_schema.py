@@ -48,7 +48,7 @@ def test_other_databases_get_the_tables_without_sqlites_full_text(monkeypatch: p
     printed = config.output_buffer.getvalue()
     assert "CREATE TABLE messages" in printed
     assert "fts5" not in printed
-    assert "ANALYZE" not in printed
+    assert "ANALYZE" not in printed and "typeof" not in printed
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])
@@ -75,6 +75,20 @@ def test_an_old_folder_is_brought_up_to_date_with_all_that_is_in_it(home: Path, 
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("SELECT name FROM sqlite_master WHERE name LIKE '%fts%'").fetchall() == []
     plain.close()
+
+
+@pytest.mark.parametrize("revision", ["0002", "0006"])
+def test_a_search_passes_over_a_draft_of_an_old_folder(home: Path, revision: str) -> None:
+    home.mkdir()
+    engine = create_engine(f"sqlite:///{home / FILE}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0002")
+        _fill(connection)
+        connection.execute(text("UPDATE messages SET state = 'draft' WHERE id = 2"))
+        command.upgrade(alembic_config(connection), revision)
+    engine.dispose()
+    with open_database(home) as database, database.agent("ada", create=False) as agent:
+        assert [message.content for message in agent.recall.search("Lisbon").items] == ["I moved to Lisbon."]
 
 
 def test_what_was_told_by_days_of_utc_is_found_by_those_of_the_user(home: Path, zone: Callable[[str], None]) -> None:
