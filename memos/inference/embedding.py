@@ -109,11 +109,11 @@ class SentenceEmbedder:
             model = self._loaded()
             on_cpu = model.device.type == "cpu"
             batch = self._batch or (BATCH_ON_CPU if on_cpu else BATCH_ON_GPU)
-            if not on_cpu or len(texts) <= batch:
-                with self._translated():
+            with self._translated():
+                if not on_cpu or len(texts) <= batch:
                     vectors: NDArray[np.float32] = model.encode(texts, batch_size=batch, **_OPTIONS)
-                return vectors
-            self._streams = self._streams or Streams(model)
+                    return vectors
+                self._streams = self._streams or Streams(model)
         with self._streaming:
             return self._streamed(self._streams, texts, batch, done)
 

@@ -195,6 +195,15 @@ def test_a_stream_that_fails_is_an_error_and_leaves_torch_as_it_was(
     assert torch.get_num_threads() == before
 
 
+def test_a_model_that_cannot_be_copied_for_streams_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("memos.inference.streams._copy", full)
+    with pytest.raises(ModelError, match="failed: no room"):
+        embed(tmp_path, monkeypatch, "cpu", ["good"] * 20)
+
+
 def test_nothing_is_read_any_more_when_a_stream_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is still read would use the model beside whoever calls next."""
     model = Model("cpu", SimpleQueue())
