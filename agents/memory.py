@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memos.errors import BlockError, InputError
 from memos.events import Event, Notice
 from memos.kernel import Kernel
-from memos.messages import Block, BlockChange, Kind, pointed
+from memos.messages import Block, BlockChange, Kind, Passage, pointed
 from memos.working_context import undoable
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class HandMemory:
 
     def __init__(self, kernel: Kernel, stored: AgentStorage, alone: Alone) -> None:
         self._kernel, self._stored, self._alone = kernel, stored, alone
+
+    @property
+    def notes(self) -> tuple[Passage, ...]:
+        """All that is noted, oldest first; not the documents."""
+        return tuple(self._stored.archival.notes())
 
     def page_in(self, pointer: str) -> tuple[Event, ...]:
         """Put a message or a passage into view now; it leaves again like any other.

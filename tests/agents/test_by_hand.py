@@ -492,6 +492,7 @@ def test_the_command_line_copies_and_exports() -> None:
     with opened([say("Hello.")]) as agent:
         agent.ask("Hi.")
         agent.archival.insert("The dog is\ncalled Rex.", location="recall:1")
+        assert [note.location for note in agent.memory.notes] == ["recall:1"]
     runner = CliRunner()
     assert runner.invoke(agents_command, ["fork", "ada", "eve"]).exit_code == 0
     text = runner.invoke(agents_command, ["export", "eve"]).output
