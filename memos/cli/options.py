@@ -30,7 +30,7 @@ def window_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """Those, and how the model speaks. What is not given is a setting, as all that is set seldom is."""
+    """Those, and how the model speaks. What is not given is as it is set."""
     command = _with(
         command,
         click.option("--temperature", type=float, help="From 0, greedy, to 5.  [default: the setting, 0]"),

@@ -10,7 +10,7 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,19 +109,20 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{path} cannot be read as JSON Lines: {error}.") from error
 
 
-def made_of(path: Path, make: Callable[[Row], Made]) -> Iterator[Made]:
-    """What becomes of each object of a JSON Lines file.
+def made_of(paths: Iterable[Path], make: Callable[[Row], Made]) -> Iterator[Made]:
+    """What becomes of each object of JSON Lines files.
 
     Raises:
-        InputError: the file cannot be read, or one of them lacks what is needed; the sentence says which.
+        InputError: a file cannot be read, or an object lacks what is needed; the sentence says which.
     """
-    for number, row in enumerate(rows(path), 1):
-        try:
-            made = make(row)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            wrong = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise InputError(f"Line {number} of {path} cannot be used: {wrong}.") from error
-        yield made
+    for path in paths:
+        for number, row in enumerate(rows(path), 1):
+            try:
+                made = make(row)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                wrong = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+                raise InputError(f"Line {number} of {path} cannot be used: {wrong}.") from error
+            yield made
 
 
 def files(folder: Path, pattern: str) -> list[Path]:
@@ -141,7 +142,7 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 def locomo(folder: Path) -> list[Conversation]:
     """LoCoMo (Maharana et al. 2024): long talks of two people; questions of five categories, the fifth unanswerable."""
-    return [talk for path in files(folder, "locomo*.jsonl*") for talk in made_of(path, _locomo)]
+    return list(made_of(files(folder, "locomo*.jsonl*"), _locomo))
 
 
 def _locomo(row: Row) -> Conversation:
@@ -181,7 +182,7 @@ def _known(evidence: Sequence[Any] | None, places: Mapping[Any, int]) -> tuple[i
 
 def msc(folder: Path) -> list[Conversation]:
     """Multi-Session Chat (Xu et al. 2022): a probe is a worker's summary of one turn, to be traced back to it."""
-    return [talk for path in files(folder, "msc*.jsonl*") for talk in made_of(path, _msc)]
+    return list(made_of(files(folder, "msc*.jsonl*"), _msc))
 
 
 def _msc(row: Row) -> Conversation:
@@ -225,8 +226,7 @@ def longmemeval(folder: Path, seed: int) -> list[Conversation]:
 
     whole = sorted(folder.glob("s_full*.jsonl*"))
     oracle = sorted(folder.glob("oracle*.jsonl*")) if whole else files(folder, "oracle*.jsonl*")
-    found = [talk for path in oracle for talk in made_of(path, alone)]
-    return found + [talk for path in whole for talk in made_of(path, _surrounded)]
+    return [*made_of(oracle, alone), *made_of(whole, _surrounded)]
 
 
 def _abstaining(row: Row) -> bool:

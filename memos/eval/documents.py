@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from filecmp import cmp
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -106,7 +105,7 @@ def questions(run: Run) -> list[Question]:
     Raises:
         InputError: they cannot be read, or there are none of the category.
     """
-    found = list(made_of(run.data / "questions.jsonl", _question))
+    found = list(made_of([run.data / "questions.jsonl"], _question))
     return sampled(found, lambda one: one.category, run.category, run.limit, run.seed)
 
 
@@ -162,7 +161,7 @@ def _searched(
     archival.search(one.text, limit=AMONG)
     spent = time.perf_counter() - started - ((embedder.seconds if embedder else 0.0) - before)
     found = archival.search(one.text, limit=DEEPEST).items
-    wanted = _sources(data, one.file)
+    wanted = _sources(archival, data, one.file)
     first = found[:AMONG]
     rank = next((place for place, passage in enumerate(found, 1) if one.told_by(passage.text)), 0)
     metrics = {
@@ -262,7 +261,7 @@ def _answers(
         with _embedding(run.settings) as embedder, tempfile.TemporaryDirectory(prefix="memos-eval-") as folder:
             for arm, asked in missing.items():
                 with _documents(Path(folder) / arm, run, embedder) as archival:
-                    for source in {path for file in without[arm] for path in _sources(run.data, file)}:
+                    for source in {path for file in without[arm] for path in _sources(archival, run.data, file)}:
                         archival.remove_document(source)
                     analyst = make(model, archival)
                     for one in asked:
@@ -319,13 +318,12 @@ def sliced(scored: Sequence[tuple[str, Mapping[str, float]]], seed: int) -> dict
     return languages | {name: value for name, value in kinds.items() if name.partition("/")[2] not in named}
 
 
-def _sources(data: Path, file: str) -> set[str]:
+def _sources(archival: Archival, data: Path, file: str) -> set[str]:
     """What ingest calls a file of the data set, and those with the same bytes, which are stored once."""
-    folder = (data / "files").resolve()
-    path = folder / file
-    size = path.stat().st_size if path.is_file() else -1
-    like = (one for one in folder.rglob("*") if one.is_file() and one.stat().st_size == size)
-    return {str(path), *(str(one) for one in like if cmp(one, path, shallow=False))}
+    source, stored = str((data / "files" / file).resolve()), archival.stored_files()
+    if source not in stored:
+        return {source}
+    return {other for other, found in stored.items() if found.sha256 == stored[source].sha256}
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def multidoc(folder: Path, _seed: int) -> list[Task]:
     def tasks(row: Row) -> list[Task]:
         return [_multidoc(row, count, where) for count in COUNTS for where in PLACES]
 
-    return [task for path in files(folder, "*.jsonl*") for found in made_of(path, tasks) for task in found]
+    return [task for found in made_of(files(folder, "*.jsonl*"), tasks) for task in found]
 
 
 def _multidoc(row: Row, count: int, where: str) -> Task:
@@ -64,7 +64,7 @@ def babilong(folder: Path, seed: int) -> list[Task]:
 
     `folder` has the stories (`qa1.jsonl` …), the folder `haystack` beside it the novels. Categories are `qa1/128k`.
     """
-    stories = [row for path in files(folder, "qa*.jsonl*") for row in made_of(path, _story)]
+    stories = list(made_of(files(folder, "qa*.jsonl*"), _story))
     labels: dict[str, set[str]] = {}
     for row in stories:
         labels.setdefault(row["task"], set()).add(row["answer"])
@@ -114,7 +114,7 @@ def _hidden(
         prose = _sentences(pages[number])
         size = len(
             prose
-        )  # before there are more: one that was hidden earlier would else come to lie behind a later one
+        )  # of the page alone: with what is hidden there, an earlier fact came to lie behind a later one
         for share, fact in reversed(here):
             prose.insert(round(share * size), fact)
         texts[number] = " ".join(prose)

@@ -9,10 +9,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from memos.errors import InputError
-from memos.eval.data import Conversation, Row, files, locomo, longmemeval, made_of, rows
+from memos.eval.data import Conversation, Row, files, locomo, longmemeval, made_of
 from memos.eval.metrics import contains, declined, f1, f1_of_list, labelled
 from memos.messages import Told
 
@@ -100,10 +101,8 @@ def of_conversations(conversations: Sequence[Conversation]) -> list[Task]:
 
 def nested_kv(folder: Path, _seed: int) -> list[Task]:
     """MemGPT's nested key-value retrieval (Packer et al. 2023, section 3.2.2): 140 pairs, 0 to 4 nestings."""
-    paths = files(folder, "*.jsonl*")
-    own = all(row.get("records") for path in paths for row in rows(path))
-    base = [] if own else _base(folder / "base_kv140.json")
-    return [task for path in paths for task in made_of(path, lambda row: _nested(row, base))]
+    base = cache(lambda: _base(folder / "base_kv140.json"))
+    return list(made_of(files(folder, "*.jsonl*"), lambda row: _nested(row, row.get("records") or base())))
 
 
 def _base(path: Path) -> Sequence[Sequence[str]]:
@@ -115,8 +114,8 @@ def _base(path: Path) -> Sequence[Sequence[str]]:
     return pairs
 
 
-def _nested(row: Row, base: Sequence[Sequence[str]]) -> Task:
-    pairs = [list(pair) for pair in row.get("records") or base]
+def _nested(row: Row, records: Sequence[Sequence[str]]) -> Task:
+    pairs = [list(pair) for pair in records]
     for index, value in row.get("overwrites", ()):
         pairs[index][1] = value
     notes = tuple(f"Key-value pair: key = {key}, value = {value}" for key, value in pairs)

@@ -98,13 +98,13 @@ def walk(root: Path, selection: Selection = EVERYTHING) -> Iterator[Found | File
         links = [name for name in folders if (here / name).is_symlink()]
         for name in sorted([*files, *links]):
             path = here / name
-            if name.startswith(".") or not selection.takes(inside / name):
+            if is_hidden(name) or not selection.takes(inside / name):
                 continue
             if path.is_symlink():
                 yield FileSkipped(path, _of_link(path, root))
             else:
                 yield Found(path, _stamp(path))
-        wanted = (name for name in folders if not name.startswith(".") and not selection.excludes(inside / name))
+        wanted = (name for name in folders if not is_hidden(name) and not selection.excludes(inside / name))
         folders[:] = sorted(wanted)
     for error in errors:
         yield FileFailed(Path(str(error.filename)), why(error))
@@ -149,6 +149,11 @@ def is_gone(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return False
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is passed over."""
+    return name.startswith(".")
 
 
 def is_no_file(path: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from memos.errors import IngestError
-from memos.ingest.walking import why
+from memos.ingest.walking import is_hidden, why
 
 DEBOUNCE = 1600  # milliseconds within which changes are told together
 TICK = 500  # milliseconds between two looks whether to stop, and whether what is watched is still there
@@ -122,9 +122,7 @@ def _followed(found: set[Path], roots: Sequence[Path]) -> frozenset[Path]:
     return frozenset(
         path
         for path in found
-        if any(path.is_relative_to(start) and not _is_hidden(path.relative_to(start)) for start in starts)
+        if any(
+            path.is_relative_to(start) and not any(map(is_hidden, path.relative_to(start).parts)) for start in starts
+        )
     )
-
-
-def _is_hidden(inside: Path) -> bool:
-    return any(part.startswith(".") for part in inside.parts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -21,7 +20,7 @@ from memos.storage.documents import Document, Documents, Job
 from memos.storage.index import DELETE, PASSAGE, SearchIndex, enqueue
 from memos.storage.schema import DocumentRow, PassageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Searcher
-from memos.storage.sql import AT_ONCE, Sql
+from memos.storage.sql import Sql, in_parts
 from memos.storage.text import query_words, text_terms
 from memos.storage.vectors import PASSAGES, Scope
 
@@ -258,8 +257,7 @@ class Archival:
     def _there(self, ids: Collection[int]) -> set[int]:
         found: set[int] = set()
         with self._sql.read() as session:
-            for start in range(0, len(ids), AT_ONCE):
-                some = list(islice(ids, start, start + AT_ONCE))
+            for some in in_parts(ids):
                 found.update(session.scalars(select(PassageRow.id).where(PassageRow.id.in_(some))))
         return found
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from memos.messages import Call, Kind, State
 from memos.storage.index import DELETE, MESSAGE, PASSAGE, enqueue
 from memos.storage.schema import SPOKEN_KINDS, AgentRow, BlockHistoryRow, BlockRow, CallRow, MessageRow, PassageRow
-from memos.storage.sql import AT_ONCE
+from memos.storage.sql import in_parts
 
 FORGOTTEN = "(forgotten)"
 BLOCK_SAYS = "now says: "  # behind it stand the lines of a block, in what tells of an edit
@@ -49,8 +49,8 @@ def forget_note(session: Session, agent_id: int, passage_id: int) -> list[int]:
 def remove_notes(session: Session, notes: Sequence[int]) -> None:
     """Remove notes by id, from the search index as well."""
     enqueue(session, PASSAGE, notes, DELETE)
-    for start in range(0, len(notes), AT_ONCE):
-        session.execute(delete(PassageRow).where(PassageRow.id.in_(notes[start : start + AT_ONCE])))
+    for some in in_parts(notes):
+        session.execute(delete(PassageRow).where(PassageRow.id.in_(some)))
 
 
 def _repeated(session: Session, agent_id: int, words: Collection[str]) -> Iterator[int]:

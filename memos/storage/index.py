@@ -232,7 +232,7 @@ class SearchIndex:
                 continue
             texts, rows = self._load(kind, sorted(wanted))
             if rows:
-                vectors = self._embed_all(texts, lambda count: report(embedded + count))  # noqa: B023 - at once
+                vectors = self._embed_all(texts, _behind(embedded, report))
                 self._vectors.upsert(table, [Vector(*row, *made) for row, made in zip(rows, vectors, strict=True)])
             if gone := wanted - {row[0] for row in rows}:
                 self._vectors.delete(table, sorted(gone))
@@ -408,6 +408,11 @@ def _report(progress: Progress | None, done: int, pending: int, limit: int | Non
         return lambda _: None
     total = done + pending if limit is None else min(done + pending, limit)
     return lambda count: progress(done + count, max(total, done + count))
+
+
+def _behind(done: int, report: Callable[[int], None]) -> Callable[[int], None]:
+    """A report of what comes behind so many."""
+    return lambda count: report(done + count)
 
 
 def _said_before(session: Session, message: MessageRow) -> str:

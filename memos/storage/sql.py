@@ -7,8 +7,9 @@ the tables, nor who reads and writes them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,10 @@ def _on_begin(connection: Connection) -> None:
     # writers say so from the start and wait their turn.
     writes = connection.get_execution_options().get("memos_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def in_parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Some ids, as many at once as every database takes in a statement."""
+    left = iter(ids)
+    while some := list(islice(left, AT_ONCE)):
+        yield some

@@ -181,7 +181,9 @@ def test_archives_and_images_are_named_in_the_reason() -> None:
 def test_what_begins_with_letters_is_told_from_text(data: bytes, what: str) -> None:
     with pytest.raises(NothingToRead, match=f"^The file is {what}"):
         read_document(data, "a.txt")
-    said = f"{re.match(rb'[{A-Za-z0-9]+', data)[0].decode()} is what such a file begins with"  # type: ignore[index]
+    letters = re.match(rb"[{A-Za-z0-9]+", data)
+    assert letters is not None
+    said = f"{letters[0].decode()} is what such a file begins with"
     assert read_document(said.encode(), "a.txt").sections[0].text == said
 
 
