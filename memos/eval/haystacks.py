@@ -112,9 +112,7 @@ def _hidden(
     texts = list(pages)
     for number, here in changed.items():
         prose = _sentences(pages[number])
-        size = len(
-            prose
-        )  # of the page alone: with what is hidden there, an earlier fact came to lie behind a later one
+        size = len(prose)  # of the page alone: by what is hidden there, too, facts would lose their order
         for share, fact in reversed(here):
             prose.insert(round(share * size), fact)
         texts[number] = " ".join(prose)
