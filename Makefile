@@ -46,7 +46,8 @@ screenshots: install
 	@$(BIN)/memos models pull
 	$(BIN)/python -m bench.screenshots
 
-# What reads data that is not in the repository is run by hand: `memos eval`, bench.paging, bench.rope, bench.surprise.
+# What reads data that is not in the repository is run by hand: `memos eval`, bench.paging, bench.rope, bench.shift,
+# bench.surprise.
 bench: demo
 	@$(BIN)/memos models pull qwen2.5-coder-0.5b
 	$(BIN)/python -m bench.tui
@@ -56,7 +57,6 @@ bench: demo
 	$(BIN)/python -m bench.grounding
 	$(BIN)/python -m bench.saving
 	$(BIN)/python -m bench.changing
-	$(BIN)/python -m bench.shift
 	$(BIN)/python -m bench.decoding
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.ingest

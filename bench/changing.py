@@ -37,7 +37,7 @@ class Request:
     Args:
         said: the request.
         gone: words that neither notes nor the answer have then.
-        new: words that a block has then, and the answer; empty where something is to be forgotten.
+        new: words that block and notes have then, and the answer; empty where something is to be forgotten.
         asked: a question that what is new answers.
         about: words of what was told that the request speaks of; all others are noted as before.
         never: it is to be forgotten, and was never told.
@@ -88,7 +88,7 @@ REQUESTS = (
         "What am I allergic to?",
         ("penicillin",),
     ),
-    Request("Please update my job: I am a midwife now.", ("evening",), ("midwife",), "What is my job?", ("nurse",)),
+    Request("Please update my job: I am a midwife now.", ("nurse",), ("midwife",), "What is my job?", ("nurse",)),
     Request("Please forget my landlord's number.", ("1234567",), about=LANDLORD),
     Request("Forget where I live, please.", HOME, about=HOME),
     Request("Please delete what you know about my allergy.", ("penicillin",), about=("penicillin",)),

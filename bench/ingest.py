@@ -370,7 +370,7 @@ def main() -> None:
     for name in options.part or PARTS:
         result |= parts[name]()
         result |= {"seed": options.seed, **describe(shlex.join(["python", "-m", "bench.ingest", *sys.argv[1:]]))}
-        part = {key: result[key] for key in ("command", "at")}
+        part = {key: result[key] for key in ("command", "at", "seed", "machine", "versions")}
         result["measured"] = {**result.get("measured", {}), name: part}
         write("ingest", result)
     print(json.dumps({key: result.get(key) for key in ("embedder_share", "loop_ratio", "rerun_share", "kill_ok")}))

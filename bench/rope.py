@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: one a core")
     options = parser.parse_args()
+    if not options.data.exists():
+        sys.exit(f"There is no {options.data}; name a long text, gzip, with --data.")
     text = gzip.decompress(options.data.read_bytes()).decode()
     settings = load(model=options.model, seed=options.seed, threads=options.threads)
     targets = [int(target) for target in options.context.split(",")]

@@ -170,7 +170,7 @@ async def session(home: str, folder: Path, *, scripted: bool) -> None:
 
 def main() -> None:
     """Take them all."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scripted", metavar="FOLDER", type=Path, help="canned replies; pictures go to FOLDER")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:

@@ -144,7 +144,7 @@ def _timed(recall: Any, queries: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=int, default=100_000, help="messages")
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--words-only", action="store_true", help="no index of vectors, which takes minutes to build")

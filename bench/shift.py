@@ -66,7 +66,8 @@ def main() -> None:
         finally:
             model.close()
     command = f"python -m bench.shift --models {options.models} --tokens {options.tokens} --seed {options.seed}"
-    print(f"written to {write('shift', {**describe(command), 'seed': options.seed, 'rows': rows})}")
+    result = {**describe(command), "seed": options.seed, "data": options.data.name, "rows": rows}
+    print(f"written to {write('shift', result)}")
 
 
 def compared(model: LlamaModel, options: argparse.Namespace) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def main() -> None:
         f"--seeds {options.seeds}"
     )
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    result = {**describe(command), "seeds": seeds, "model": options.model, "arms": rows}
+    data = options.data.name
+    result = {**describe(command), "seeds": seeds, "data": data, "model": options.model, "arms": rows}
     print(f"written to {write('surprise', result)}")
 
 

@@ -5,6 +5,7 @@ python -m bench.tables
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from memos.agents.window import best, verified, whole
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmarks
 
-Made by `python -m bench.tables` from [bench/results](../bench/results); each result names its machine, versions, seed
-and command. Token counts are exact. Seconds are of one run, side by side, on a shared machine: read them as ratios.
+Made by `python -m bench.tables` from [bench/results](../bench/results); each result names its machine, versions and
+command, with the seed where one can be chosen. Token counts are exact. Seconds are of one run, side by side, on a
+shared machine: read them as ratios.
 """
 SECONDS = ("ttft_s", "turn_s", "decode_tokens_s", "resume_s")
 PAGING_COLUMNS = (
@@ -84,13 +86,14 @@ CHANGING = """## What is to be corrected or forgotten
 
 `{command}` on {cores} cores of {processor}, {at}. Five messages tell twelve things; then each request by itself:
 whether what is noted says what is new and no longer what was, whether it lost what the request does not speak of, and
-whether a question is answered with what is new. Eight of the requests were written when all was done.
+whether a question is answered with what is new. Eight of the requests were written when
+all but the cutting of notes into clauses was done.
 """
 INGEST = """## Ingest
 
 On {cores} cores of {processor}. Markdown of {mb} MB with `{embedding}`: the whole pipeline next to the embedding model
 alone on the same passages, to the library that runs it (sentence-transformers) as it comes, and to a plain loop over
-the same libraries, by turns. The model alone is run by our own streams, which are faster than the library on two cores.
+the same libraries, by turns. The model alone is run by our own streams.
 """
 GPU = """## GPU
 
@@ -135,7 +138,8 @@ snapshot back that spares reading all.
 
 
 def main() -> None:
-    """Write the file."""
+    """Write both files."""
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     parts = [HEAD]
     if paging := _result("paging"):
         parts += [PAGING.format(**_about(paging)), *_paging(paging)]

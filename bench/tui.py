@@ -11,6 +11,7 @@ same while a formatted reply grows word by word behind them (`REPLIES` of them; 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -198,7 +199,8 @@ async def watch(pauses: list[float]) -> None:
 
 def main() -> None:
     """Measure, and write the result."""
-    results = painted() if len(sys.argv) < 2 else {}
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    results = painted()
     with tempfile.TemporaryDirectory() as home:
         fill(home)
         results |= asyncio.run(long_history(home))
