@@ -522,6 +522,21 @@ def test_headings_of_a_notebook_hold_for_the_cells_below() -> None:
     ]
 
 
+def test_a_notebook_of_format_3_is_one_too() -> None:
+    cells = [
+        {"cell_type": "heading", "level": 2, "source": ["Ducks"]},
+        {"cell_type": "code", "input": ["count()"], "outputs": [{"output_type": "pyout", "text": ["7"]}]},
+    ]
+    data = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}], "metadata": {"name": ""}}).encode()
+    document = read_document(data, "a.ipynb")
+    assert places(document) == [
+        ("Ducks, cell 1", "## Ducks"),
+        ("Ducks, cell 2", "count()"),
+        ("Ducks, cell 2 output", "7"),
+    ]
+    assert document.sections[1].form is Form.CODE
+
+
 @pytest.mark.parametrize(
     ("name", "text", "language"),
     [("a.py", "x = 1", "python"), ("a.rs", "fn a() {}", "rust"), ("run", "#!/usr/bin/env python3\nx = 1", "python")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any
 
 from memos.ingest.decoding import NothingToRead
@@ -25,8 +26,8 @@ def read(text: str) -> Document | None:
         notebook = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or "nbformat" not in notebook:
+    cells = _cells(notebook) if isinstance(notebook, dict) and "nbformat" in notebook else None
+    if cells is None:
         return None
     language = _language(notebook)
     sections: list[Section] = []
@@ -34,9 +35,9 @@ def read(text: str) -> Document | None:
     for number, cell in enumerate(cells, start=1):
         if not isinstance(cell, dict):
             continue
-        source = _joined(cell.get("source"))
+        source = _source(cell)
         heading = heading_path(titles)
-        if cell.get("cell_type") == "markdown":
+        if cell.get("cell_type") in ("markdown", "heading"):
             for path, part in heading_sections(source, titles):
                 sections.append(Section(part, place(path, f"cell {number}"), Form.MARKDOWN))
         elif source.strip():
@@ -47,6 +48,22 @@ def read(text: str) -> Document | None:
     if not sections:
         raise NothingToRead("There is nothing in the notebook's cells.")
     return Document(tuple(sections))
+
+
+def _cells(notebook: dict[str, Any]) -> list[Any] | None:
+    """Its cells, from the sheets of format 3 (before 2014), too; None where there are none to be found."""
+    sheets = notebook.get("worksheets")
+    lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)] if isinstance(sheets, list) else []
+    lists.append(notebook.get("cells"))
+    found = [cells for cells in lists if isinstance(cells, list)]
+    return list(chain.from_iterable(found)) if found else None
+
+
+def _source(cell: dict[str, Any]) -> str:
+    """What was written in a cell. Format 3 has code as `input`, and headings as cells with a level."""
+    source = _joined(cell.get("source", cell.get("input")))
+    level = cell.get("level")
+    return f"{'#' * level} {source}" if cell.get("cell_type") == "heading" and level in range(1, 7) else source
 
 
 def _language(notebook: dict[str, Any]) -> str:
