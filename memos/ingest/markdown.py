@@ -49,7 +49,7 @@ def sections_at(
     titles = [] if titles is None else titles
     start = below = 0  # of the part being read, and of what is under its last heading
     for first, after, level, title in headings:
-        # Paths are not searched: a title with nothing under it but a deeper one is kept with that.
+        # A title with nothing under it but a deeper one is kept with that: whoever reads the part reads it, too.
         if not (below and titles[-1][0] < level and _is_blank(lines, below, first)):
             if not _is_blank(lines, start, first):
                 yield heading_path(titles), "\n".join(lines[start:first])

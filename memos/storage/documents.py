@@ -20,7 +20,7 @@ from memos.protocols import StoredFile
 from memos.storage.index import DELETE, PASSAGE, enqueue
 from memos.storage.schema import CopyRow, DocumentRow, JobRow, PassageRow, as_utc, clean, now
 from memos.storage.sql import Sql
-from memos.storage.text import text_terms
+from memos.storage.text import heading_of, text_terms
 
 ROWS = 500  # passages written by one statement
 
@@ -98,7 +98,7 @@ class Documents:
 
         The same bytes read anew stay one document with all their paths.
         """
-        rows = self._rows(passages)
+        rows = self._rows(clean(source), passages)
         with self._sql.write() as session:
             document = self._anew(session, source, file)
             for start in range(0, len(rows), ROWS):
@@ -219,20 +219,20 @@ class Documents:
 
     # ------------------------------------------------------------------------------------- rows
 
-    def _rows(self, passages: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    def _rows(self, source: str, passages: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         """Passages ready for the database. Finding their terms takes longer than writing them, so it is done while
         others may write: a long ingest would leave them no gap."""
         moment = now()
         rows: list[dict[str, Any]] = []
         for ordinal, (text, location) in enumerate(passages):
-            content = clean(text)
+            content, place = clean(text), clean(location)
             rows.append(
                 {
                     "agent_id": self._agent_id,
                     "ordinal": ordinal,
                     "content": content,
-                    "terms": text_terms(content, moment),
-                    "location": clean(location),
+                    "terms": text_terms(content, moment, heading_of(source, place)),
+                    "location": place,
                     "created_at": moment,
                 }
             )

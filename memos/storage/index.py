@@ -24,9 +24,10 @@ from memos.errors import MemosError, StorageError
 from memos.messages import State
 from memos.protocols import Embedder
 from memos.storage.memory import give_back
-from memos.storage.schema import SESSION_PAUSE, SPOKEN_KINDS, MessageRow, OutboxRow, PassageRow, as_utc
+from memos.storage.schema import SESSION_PAUSE, SPOKEN_KINDS, DocumentRow, MessageRow, OutboxRow, PassageRow, as_utc
 from memos.storage.sentences import packed, sentences
 from memos.storage.sql import Sql, private_folder
+from memos.storage.text import heading_of
 from memos.storage.vectors import MESSAGES, PASSAGES, IndexDamaged, Likeness, Scope, Vector, Vectors
 
 MESSAGE, PASSAGE, AGENT = "message", "passage", "agent"  # kinds of outbox rows
@@ -254,8 +255,11 @@ class SearchIndex:
             else:
                 # Columns: the rows' terms are as long as the text, and nobody needs them here.
                 columns = (PassageRow.id, PassageRow.agent_id, PassageRow.content, PassageRow.created_at)
-                for passage in session.execute(select(*columns).where(PassageRow.id.in_(ids), *INDEXED_PASSAGES)):
-                    texts.append(Embedded(passage.content))
+                place = (PassageRow.location, DocumentRow.source)  # a note is of no document
+                stored = select(*columns, *place).outerjoin(DocumentRow, DocumentRow.id == PassageRow.document_id)
+                for passage in session.execute(stored.where(PassageRow.id.in_(ids), *INDEXED_PASSAGES)):
+                    above = heading_of(passage.source, passage.location) if passage.source is not None else ""
+                    texts.append(Embedded(f"{above}\n{passage.content}" if above else passage.content))
                     rows.append((passage.id, passage.agent_id or 0, PASSAGE, micros(passage.created_at)))
         return texts, rows
 

@@ -64,6 +64,9 @@ STATED = {
     **{"words": 0.35, "near": 0.35, "around": 0.25, "meaning": 1.15, "sentence": 0.0, "session": 0.0},
     **{"question": -0.65, "length": 0.2},
 }
+# For passages of documents, whatever is said: ten times as long as a message, so that what tells the answer stands in
+# the passage itself; what is around it is about something else.
+PASSAGES = {"words": 1.2, "near": 0.0, "around": 0.0, "answers": 0.0, "meaning": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +195,13 @@ class _Candidates:
         ids = self.scope.corpus.ids[self.rows].tolist()
         farthest = Likeness(*np.min(list(meaning.values()), axis=0)) if meaning else Likeness(0.0, 0.0)
         likeness = np.array([meaning.get(item, farthest) for item in ids])
-        weights = {**SCALED, **PLAIN, **(STATED if query.states else {})}
-        windows = [name for name in WINDOWS if weights[name]]
+        groups = self.scope.corpus.groups[self.rows]
+        talk = groups == UNGROUPED  # "Wow!" tells little; notes and passages are there to tell
+        documents = groups > UNGROUPED  # a note is a group of its own, below it
+        said = {**SCALED, **PLAIN, **(STATED if query.states else {})}
+        weights = {name: np.where(documents, PASSAGES.get(name, usual), usual) for name, usual in said.items()}
+        windows = [name for name in WINDOWS if weights[name].any()]
         scaled = {**self._by_words(query, windows), "meaning": likeness[:, 0], "sentence": likeness[:, 1]}
-        talk = self.scope.corpus.groups[self.rows] == UNGROUPED  # "Wow!" tells little; a note is there to tell
         plain = {
             **self._by_speaker(query),
             "question": talk * self._marked(QUESTION),

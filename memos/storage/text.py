@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
 
 from memos.dates import Period, periods
@@ -82,6 +83,8 @@ _BASE = {form: forms.split()[0] for forms in _IRREGULAR.split(",") for form in f
 QUESTION, TIMED, NUMBERED = "\0question", "\0time", "\0number"
 _NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|once|twice)\b")
 _ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
+# Parts of a place that count; the words of a place say what stands there, these do not.
+_COUNTED = re.compile(r"\b(?:page|line|row|item|cell|chapter|message)s? \d+(?:-\d+)?\b(?: output)?:?")
 _DAY = timedelta(days=1)
 SHORT, MIDDLE, LONG = 8, 100, 400  # days: what is said of days, months, years
 
@@ -100,19 +103,32 @@ def language(words: Iterable[str]) -> str:
     return best
 
 
-def text_terms(text: str, said_at: datetime) -> bytes:
+def heading_of(source: str, location: str) -> str:
+    """The words above a passage, by which it is found as by its own: the name of its document, and the headings.
+
+    Args:
+        source: the document's path.
+        location: of the passage: `Setup > Linux, lines 3-9`; what only counts is left out.
+    """
+    words = " ".join(_COUNTED.sub(" ", location).strip(" ,").split())
+    return "\n".join(part for part in (PurePath(source).stem, words) if part)
+
+
+def text_terms(text: str, said_at: datetime, heading: str = "") -> bytes:
     """What a text is found by, as it is stored: how many words it has, how many of them are
     telling, hashes of its stems, and of its marks.
 
     Args:
         text: the text.
         said_at: when; what its "yesterday" is relative to, on the user's calendar.
+        heading: what stands above it: more words, but no marks.
     """
     words = runs(text)
     tongue = language(words)
     known = _words_of(tongue)
     found = [known[word] for word in words]
     stems = [term for _, terms in found for term in terms]
+    stems += [term for word in runs(heading) for term in known[word][1]]
     marks = [f"\0{tongue}"]
     if _ENDS_ASKING.search(text):
         marks.append(QUESTION)

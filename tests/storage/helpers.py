@@ -11,18 +11,20 @@ from memos.storage import Database
 
 
 class WordHashEmbedder:
-    """Texts that share words point in similar directions. Counts what it embeds."""
+    """Texts that share words point in similar directions. Keeps and counts what it embeds."""
 
     def __init__(self, name: str = "word-hash", dimension: int = 64) -> None:
         self.name = name
         self.dimension = dimension
         self.embedded = 0
+        self.texts: list[str] = []
 
     def embed(self, texts: Sequence[str], done: Callable[[int], None] | None = None) -> list[list[float]]:
         vectors = []
         for text in texts:
             vectors.append(self._vector(text))
             self.embedded += 1
+            self.texts.append(text)
             if done is not None:
                 done(len(vectors))
         return vectors

@@ -67,9 +67,9 @@ def test_a_document_is_replaced_as_a_whole(indexed: Database) -> None:
 def test_others_may_write_while_passages_are_made_ready(indexed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ingest that held the database meanwhile starved its own index, and every chat, on a folder of 100 MB."""
 
-    def meanwhile(text: str, said_at: datetime) -> bytes:
+    def meanwhile(text: str, said_at: datetime, heading: str) -> bytes:
         indexed.library().note_job("/other", "skipped", text)  # waits for ten seconds and fails if nobody else may
-        return text_terms(text, said_at)
+        return text_terms(text, said_at, heading)
 
     monkeypatch.setattr(documents, "text_terms", meanwhile)
     assert indexed.library().store_document("/a.md", "1" * 64, [("tea", ""), ("rice", "")]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine
 from memos.messages import Kind, Told
 from memos.storage import AgentStorage, Database
 from memos.storage.database import FILE, alembic_config
+from memos.storage.text import stem, term_hash, text_terms
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -93,6 +95,48 @@ def test_what_is_told_in_passing_is_found_by_its_sentence(indexed: Database) -> 
         found = agent.recall.search("Which cello does Ann play?")
         assert found.items[0].id == said[0]
         assert found.parts[0]["sentence"] > found.parts[1].get("sentence", 0.0)
+
+
+def test_a_passage_is_found_by_the_headings_and_the_name_above_it(agent: AgentStorage) -> None:
+    pages = [("We are there from ten to four.", "Museum > Opening hours"), ("We are there in May.", "Museum > Fairs")]
+    agent.archival.store_document("/town/leisure.md", "a", pages)
+    agent.archival.store_document("/town/traffic.md", "b", [("We are there at nine.", "Ferry, lines 3-9")])
+    assert place(agent, "When does the museum open?") == "Museum > Opening hours"
+    assert place(agent, "What of traffic?") == "Ferry, lines 3-9"
+    assert agent.archival.search("lines").total == 0, "what only counts is no word"
+
+
+def test_the_meaning_of_a_passage_is_that_of_its_headings_too(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database, database.agent("sam") as agent:
+        agent.archival.store_document("/town/leisure.md", "a", [("From ten to four.", "Museum > Hours, page 3")])
+        note = agent.archival.insert("From ten to four.", location="recall:7")
+        agent.archival.index_pending()
+        assert set(embedder.texts) == {"leisure\nMuseum > Hours\nFrom ten to four.", note.text}
+
+
+def test_headings_say_neither_a_number_nor_a_time() -> None:
+    plain, below = text_terms("It rains.", BEGIN), text_terms("It rains.", BEGIN, "Chapter 12 of May 2023")
+    words = [term_hash(stem(word, "english")) for word in ("chapter", "12", "of", "may", "2023")]
+    added = {*struct.unpack(f"<{len(below) // 4}I", below)[2:]} - {*struct.unpack(f"<{len(plain) // 4}I", plain)[2:]}
+    assert added == set(words)
+
+
+def test_a_passage_is_found_by_its_own_words_not_by_those_around_it(agent: AgentStorage) -> None:
+    filler = "The harbour was quiet, and the nets lay in the sun until the evening came over the hills. " * 4
+    pages = [
+        f"{filler} {said}" for said in ("Herring, cod.", "Herring and cod.", "Boats.", "Cod, herring.", "Herring.")
+    ]
+    pages[2] = f"{filler} The herring boats of Bergen are painted blue, and no other."
+    agent.archival.store_document("/fish.txt", "a", [(text, f"page {n}") for n, text in enumerate(pages, 1)])
+    assert place(agent, "Which colour are herring boats painted?") == "page 3"
+    parts = agent.archival.search("Which colour are herring boats painted?").parts[0]
+    assert "words" in parts and "around" not in parts
+
+
+def place(agent: AgentStorage, query: str) -> str:
+    """Where the best passage for a query stands."""
+    return agent.archival.search(query).items[0].location
 
 
 def test_an_identifier_is_meant_to_the_letter(indexed: Database) -> None:

@@ -22,7 +22,7 @@ from memos.storage.database import FILE, alembic_config
 from memos.storage.schema import Base
 from memos.storage.text import term_hash
 
-from .helpers import open_database
+from .helpers import WordHashEmbedder, open_database
 
 
 def _has_model(name: str | None, kind: str, parents: Any) -> bool:
@@ -65,6 +65,7 @@ def test_an_old_folder_is_brought_up_to_date_with_all_that_is_in_it(home: Path, 
         assert [message.content for message in agent.recall.since(0)] == ["I moved to Lisbon.", "Noted."]
         assert [passage.text for passage in agent.archival.search("otters").items] == ["A note on otters."]
         assert [passage.source for passage in agent.archival.search("ferry").items] == ["/docs/guide.md"]
+        assert [passage.source for passage in agent.archival.search("boats in the guide").items] == ["/docs/guide.md"]
         assert [message.content for message in agent.recall.search("moving to Lisbon").items] == ["I moved to Lisbon."]
         assert [block.text for block in agent.state.blocks()] == ["Ada."]
         assert agent.state.written_back() == []
@@ -75,6 +76,25 @@ def test_an_old_folder_is_brought_up_to_date_with_all_that_is_in_it(home: Path, 
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("SELECT name FROM sqlite_master WHERE name LIKE '%fts%'").fetchall() == []
     plain.close()
+
+
+def test_passages_of_an_old_folder_are_embedded_anew_below_their_headings(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "I moved to Lisbon.", turn=1)
+        agent.archival.insert("A note on otters.")
+        agent.archival.store_document("/docs/guide.md", "a", [("The ferry leaves at nine.", "Boats")])
+        agent.archival.index_pending()
+    embedder.texts.clear()
+    with sqlite3.connect(home / FILE) as plain:
+        plain.execute("UPDATE passages SET terms = x''")
+        plain.execute("UPDATE alembic_version SET version_num = '0007'")
+    plain.close()
+    with open_database(home, embedder) as database, database.agent("ada", create=False) as agent:
+        agent.archival.index_pending()
+        assert embedder.texts == ["guide\nBoats\nThe ferry leaves at nine."]
+        found = agent.archival.search("boats in the guide")
+        assert found.items[0].source == "/docs/guide.md" and found.parts[0]["words"] > 0
 
 
 @pytest.mark.parametrize("revision", ["0002", "0006"])

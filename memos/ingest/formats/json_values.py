@@ -36,7 +36,7 @@ class _Place:
         return _Place(_joined(self.path, step), _joined(self.names, name))
 
     def section(self, section: Section) -> Section:
-        """A section here. Paths are not searched, so that its passages begin with the names, too."""
+        """A section here. Its passages begin with the names, which say what the values are of."""
         names = self.names if len(self.names) <= _LONGEST_NAMES else f"…{self.names[1 - _LONGEST_NAMES :]}"
         header = ": ".join(part for part in (" ".join(names.split()), section.header) if part)
         return replace(section, location=self.path, header=header)
