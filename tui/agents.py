@@ -156,7 +156,7 @@ class ModelList(ModalScreen[str]):
         if self._here.get(name):
             self.dismiss(name)
         else:
-            self.notify(f"{name} is not on this machine. Get it with: memos models pull {name}", severity="warning")
+            self.app.notice(f"{name} is not on this machine. Get it with: memos models pull {name}", "warning")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A file."""

@@ -8,19 +8,24 @@ paint: the agent's libraries load in a thread while the screen is up already.
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
+from textual.color import Color
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Horizontal
 from textual.events import Resize
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.widgets import Footer, Static
 
 from memos import events
 from memos.errors import InputError, MemosError
+from memos.printing import safe
 from memos.tui import doing, hangup, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, parse
 from memos.tui.dialogs import Confirm
@@ -39,6 +44,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 WIDE = 110  # columns from which the panel is shown by itself
 SMALLEST = (40, 10)  # columns and rows
+
+
+class Harmless(LineFilter):
+    """Lines as they are drawn, without what the terminal would obey: whatever widget a text of others is in."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Segments of a line, their texts safe."""
+        return [one if one.control else Segment(safe(one.text), one.style) for one in segments]
 
 
 class ShellCommands(Provider):
@@ -87,6 +100,7 @@ class Shell(App[None]):
         self._panel_chosen = False
         self._unstored = ""
         self._to_tell: list[str] = []  # when the agent is open
+        self._harmless = Harmless()
 
     def compose(self) -> ComposeResult:
         """Conversation and panel, and the lines below."""
@@ -101,6 +115,10 @@ class Shell(App[None]):
         yield Status(id="status")
         yield Footer(compact=True)
         yield Static("", id="too-small")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and ours."""
+        return [*super().get_line_filters(), self._harmless]
 
     def on_mount(self) -> None:
         """Be there first, then load."""
@@ -205,6 +223,10 @@ class Shell(App[None]):
         """Offer to read it into archival memory."""
         self.beside(doing.long_paste(self, message.text))
 
+    def notice(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Tell something in a corner, for a moment; brackets in it are no markup."""
+        self.notify(text, severity=severity, markup=False)
+
     def sending(self, text: str) -> None:
         """A text is on its way; it comes back into the input if it is not stored."""
         self._unstored = text
@@ -229,9 +251,9 @@ class Shell(App[None]):
         try:
             await self.session.change(lambda agent: getattr(agent.memory, what)(pointer))
         except MemosError as error:
-            self.notify(str(error), severity="error")
+            self.notice(str(error), "error")
             return
-        self.notify(f"{pointer} {done[what]}.")
+        self.notice(f"{pointer} {done[what]}.")
         if what == "forget":
             await self.to_newest()
 
@@ -242,7 +264,7 @@ class Shell(App[None]):
                 raise InputError("The agent is busy; Esc stops the reply.")
             return await self.session.with_sessions(work)
         except MemosError as error:
-            self.notify(str(error), severity="error")
+            self.notice(str(error), "error")
             return None
 
     # ---------------------------------------------------------------------------------- what happens

@@ -108,7 +108,7 @@ class BlockEditor(ModalScreen[None]):
         if event.option_list.id != "labels" or event.option.id in (None, self._label):
             return
         if self._typed != self._loaded:
-            self.notify(f"Block {self._label} has changes: Ctrl+S saves them, Esc drops them.", severity="warning")
+            self.app.notice(f"Block {self._label} has changes: Ctrl+S saves them, Esc drops them.", "warning")
             event.option_list.highlighted = self._labels.index(self._label)
             return
         assert event.option.id is not None
@@ -126,7 +126,7 @@ class BlockEditor(ModalScreen[None]):
         if self._block.text != self._loaded and not self.app.session.busy:  # while it is, nothing is saved
             self._show_anew()
             told = "was changed meanwhile and is shown as it is now; your text is below, as the newest former one."
-            self.notify(f"Block {label} {told}", severity="warning")
+            self.app.notice(f"Block {label} {told}", "warning")
             return
         await self._change(lambda agent: agent.blocks.edit(label, text), f"Block {label} is saved.")
 
@@ -139,10 +139,10 @@ class BlockEditor(ModalScreen[None]):
         try:
             await self.app.at_once(work)  # type: ignore[arg-type]
         except MemosError as error:
-            self.notify(str(error), severity="error")
+            self.app.notice(str(error), "error")
             return
         self._show_anew()
-        self.notify(told)
+        self.app.notice(told)
 
     def action_leave(self) -> None:
         """Close; what is not saved is dropped."""

@@ -151,7 +151,7 @@ async def _alter(shell: Shell, name: str, work: Callable[[Sessions], None], then
     is_here = name.casefold() == shell.wanted.casefold()
     done = await shell.from_sessions(run)
     if done:
-        shell.notify(told)
+        shell.notice(told)
     if is_here and (done or shell.session.agent is None):
         shell.session.open(then if done else name)
 
@@ -179,8 +179,8 @@ async def stop(shell: Shell, argument: str) -> None:
     shell.give_back()
     if shell.editing is not None and not shell.session.busy:
         shell.editing = None
-        shell.prompt.clear()
-        shell.notify("The message stays as it was.")
+        shell.prompt.put_instead("")
+        shell.notice("The message stays as it was.")
     shell.session.cancel()
     shell.prompt.focus()
 
@@ -377,7 +377,7 @@ def _agent(shell: Shell) -> Agent:
 async def copy_message(shell: Shell, said: Said) -> None:
     """Copy its words."""
     shell.copy_to_clipboard(said.text)
-    shell.notify(f"recall:{said.message_id} is copied.")
+    shell.notice(f"recall:{said.message_id} is copied.")
 
 
 async def edit_message(shell: Shell, said: Said) -> None:

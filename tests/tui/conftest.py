@@ -119,6 +119,7 @@ async def terminal(
     model: ScriptedModel | None = None,
     window: int = 2048,
     make: Callable[[], Sessions] | None = None,
+    notifications: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Terminal]:
     """A shell whose agent is open."""
@@ -126,7 +127,7 @@ async def terminal(
     scripted = model or ScriptedModel(script, window=window)
     shell = Shell("ada", make or (lambda: Sessions(model=scripted, **given)))
     opened = Terminal(shell)
-    async with shell.run_test(size=size, message_hook=opened.hear) as pilot:
+    async with shell.run_test(size=size, notifications=notifications, message_hook=opened.hear) as pilot:
         opened.pilot = pilot
         await opened.until(messages.TurnOver)
         yield opened

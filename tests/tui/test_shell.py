@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy.event
 from sqlalchemy.engine import Engine
 from textual.widgets import Input, Markdown, OptionList, Static, TextArea
+from textual.widgets._toast import Toast
 
 from memos import events, tool
 from memos.agents import Sessions
@@ -1028,6 +1029,31 @@ class TestFailure:
                 segment.text for strip in opened.shell.screen._compositor.render_strips() for segment in strip
             )
             assert "\x1b" not in drawn and "\x07" not in drawn and "\u202e" not in drawn
+
+    @pytest.mark.parametrize("where", ["dialog", "blocks", "input", "notice"])
+    async def test_no_widget_lets_the_terminal_obey(self, where: str) -> None:
+        order = "shown \x1b[31m\x9b2J\u202e [/b] [b]"
+        async with terminal(notifications=True) as opened:
+            shell = opened.shell
+            if where == "dialog":
+                await shell.push_screen(Confirm(order))
+            elif where == "blocks":
+                list(opened.agent.edit_block("user", order))
+                await opened.pilot.press("f3")
+            elif where == "input":
+                shell.prompt.put(order)
+            else:
+                shell.notice(order)
+            await opened.pilot.pause()
+            drawn = "".join(one.text for strip in shell.screen._compositor.render_strips() for one in strip)
+            assert "shown [31m2J [/b] [b]" in drawn
+
+    async def test_brackets_in_a_refusal_are_no_markup(self) -> None:
+        async with terminal(notifications=True) as opened:
+            opened.shell.prompt.put("/rename [/b]")
+            await opened.pilot.press("enter")
+            await opened.pilot.pause()
+            assert "'[/b]' is no name" in str(opened.shell.screen.query_one(Toast).render())
 
 
 READ, COPIED = FileRead(Path("a"), 5), FileCopied(Path("b"), Path("/old/a.pdf"))
