@@ -140,7 +140,7 @@ class MemoryBrowser(ModalScreen[None]):
         pins = self.app.session.agent.memory.pins if self.app.session.agent else ()
         shown = self.query_one("#hits", OptionList)
         shown.clear_options()
-        shown.add_options([Option(Content(self._line(hit, pins)), id=hit.pointer) for hit in self._hits])
+        shown.add_options([Option(Content(self._line(hit, pins))) for hit in self._hits])
         what = "messages" if self._where == "recall" else "notes and passages"
         more = ", F10 shows more" if len(self._hits) < self._total else ""
         self.query_one("#found", Static).update(Content(f"{len(self._hits)} of {self._total:,} {what}{more}"))

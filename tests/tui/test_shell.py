@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from memos.agents import Sessions
 from memos.errors import InputError, ModelNotFound, StorageError
 from memos.generation import Generated, Grammar, Piece, Reading
 from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
-from memos.messages import Call, Kind, State
+from memos.messages import Call, Kind, State, Told
 from memos.testing import ScriptedModel, say
 from memos.tui import messages
 from memos.tui.agents import AgentList, ModelList
@@ -585,6 +586,18 @@ class TestMemory:
             await opened.until(messages.Happened, lambda one: isinstance(one.event, events.PrefixMoved))
             await opened.shell.workers.wait_for_complete()
             assert opened.agent.archival.get(note.id) is None
+
+    async def test_more_results_are_shown_though_something_was_said_meanwhile(self) -> None:
+        past = [Told(Kind.USER, f"message {number}", datetime(2026, 5, 1, tzinfo=UTC)) for number in range(60)]
+        async with terminal([say("Yes.")]) as opened:
+            opened.agent.recall.import_past(past)
+            await opened.pilot.press("f4")
+            await opened.shell.workers.wait_for_complete()
+            opened.agent.recall.append(Kind.USER, "the newest", turn=1)
+            await opened.pilot.press("f10")
+            await opened.shell.workers.wait_for_complete()
+            hits = opened.shell.screen.query_one("#hits", OptionList)
+            assert "message 0" in str(hits.get_option_at_index(hits.option_count - 1).prompt)
 
     async def test_results_may_change_while_something_is_pinned(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with terminal() as opened:
