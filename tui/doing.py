@@ -61,11 +61,11 @@ async def long_paste(shell: Shell, text: str) -> None:
         f"You pasted {len(text):,} characters. Read them into archival memory, where they can be searched, "
         "rather than send them as a message?"
     )
-    if not await shell.push_screen_wait(Confirm(question, "Into archival memory", "Into the message")):
+    can_read = shell.session.busy or shell.session.agent is not None  # what is busy reads it afterwards
+    if can_read and await shell.push_screen_wait(Confirm(question, "Into archival memory", "Into the message")):
+        shell.session.ingest([await asyncio.to_thread(_kept, text)])
+    else:
         shell.prompt.insert(text)
-        return
-    _idle(shell)
-    shell.session.ingest([await asyncio.to_thread(_kept, text)])
 
 
 def _kept(text: str) -> Path:

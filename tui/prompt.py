@@ -98,15 +98,14 @@ class Prompt(TextArea):
     def __init__(self, menu: Completions, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id, compact=True, placeholder="Say something. /help lists commands, @ names a file.")
         self._menu = menu
-        self._sent: list[str] = []
-        self._place = 0  # in what was sent; its length: the draft
-        self._draft = ""
+        self._texts = [""]  # what was sent, as it was left where it was changed since, and last what is new
+        self._place = 0  # in them
         self.highlight_cursor_line = False
 
     def remember(self, sent: Sequence[str]) -> None:
         """What was sent before, oldest first."""
-        self._sent = list(sent)
-        self._place = len(self._sent)
+        self._texts = [*sent, ""]
+        self._place = len(sent)
 
     def put(self, text: str) -> None:
         """Replace the text, with the cursor at its end."""
@@ -119,9 +118,10 @@ class Prompt(TextArea):
         self.put(text)
 
     def _keep(self, text: str) -> None:
-        if text and (not self._sent or self._sent[-1] != text):
-            self._sent.append(text)
-        self._place = len(self._sent)
+        if text and self._texts[-2:-1] != [text]:
+            self._texts[-1:] = [text, ""]
+        self._place = len(self._texts) - 1
+        self._texts[-1] = ""
 
     def action_send(self) -> None:
         """Send the text, unless it is blank."""
@@ -138,7 +138,7 @@ class Prompt(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         """Keys that mean something else here than in an editor."""
-        row, _ = self.cursor_location
+        row = self.wrapped_document.location_to_offset(self.cursor_location).y  # as it is seen
         if self._menu.chosen and event.key in ("tab", "up", "down"):
             event.stop()
             event.prevent_default()
@@ -147,9 +147,9 @@ class Prompt(TextArea):
             event.stop()
             event.prevent_default()
             self.action_send()
-        elif event.key == "up" and row == 0 and self._sent:
+        elif event.key == "up" and row == 0 and self._place > 0:
             self._recall(-1, event)
-        elif event.key == "down" and row == self.document.line_count - 1 and self._place < len(self._sent):
+        elif event.key == "down" and row == self.wrapped_document.height - 1 and self._place < len(self._texts) - 1:
             self._recall(1, event)
         else:
             await super()._on_key(event)
@@ -168,10 +168,9 @@ class Prompt(TextArea):
     def _recall(self, step: int, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if self._place == len(self._sent):
-            self._draft = self.text
-        self._place = min(max(0, self._place + step), len(self._sent))
-        self.put(self._sent[self._place] if self._place < len(self._sent) else self._draft)
+        self._texts[self._place] = self.text
+        self._place += step
+        self.put(self._texts[self._place])
 
     async def _on_paste(self, event: events.Paste) -> None:
         """A text that is too long for a message is offered elsewhere."""

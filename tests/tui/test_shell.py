@@ -166,6 +166,21 @@ class TestConversation:
             await opened.pilot.press("down", "down")
             assert prompt.text == "draft"
 
+    async def test_going_through_what_was_sent_loses_no_word(self) -> None:
+        async with terminal([say("Yes."), say("No.")]) as opened:
+            prompt = opened.shell.prompt
+            await opened.say("first")
+            await opened.say("second")
+            await opened.pilot.press("d", "up", "!", "up", "down")
+            assert prompt.text == "second!", "a text that was changed stays as it was left"
+            await opened.pilot.press("down")
+            assert prompt.text == "d"
+            prompt.put("word " * 30)
+            await opened.pilot.press("up")
+            assert prompt.text.startswith("word"), "it has a second line on the screen"
+            await opened.pilot.press("up")
+            assert prompt.text == "second!"
+
     async def test_what_is_sent_while_the_agent_answers_is_said_afterwards(self) -> None:
         model = Held([say("A long story."), say("Both.")])
         async with terminal(model=model) as opened:
@@ -425,9 +440,11 @@ class TestHistory:
             edited = opened.shell.editing
             told, shown = str(opened.shell.waiting.content), bool(opened.shell.waiting.display)
             assert f"in the place of recall:{edited}" in told and shown
-            await opened.pilot.press("escape")
+            await opened.pilot.press("!", "escape")
             assert edited and opened.shell.editing is None and len(opened.shell.prompt.text) == 0
             assert stored(opened) == ["Hi.", "Hello Ada!"] and not opened.shell.waiting.display
+            await opened.pilot.press("up")
+            assert opened.shell.prompt.text == "Hi.!"
             await opened.pilot.press("up")
             assert opened.shell.prompt.text == "draft"
 
@@ -760,23 +777,42 @@ class TestMemory:
             await opened.pilot.pause()
             assert opened.shell.prompt.text == text
 
-    async def test_a_long_paste_during_a_reply_is_refused_and_the_shell_lives(self, own_home: Path) -> None:
+    async def test_a_long_paste_during_a_reply_is_read_afterwards(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from textual.events import Paste
+
+        text = "a pasted line\n" * 400
+        read: list[str] = []
+
+        def ingest(path: Path, observe: Callable[[Any], None]) -> IngestFinished:
+            read.append(path.read_text())
+            return IngestFinished(1, 0, 0, 0, 2, 2)
 
         model = Held([say("A long story.")])
         async with terminal(model=model) as opened:
+            monkeypatch.setattr(opened.agent, "ingest", ingest)
             opened.shell.prompt.put("Tell me a story.")
             opened.shell.simulate_key("enter")
             await opened.until(messages.Happened, lambda one: isinstance(one.event, events.MessageStored))
-            opened.shell.prompt.post_message(Paste("a pasted line\n" * 400))
+            opened.shell.prompt.post_message(Paste(text))
             await opened.until(messages.LongPaste)
             await opened.pilot.press("y")
             await opened.shell.workers.wait_for_complete()
-            refused = opened.said[-1]
+            before = len(read)
             model.go_on.set()
-            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.TurnFinished))
-            assert "The agent is busy" in refused and not (own_home / "pastes").exists()
+            await opened.until(messages.Happened, lambda one: isinstance(one.event, events.Notice))
+            assert not before and read == [text]
             assert stored(opened) == ["Tell me a story.", "A long story."]
+
+    async def test_a_long_paste_comes_into_the_input_where_nobody_can_read_it(self) -> None:
+        from textual.events import Paste
+
+        other = Sessions(model=ScriptedModel(), embedding="none")
+        other.open("ada")
+        async with terminal() as opened:
+            opened.shell.prompt.post_message(Paste(text := "a pasted line\n" * 400))
+            await opened.until(messages.LongPaste)
+            assert opened.shell.prompt.text == text
+        other.close()
 
     async def test_a_path_and_a_command_are_completed(self, tmp_path: Path) -> None:
         (tmp_path / "notebook.md").write_text("x")
