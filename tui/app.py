@@ -129,7 +129,12 @@ class Shell(App[None]):
         self.query_one(Status).doing("starting")
         if not self.is_headless:
             hangup.watch(lambda: self.call_from_thread(self.exit))
-        self.call_after_refresh(self.session.open, self.wanted)
+        self.call_after_refresh(self.open, self.wanted)
+
+    def open(self, name: str, **settings: Any) -> None:
+        """Open an agent; where that fails, it is the one that `/retry` is about."""
+        self.wanted = name
+        self.session.open(name, **settings)
 
     async def action_quit(self) -> None:
         """Save and leave."""
@@ -467,11 +472,12 @@ class Shell(App[None]):
         if not self._panel_chosen:
             self._show_panel(width >= WIDE)
         small = width < SMALLEST[0] or height < SMALLEST[1]
-        self.screen.set_class(small, "small")
         told = (
             f"This window has {width}×{height}; memos needs {SMALLEST[0]}×{SMALLEST[1]}. Nothing is lost: enlarge it."
         )
-        self.query_one("#too-small", Static).update(told)
+        too_small = self.query_one("#too-small", Static)
+        too_small.update(told)
+        too_small.display = small
 
 
 def _collect_between_turns() -> None:

@@ -114,7 +114,7 @@ async def agents(shell: Shell, argument: str) -> None:
     """Another agent, by its name or from the list."""
     _idle(shell)
     if argument:
-        shell.session.open(argument)
+        shell.open(argument)
         return
     shell.beside(_choose_agent(shell))
 
@@ -128,7 +128,7 @@ async def _choose_agent(shell: Shell) -> None:
         return
     name = choice.name
     if choice.what == "open":
-        shell.session.open(name)
+        shell.open(name)
     elif choice.what == "rename":
         new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
         if new and new != name:
@@ -153,14 +153,14 @@ async def _alter(shell: Shell, name: str, work: Callable[[Sessions], None], then
     if done:
         shell.notice(told)
     if is_here and (done or shell.session.agent is None):
-        shell.session.open(then if done else name)
+        shell.open(then if done else name)
 
 
 async def models(shell: Shell, argument: str) -> None:
     """Another model, by its name or from the list."""
     _idle(shell)
     if argument:
-        shell.session.open(shell.wanted, model=argument)
+        shell.open(shell.wanted, model=argument)
         return
     shell.beside(_choose_model(shell))
 
@@ -171,7 +171,7 @@ async def _choose_model(shell: Shell) -> None:
     agent = shell.session.agent
     name = await shell.push_screen_wait(ModelList(agent.model_name if agent else ""))
     if name:
-        shell.session.open(shell.wanted, model=name)
+        shell.open(shell.wanted, model=name)
 
 
 async def stop(shell: Shell, argument: str) -> None:
@@ -255,7 +255,7 @@ async def fork_at(shell: Shell, new: str, before_id: int | None) -> None:
         return True
 
     if await shell.from_sessions(copy):
-        shell.session.open(new)
+        shell.open(new)
 
 
 async def rename(shell: Shell, argument: str) -> None:
@@ -354,7 +354,7 @@ async def theme(shell: Shell, argument: str) -> None:
 async def retry(shell: Shell, argument: str) -> None:
     """Open the agent again."""
     _idle(shell)
-    shell.session.open(shell.wanted)
+    shell.open(shell.wanted)
 
 
 async def leave(shell: Shell, argument: str) -> None:

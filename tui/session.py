@@ -113,12 +113,9 @@ class Session:
 
         def work() -> None:
             self._post(messages.Loading("starting", 0.0))
-            if self._sessions is None:
-                self._sessions = self._make()
-            sessions = self._sessions
+            sessions = self._made()
             if settings:
                 sessions.change(**settings)
-            self._post(messages.SettingsRead(sessions.settings))
             agent = sessions.open(
                 name,
                 progress=lambda what, share: self._post(messages.Loading(what, share)),
@@ -140,13 +137,14 @@ class Session:
 
     def with_sessions(self, work: Callable[[Sessions], Result]) -> asyncio.Future[Result]:
         """Do something with the list of agents, in the worker; errors of ours are raised to who waits."""
+        return asyncio.get_running_loop().run_in_executor(self._worker, lambda: work(self._made()))
 
-        def run() -> Result:
-            if self._sessions is None:
-                self._sessions = self._make()
-            return work(self._sessions)
-
-        return asyncio.get_running_loop().run_in_executor(self._worker, run)
+    def _made(self) -> Sessions:
+        if self._sessions is None:
+            sessions = self._make()
+            self._post(messages.SettingsRead(sessions.settings))  # once: colours may be chosen since
+            self._sessions = sessions
+        return self._sessions
 
     # -------------------------------------------------------------------------------------------- turns
 

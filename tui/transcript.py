@@ -256,6 +256,8 @@ class Transcript(VerticalScroll, can_focus=True):
             self.oldest, self.newest = min(numbers), max(numbers)
         self.at_newest = self.at_newest and not last
         self.at_oldest = self.at_oldest and last
+        if self._growing in gone:
+            self._growing = None
         for child in gone:
             child.remove()
 

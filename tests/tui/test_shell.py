@@ -493,6 +493,23 @@ class TestHistory:
             assert "message 0" in opened.said
             assert len(set(opened.said)) == len(opened.said)
 
+    async def test_a_reply_that_was_scrolled_out_of_sight_is_there_when_one_is_back(self) -> None:
+        past = [Told(Kind.USER, f"message {number}", datetime(2026, 5, 1, tzinfo=UTC)) for number in range(120)]
+        async with terminal() as opened:
+            numbers = opened.agent.recall.import_past(past)
+            page = opened.agent.history.page(limit=120)
+            transcript = opened.shell.transcript
+            await transcript.show("ada", page[30:])
+            await transcript.speech("one ", numbers[-1] + 1)
+            await transcript.prepend(page[:30])
+            await opened.pilot.pause()
+            assert opened.said[-1] == "message 89"
+            await transcript.speech("two ", numbers[-1] + 1)
+            await transcript.append_page(page[90:], newest=True)
+            await transcript.speech("three", numbers[-1] + 1)
+            await transcript.speech_ended("one two three", numbers[-1] + 1, cut=False)
+            assert opened.said[-2:] == ["message 119", "one two three"]
+
     async def test_where_nothing_is_earlier_what_is_said_next_is_not_shown_twice(self) -> None:
         async with terminal([say("Good."), say("Better.")]) as opened:
             transcript = opened.shell.transcript
@@ -856,6 +873,13 @@ class TestCommands:
             text = "\n".join(str(one.content) for one in opened.shell.screen.query(Static))
             assert "^G" in text and all(command.help in text for command in COMMANDS)
 
+    async def test_a_theme_that_was_chosen_stays_with_another_agent(self) -> None:
+        async with terminal() as opened:
+            opened.shell.prompt.put("/theme nord")
+            await opened.pilot.press("enter")
+            await opened.say("/agents eve")
+            assert opened.shell.title == "memos · eve" and opened.shell.theme == "nord"
+
     async def test_the_palette_does_what_it_lists(self, hello: list[Call]) -> None:
         async with terminal(hello) as opened:
             await opened.say("Hi.")
@@ -1006,6 +1030,16 @@ class TestFailure:
             await opened.say("/retry")
             assert opened.agent.name == "ada"
 
+    async def test_what_is_tried_again_is_what_failed(self) -> None:
+        other = Sessions(model=ScriptedModel(), embedding="none")
+        other.open("eve")
+        async with terminal() as opened:
+            await opened.say("/agents eve")
+            assert "/retry" in opened.said[-1]
+            other.close()
+            await opened.say("/retry")
+            assert opened.agent.name == "eve"
+
     @pytest.mark.parametrize("sentence", ["The disk is full: memos.sqlite could not be written.", "stayed locked"])
     async def test_a_disk_that_is_full_loses_no_word(self, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
         async with terminal([say("Hello.")]) as opened:
@@ -1037,11 +1071,13 @@ class TestFailure:
 
     async def test_a_window_that_is_too_small_says_so(self) -> None:
         async with terminal(size=(30, 8)) as opened:
-            assert opened.shell.screen.has_class("small")
-            assert "30×8" in str(opened.shell.query_one("#too-small", Static).content)
+            told = opened.shell.query_one("#too-small", Static)
+            shown = bool(told.display)
+            assert "30×8" in str(told.content) and shown
+            await opened.pilot.press("f1")
             await opened.pilot.resize_terminal(80, 24)
             await opened.pilot.pause()
-            assert not opened.shell.screen.has_class("small")
+            assert not told.display
 
     async def test_an_error_nobody_foresaw_is_shown_and_the_shell_lives(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with terminal([say("Hello.")]) as opened:
