@@ -215,6 +215,8 @@ class Session:
             while True:  # an answer that came too late for the last question
                 self._answers.get_nowait()
         self._asking.set()
+        if self._stop.is_set():  # just before, and nobody is there any more to answer
+            return False
         self._post(messages.ConsentWanted(request.question))
         return self._answers.get()
 

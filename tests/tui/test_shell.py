@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from textual.widgets._toast import Toast
 
 from memos import events, tool
 from memos.agents import Sessions
+from memos.consent import ConsentRequest
 from memos.errors import InputError, ModelNotFound, StorageError
 from memos.generation import Generated, Grammar, Piece, Reading
 from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
@@ -311,6 +313,21 @@ class TestConversation:
 
 
 class TestConsent:
+    def test_nobody_is_asked_once_the_turn_was_to_end(self) -> None:
+        session = Session(lambda _: None, Sessions)
+        given: SimpleQueue[bool] = SimpleQueue()
+
+        def work() -> None:
+            session.cancel()
+            given.put(session._consent(ConsentRequest("run", {})))
+
+        session._start(work)
+        try:
+            assert given.get(timeout=PATIENCE) is False
+        finally:
+            session._answers.put(False)  # whoever waits for it ends
+            session.close()
+
     @pytest.mark.parametrize(("key", "runs"), [("y", ["rm"]), ("n", []), ("escape", [])])
     async def test_a_call_that_a_page_may_have_caused_waits_for_the_dialog(self, key: str, runs: list[str]) -> None:
         done: list[str] = []
