@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ def asked(agent: Agent, request: ConsentRequest) -> bool:
     stop = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         click.echo(err=True)
-        return input(f"{safe(request.question)} [y/N] ").strip().casefold() in ("y", "yes")
+        return _typed(f"{safe(request.question)} [y/N] ").strip().casefold() in ("y", "yes")
     except KeyboardInterrupt:
         agent.cancel()
         return False
@@ -120,7 +120,7 @@ def _prompted() -> Iterator[str]:
         import readline  # noqa: F401 - gives input() a history and editing
     while True:
         try:
-            text = input("you> ").strip()
+            text = _typed("you> ").strip()
         except EOFError:
             click.echo(err=True)
             return
@@ -132,6 +132,12 @@ def _prompted() -> Iterator[str]:
             continue
         if text:
             yield text
+
+
+def _typed(prompt: str) -> str:
+    """A line that is typed on the terminal. Standard output may lead elsewhere, where nobody sees what is asked."""
+    with redirect_stdout(sys.stdout if sys.stdout.isatty() else sys.stderr):
+        return input(prompt)
 
 
 def _piped() -> Iterator[str | InputError]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from memos import Agent, events
+from memos.consent import ConsentRequest
 from memos.errors import MemosError
 from memos.messages import Kind, Told
 from memos.testing import ScriptedModel
@@ -50,6 +51,20 @@ def test_a_terminal_obeys_nothing_that_is_said(
     shown = capsys.readouterr()
     assert shown.out.count("]0;owned2J") == 3 and shown.err.count("]0;owned2J") == 2
     assert not {"\x1b", "\x07", "\x9b"} & set("".join([shown.out, shown.err, *questions]))
+
+
+def test_a_question_is_seen_where_the_output_leads_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered(question: str) -> str:
+        print(question, end="")
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answered)
+    nobody: Any = None
+    assert asked(nobody, ConsentRequest("rm", {}))
+    shown = capsys.readouterr()
+    assert "Allow rm()?" in shown.err and not shown.out
 
 
 def test_a_message_is_taken_back_and_a_note_is_found_and_forgotten(
