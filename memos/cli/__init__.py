@@ -92,8 +92,8 @@ def main() -> None:
     except MemosError as error:
         click.echo(f"memos: {safe(str(error))}", err=True)
         sys.exit(1)
-    except click.exceptions.Abort:
-        sys.exit(130)
+    except click.exceptions.Abort as error:  # of Ctrl-C, or since the answer to a question was no
+        sys.exit(130 if isinstance(error.__context__, KeyboardInterrupt) else 1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

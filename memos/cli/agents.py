@@ -93,6 +93,6 @@ def delete(agent: str, yes: bool) -> None:
     with open_home() as database:
         database.agent_info(agent)  # nobody is asked about one that there is not
         if not yes:
-            click.confirm(f"Delete {agent} and everything it remembers?", abort=True)
+            click.confirm(f"Delete {agent} and everything it remembers?", abort=True, err=True)
         database.delete_agent(agent)
     click.echo(f"{agent} is deleted.", err=True)

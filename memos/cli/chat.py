@@ -55,7 +55,9 @@ def command(agent: str, as_json: bool, yes: bool, plain: bool, **settings: Any) 
 
         return Sessions(**settings)
 
-    Shell(agent, make, allow_all=yes).run()
+    shell = Shell(agent, make, allow_all=yes)
+    shell.run()
+    raise SystemExit(shell.return_code)
 
 
 def _full_screen() -> bool:

@@ -20,7 +20,7 @@ import pytest
 
 from memos.agents.composition import _adapter
 from memos.agents.window import AUTO, NO_AGENT
-from memos.cli import COMMANDS, LazyGroup, main
+from memos.cli import COMMANDS, LazyGroup, chat, main
 from memos.cli.options import ROPES
 from memos.errors import InputError
 from memos.inference.rope import METHODS
@@ -29,6 +29,7 @@ from memos.models.store import resolve
 from memos.settings import Settings, load
 from memos.storage import Database
 from memos.storage.snapshots import SnapshotStore
+from memos.tui.app import Shell
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +95,7 @@ def test_agents_are_renamed_copied_and_deleted_and_it_is_said(own_home: Path) ->
     assert memos("agents", "rename", "ada", "eve").stderr == "ada is called eve now.\n"
     assert memos("agents", "fork", "eve", "zoe").stderr == "zoe is a copy of eve.\n"
     asked = memos("agents", "delete", "zoe", stdin=b"n\n")
-    assert asked.returncode and "everything" in asked.stdout and "zoe" in memos("agents", "list").stdout
+    assert asked.returncode == 1 and "everything" in asked.stderr and "zoe" in memos("agents", "list").stdout
     assert memos("agents", "delete", "zoe", "--yes").stderr == "zoe is deleted.\n"
     assert memos("agents", "list").stdout.split()[0] == "eve"
 
@@ -212,6 +213,15 @@ def test_every_setting_is_shown_as_settings_toml_has_it(own_home: Path) -> None:
 def test_a_file_in_the_home_folder_of_nobody_is_refused(use: Callable[[str], object]) -> None:
     with pytest.raises(InputError, match="write the whole path"):
         use("~nobody-there/x.gguf")
+
+
+def test_a_shell_that_crashed_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "_full_screen", lambda: True)
+    monkeypatch.setattr(Shell, "run", lambda shell: shell.exit(return_code=1))
+    monkeypatch.setattr(sys, "argv", ["memos", "chat"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
 
 
 def test_who_reads_the_output_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
