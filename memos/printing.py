@@ -1,6 +1,10 @@
-"""Text of others on a terminal: without what the terminal would obey. Knows no shell and no command."""
+"""What a terminal is given: text of others without what it would obey, and a line that changes in its place. Knows no
+shell and no command."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 # Controls that would move the cursor, begin an escape sequence, or turn the direction of what stands beside them.
 _OBEYED = {
@@ -20,3 +24,33 @@ def printable(text: str) -> str:
     """A name on one line of a terminal: control characters, line ends and undecodable bytes are shown escaped."""
     escaped = (char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return "".join(escaped)
+
+
+def dumb() -> bool:
+    """Whether the terminal knows nothing but letters: to move its cursor, or to colour them, would print noise."""
+    return os.environ.get("TERM", "") in ("", "dumb")
+
+
+class Status:
+    """One line on standard error that is overwritten; silent where no terminal can do that."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._on = sys.stderr.isatty() and not dumb() and not quiet
+        self._shown = False
+
+    def show(self, what: str, share: float | None = None) -> None:
+        """Show work in progress: what is done, and a share from 0 to 1 where it is known."""
+        if self._on:
+            done = int(20 * (share or 0.0))
+            bar = "" if share is None else f" {'━' * done}{' ' * (20 - done)} {share:4.0%}"
+            # Without wrapping: of a line that is wider than the terminal only the last row would be overwritten.
+            sys.stderr.write(f"\r\x1b[2K\x1b[?7l  {what}{bar}\x1b[?7h")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._shown = False

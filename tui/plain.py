@@ -18,7 +18,7 @@ import click
 
 from memos import events
 from memos.errors import InputError, MemosError
-from memos.printing import safe
+from memos.printing import Status, safe
 from memos.tui.commands import is_command
 from memos.zone import local
 
@@ -272,7 +272,7 @@ class TextPrinter(Printer):
 
     def __init__(self) -> None:
         self._talks = sys.stderr.isatty()
-        self._status = False
+        self._status = Status()
         self._speaking = False
 
     def show(self, event: events.Event) -> None:
@@ -280,7 +280,7 @@ class TextPrinter(Printer):
             case events.Progress():
                 self._progress(event)
             case events.SpeechDelta(text=text):
-                self._clear()
+                self._status.clear()
                 click.echo(safe(text), nl=False)
                 self._speaking = True
             case events.Speech(cut=cut):
@@ -298,29 +298,21 @@ class TextPrinter(Printer):
                     self._note(line)
 
     def error(self, error: MemosError) -> None:
-        self._clear()
+        self._status.clear()
         super().error(error)
 
     def _progress(self, event: events.Progress) -> None:
         """A line that the next one takes the place of."""
         if event.done >= event.total:
-            self._clear()
-        elif self._talks and not self._speaking:
+            self._status.clear()
+        elif not self._speaking:
             amount = f"{event.done:,} of {event.total:,} {event.unit}" if event.total > 1 else "…"
-            sys.stderr.write(f"\r\x1b[2K\x1b[2m  {event.task} {amount}\x1b[0m")
-            sys.stderr.flush()
-            self._status = True
+            self._status.show(f"{event.task} {amount}")
 
     def _note(self, text: str, *, always: bool = False) -> None:
-        self._clear()
+        self._status.clear()
         if self._talks or always:
             click.secho(f"  · {safe(text)}", dim=True, err=True)
-
-    def _clear(self) -> None:
-        if self._status:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
-            self._status = False
 
 
 def describe(event: events.Event) -> str:

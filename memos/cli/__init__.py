@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -85,10 +86,14 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every error of ours is one sentence and exit status 1."""
     from memos.errors import MemosError
-    from memos.printing import safe
+    from memos.printing import dumb, safe
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Pipes and files are UTF-8, in as out; a terminal of another encoding shows ? for what it does not have.
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
+    color = False if dumb() or os.environ.get("NO_COLOR") else None  # None: as the stream is a terminal or not
     try:
-        cli.main(standalone_mode=False, prog_name="memos")
+        cli.main(standalone_mode=False, prog_name="memos", color=color)
     except MemosError as error:
         click.echo(f"memos: {safe(str(error))}", err=True)
         sys.exit(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from memos.cli.options import json_option, model_options, open_agent, yes_option
+from memos.printing import dumb
 
 if TYPE_CHECKING:
     from memos.agents import Sessions
@@ -63,5 +63,4 @@ def command(agent: str, as_json: bool, yes: bool, plain: bool, **settings: Any) 
 def _full_screen() -> bool:
     """Whether this is a terminal that can show a full screen."""
     # Textual draws on standard error.
-    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    return terminal and os.environ.get("TERM", "") not in ("", "dumb")
+    return not dumb() and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memos.cli.options import Status, json_option
-from memos.printing import safe
+from memos.cli.options import json_option
+from memos.printing import Status, safe
 
 if TYPE_CHECKING:
     from memos.agents.documents import Answer

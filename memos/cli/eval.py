@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from memos.cli.options import Status
+from memos.printing import Status
 
 if TYPE_CHECKING:
     from memos.eval.answering import Answer

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memos.cli.options import Status
-from memos.printing import printable
+from memos.printing import Status, printable
 
 if TYPE_CHECKING:
     from memos.ingest.events import FileGone, IngestEvent, IngestFinished

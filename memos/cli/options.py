@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from memos.printing import Status
 
 if TYPE_CHECKING:
     from memos.agents import Agent
@@ -59,27 +60,3 @@ def open_agent(name: str, *, create: bool = True, quiet: bool = False, **setting
         return Agent.open(name, create=create, progress=status.show, **settings)
     finally:
         status.clear()
-
-
-class Status:
-    """One line on standard error that is overwritten; silent where standard error is no terminal."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._on = sys.stderr.isatty() and not quiet
-        self._shown = False
-
-    def show(self, what: str, share: float) -> None:
-        """Show work in progress: what is done, and a share from 0 to 1."""
-        if self._on:
-            done = int(20 * share)
-            bar = "━" * done + " " * (20 - done)
-            sys.stderr.write(f"\r\x1b[2K  {what} {bar} {share:4.0%}")
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
-            self._shown = False

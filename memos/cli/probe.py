@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from memos.cli.options import Status, json_option
+from memos.cli.options import json_option
+from memos.printing import Status
 
 
 @click.command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from memos.cli.options import Status
+from memos.printing import Status
 
 
 @click.command("reindex", epilog="Example:  memos reindex")

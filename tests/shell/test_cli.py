@@ -234,6 +234,29 @@ def test_who_reads_the_output_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         main()  # a SystemExit would be an exit status of click's
 
 
+def test_what_goes_into_a_pipe_is_utf_8(own_home: Path) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "I saw the 歯医者 in Tromsø.", turn=1)
+    done = memos("agents", "export", "ada", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0 and "I saw the 歯医者 in Tromsø." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "styled"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_a_terminal_is_coloured_where_it_may_be(
+    variables: dict[str, str], styled: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["memos", "settings"])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    main()
+    assert ("\x1b" in capsys.readouterr().out) is styled
+
+
 def test_an_empty_home_has_no_agents() -> None:
     done = memos("agents", "list", "--json")
     assert done.returncode == 0 and json.loads(done.stdout) == []

@@ -173,10 +173,16 @@ def test_an_error_does_not_stand_on_the_moving_line(
 
     monkeypatch.setattr(composition, "library", lambda *_, **__: nullcontext(SimpleNamespace(ingest=broken)))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with pytest.raises(ModelError):
-        ingest.main(["docs"], standalone_mode=False)
-    shown = capsys.readouterr().err
-    assert "0 of 3 files" in shown and shown.endswith("\r\x1b[2K")
+    for terminal in ("xterm", "dumb"):
+        monkeypatch.setenv("TERM", terminal)
+        with pytest.raises(ModelError):
+            ingest.main(["docs"], standalone_mode=False)
+        shown = capsys.readouterr().err
+        if terminal == "dumb":
+            assert not shown, "it would print how the line is taken back"
+        else:
+            assert "\x1b[?7l  0 of 3 files" in shown, "a line that wraps is not taken back as a whole"
+            assert shown.endswith("\r\x1b[2K")
 
 
 @pytest.mark.usefixtures("shelf")
