@@ -362,6 +362,23 @@ class TestConsent:
             await opened.until(messages.TurnOver, after=after)
             assert done == runs and opened.said[-1] == "Well."
 
+    async def test_a_long_question_is_read_to_its_end_and_has_its_buttons(self) -> None:
+        async with terminal(size=(40, 10)) as opened:
+            await opened.shell.push_screen(Confirm(f"Run {'this ' * 60} and that?"))
+            screen = opened.shell.screen
+
+            def drawn() -> str:
+                strips = screen._compositor.render_strips()
+                return "".join(segment.text for strip in strips for segment in strip)
+
+            await opened.pilot.pause()
+            first = drawn()
+            for _ in range(20):
+                await opened.pilot.press("pagedown")
+            await opened.pilot.pause()
+            assert "Run this" in first and "Yes (y)" in first and "No (n" in first
+            assert "and that?" in drawn() and "Yes (y)" in drawn()
+
     async def test_leaving_while_it_asks_refuses_and_saves(self) -> None:
         done: list[str] = []
 
