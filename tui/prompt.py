@@ -27,7 +27,7 @@ _LAST_WORD = re.compile(r'(?<![^ ])(?:@"[^"]*|[^ ]*)$')
 
 
 class Completions(OptionList, can_focus=False):
-    """What the word before the cursor may become; Tab takes the highlighted one."""
+    """What the word before the cursor may become; Tab takes the highlighted one, Esc hides them."""
 
     def offer(self, found: Sequence[tuple[str, str]]) -> None:
         """Show completions, each with a line about it; none hides the list."""
@@ -139,7 +139,7 @@ class Prompt(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Keys that mean something else here than in an editor."""
         row = self.wrapped_document.location_to_offset(self.cursor_location).y  # as it is seen
-        if self._menu.chosen and event.key in ("tab", "up", "down"):
+        if self._menu.chosen and event.key in ("tab", "up", "down", "escape"):
             event.stop()
             event.prevent_default()
             self._choose(event.key)
@@ -155,11 +155,13 @@ class Prompt(TextArea):
             await super()._on_key(event)
 
     def _choose(self, key: str) -> None:
-        """Take the completion that is marked, or mark another."""
+        """Take the completion that is marked, mark another, or have none."""
         if key == "up":
             self._menu.action_cursor_up()
         elif key == "down":
             self._menu.action_cursor_down()
+        elif key == "escape":
+            self._menu.offer([])
         else:
             row, column = self.cursor_location
             begun = last_word(self.document.get_line(row)[:column])

@@ -37,6 +37,7 @@ from memos.tui.doing import DO, DO_ON_A_MESSAGE, _kept
 from memos.tui.help import Help
 from memos.tui.memory import MemoryBrowser
 from memos.tui.panel import MemoryPanel, Timeline
+from memos.tui.prompt import Completions
 from memos.tui.session import Session
 from memos.tui.transcript import CallView, Said
 from tests.in_step import PATIENCE, InStep
@@ -481,6 +482,20 @@ class TestHistory:
             assert opened.shell.prompt.text == "Hi.!"
             await opened.pilot.press("up")
             assert opened.shell.prompt.text == "draft"
+
+    async def test_escape_leaves_completions_first(self, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say("Hi.")
+            await opened.pilot.press("ctrl+up")
+            opened.shell.prompt.put("/re")
+            await opened.pilot.pause()
+            menu = opened.shell.query_one(Completions)
+            shown = bool(menu.display)
+            await opened.pilot.press("escape")
+            assert shown and not menu.display and opened.shell.prompt.text == "/re"
+            assert opened.shell.editing
+            await opened.pilot.press("escape")
+            assert opened.shell.editing is None
 
     async def test_a_copy_goes_its_own_way(self) -> None:
         async with terminal([say("one"), say("two")]) as opened:
