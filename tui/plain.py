@@ -284,8 +284,7 @@ class TextPrinter(Printer):
                 click.echo(safe(text), nl=False)
                 self._speaking = True
             case events.Speech(cut=cut):
-                click.echo(" …" if cut else "")
-                self._speaking = False
+                self._end(cut=cut)
             case events.Repaired(what=what):
                 self._note(what, always=True)
             case events.Notice(text=text):
@@ -299,7 +298,14 @@ class TextPrinter(Printer):
 
     def error(self, error: MemosError) -> None:
         self._status.clear()
+        if self._speaking:
+            self._end(cut=True)
         super().error(error)
+
+    def _end(self, *, cut: bool) -> None:
+        """Nothing more is said: what comes now begins a line."""
+        click.echo(" …" if cut else "")
+        self._speaking = False
 
     def _progress(self, event: events.Progress) -> None:
         """A line that the next one takes the place of."""

@@ -53,6 +53,14 @@ def test_a_terminal_obeys_nothing_that_is_said(
     assert not {"\x1b", "\x07", "\x9b"} & set("".join([shown.out, shown.err, *questions]))
 
 
+def test_what_failed_in_the_middle_of_a_word_ends_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = TextPrinter()
+    printer.show(events.SpeechDelta(1, "Hel"))
+    printer.error(MemosError("The model failed."))
+    printer.show(events.SpeechDelta(2, "Hello."))
+    assert capsys.readouterr().out == "Hel …\nHello."
+
+
 def test_a_question_is_seen_where_the_output_leads_elsewhere(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
