@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 
 import click
 
 from memos.cli.options import json_option
+from memos.printing import safe
 
 
 @click.group(
@@ -80,7 +82,8 @@ def export(agent: str, as_json: bool) -> None:
     from memos.agents.history import exported
 
     with stored_agent(agent) as stored:
-        click.echo(exported(stored, "json" if as_json else "markdown"), nl=False)
+        text = exported(stored, "json" if as_json else "markdown")
+    click.echo(safe(text) if sys.stdout.isatty() else text, nl=False)
 
 
 @command.command("delete", epilog="Example:  memos agents delete ada --yes")

@@ -124,10 +124,10 @@ def _print_difference(first: str, second: str, agent: str | None, as_json: bool)
         click.echo(json.dumps(asdict(only), default=str, ensure_ascii=False))
         return
     for name, passages in ((first, only.first), (second, only.second)):
-        click.echo(click.style(f"only in {name}: {len(passages)} passages", bold=True))
+        click.echo(click.style(f"Passages only in {name}: {len(passages)}", bold=True))
         for passage in passages:
             click.echo(safe(f"archival:{passage.id} {passage.location}: {' '.join(passage.text.split())[:160]}"))
-    click.echo(f"{only.shared} passages are in both.")
+    click.echo(f"Passages in both: {only.shared}")
 
 
 def _print_answer(answer: Answer, as_json: bool) -> None:

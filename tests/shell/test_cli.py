@@ -215,6 +215,19 @@ def test_a_file_in_the_home_folder_of_nobody_is_refused(use: Callable[[str], obj
         use("~nobody-there/x.gguf")
 
 
+def test_a_terminal_does_not_obey_what_is_exported_and_a_file_has_all_of_it(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "The kiln\x9b2J\u202e.", turn=1)
+    monkeypatch.setattr(sys, "argv", ["memos", "agents", "export", "ada"])
+    for terminal, text in ((True, "The kiln2J."), (False, "The kiln\x9b2J\u202e.")):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "isatty", lambda terminal=terminal: terminal)
+            main()
+        assert text in capsys.readouterr().out
+
+
 def test_a_shell_that_crashed_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat, "_full_screen", lambda: True)
     monkeypatch.setattr(Shell, "run", lambda shell: shell.exit(return_code=1))
