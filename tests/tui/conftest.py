@@ -90,6 +90,12 @@ class Terminal:
         await self.say(text)
 
     @property
+    def drawn(self) -> str:
+        """What the screen that is in front shows."""
+        strips = self.shell.screen._compositor.render_strips()
+        return "".join(segment.text for strip in strips for segment in strip)
+
+    @property
     def agent(self) -> Agent:
         """The agent that is open."""
         agent = self.shell.session.agent

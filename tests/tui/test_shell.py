@@ -29,7 +29,7 @@ from memos.messages import Call, Kind, State, Told
 from memos.testing import ScriptedModel, say
 from memos.tui import messages
 from memos.tui.agents import AgentList, ModelList
-from memos.tui.app import Shell
+from memos.tui.app import SMALLEST, Shell
 from memos.tui.blocks import BlockEditor
 from memos.tui.commands import BY_ID, COMMANDS, ON_A_MESSAGE
 from memos.tui.dialogs import SETTLE, Confirm
@@ -366,19 +366,13 @@ class TestConsent:
     async def test_a_long_question_is_read_to_its_end_and_has_its_buttons(self) -> None:
         async with terminal(size=(40, 10)) as opened:
             await opened.shell.push_screen(Confirm(f"Run {'this ' * 60} and that?"))
-            screen = opened.shell.screen
-
-            def drawn() -> str:
-                strips = screen._compositor.render_strips()
-                return "".join(segment.text for strip in strips for segment in strip)
-
             await opened.pilot.pause()
-            first = drawn()
+            first = opened.drawn
             for _ in range(20):
                 await opened.pilot.press("pagedown")
             await opened.pilot.pause()
             assert "Run this" in first and "Yes (y)" in first and "No (n" in first
-            assert "and that?" in drawn() and "Yes (y)" in drawn()
+            assert "and that?" in opened.drawn and "Yes (y)" in opened.drawn
 
     async def test_leaving_while_it_asks_refuses_and_saves(self) -> None:
         done: list[str] = []
@@ -877,6 +871,7 @@ class TestMemory:
         async with terminal() as opened:
             opened.shell.prompt.post_message(Paste(text := "a pasted line\n" * 400))
             await opened.until(messages.LongPaste)
+            await opened.shell.workers.wait_for_complete()
             assert opened.shell.prompt.text == text
         other.close()
 
@@ -951,6 +946,12 @@ class TestCommands:
             await opened.pilot.press("enter")
             await opened.until(messages.Opened, after=after)
             assert opened.agent.name == "eve"
+
+    async def test_the_list_is_seen_in_the_smallest_window(self) -> None:
+        async with terminal(size=SMALLEST) as opened:
+            await opened.pilot.press("f5")
+            await opened.pilot.pause()
+            assert "│ ada " in opened.drawn
 
     @pytest.mark.parametrize("typed", ["zoe", "eve"])
     async def test_an_agent_that_cannot_be_deleted_is_not_said_to_be(self, typed: str) -> None:
@@ -1159,10 +1160,7 @@ class TestFailure:
     async def test_control_characters_do_not_reach_the_terminal(self) -> None:
         async with terminal([say("red \x1b[31malert\x07 \u202eevil")]) as opened:
             await opened.say("Hi \x1b]0;title\x07 there")
-            drawn = "".join(
-                segment.text for strip in opened.shell.screen._compositor.render_strips() for segment in strip
-            )
-            assert "\x1b" not in drawn and "\x07" not in drawn and "\u202e" not in drawn
+            assert not {"\x1b", "\x07", "\u202e"} & set(opened.drawn)
 
     @pytest.mark.parametrize("where", ["dialog", "blocks", "input", "notice"])
     async def test_no_widget_lets_the_terminal_obey(self, where: str) -> None:
@@ -1179,8 +1177,7 @@ class TestFailure:
             else:
                 shell.notice(order)
             await opened.pilot.pause()
-            drawn = "".join(one.text for strip in shell.screen._compositor.render_strips() for one in strip)
-            assert "shown [31m2J [/b] [b]" in drawn
+            assert "shown [31m2J [/b] [b]" in opened.drawn
 
     async def test_brackets_in_a_refusal_are_no_markup(self) -> None:
         async with terminal(notifications=True) as opened:
