@@ -1,5 +1,5 @@
-"""What a terminal is given: text of others without what it would obey, and a line that changes in its place. Knows no
-shell and no command."""
+"""What a terminal is given: text of others without what it would obey, sizes, and a line that changes in its place. It
+knows no shell and no command."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def printable(text: str) -> str:
     """A name on one line of a terminal: control characters, line ends and undecodable bytes are shown escaped."""
     escaped = (char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return "".join(escaped)
+
+
+def size(count: float) -> str:
+    """Bytes as people read them, e.g. `1.12 GB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count:.0f} B"
 
 
 def dumb() -> bool:

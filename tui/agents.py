@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from memos.tui.text import moment, size
+from memos.printing import size
+from memos.tui.text import moment
 
 if TYPE_CHECKING:
     from memos.agents.sessions import ModelChoice, Sessions

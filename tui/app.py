@@ -8,7 +8,7 @@ paint: the agent's libraries load in a thread while the screen is up already.
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -24,7 +24,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import Footer, Static
 
 from memos import events
-from memos.errors import InputError, MemosError
+from memos.errors import MemosError
 from memos.printing import safe
 from memos.tui import doing, hangup, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, parse
@@ -242,14 +242,6 @@ class Shell(App[None]):
         if before:
             self.prompt.put("\n\n".join([*before, *filter(None, [self.prompt.text])]))
 
-    async def at_once(self, work: Callable[[Agent], Iterable[events.Event]]) -> None:
-        """Do something to the memory, and wait until it is done.
-
-        Raises:
-            MemosError: it is not possible now, or at all.
-        """
-        await self.session.change(work)
-
     async def change_memory(self, what: str, pointer: str) -> None:
         """Page something in, pin it, let it go or forget it; a notice says how it went."""
         done = {"page_in": "is in view now", "pin": "is pinned", "unpin": "is let go", "forget": "is forgotten"}
@@ -265,8 +257,7 @@ class Shell(App[None]):
     async def from_sessions(self, work: Callable[[Sessions], Result]) -> Result | None:
         """Ask the list of agents; None, and a notice, where that fails."""
         try:
-            if self.session.busy:
-                raise InputError("The agent is busy; Esc stops the reply.")
+            self.session.require_idle()
             return await self.session.with_sessions(work)
         except MemosError as error:
             self.notice(str(error), "error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,7 @@ from memos.tui.text import moment, one_line
 
 if TYPE_CHECKING:
     from memos.agents import Agent
+    from memos.events import Event
     from memos.messages import Block
     from memos.tui.app import Shell
 
@@ -135,9 +137,9 @@ class BlockEditor(ModalScreen[None]):
         label = self._label
         await self._change(lambda agent: agent.blocks.undo(label), f"The last change of {label} is taken back.")
 
-    async def _change(self, work: object, told: str) -> None:
+    async def _change(self, work: Callable[[Agent], Iterable[Event]], told: str) -> None:
         try:
-            await self.app.at_once(work)  # type: ignore[arg-type]
+            await self.app.session.change(work)
         except MemosError as error:
             self.app.notice(str(error), "error")
             return

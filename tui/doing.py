@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from memos.tui.transcript import Said
 
 
-def _idle(shell: Shell) -> None:
-    """Refuse while the agent works.
-
-    Raises:
-        InputError: it does.
-    """
-    if shell.session.busy:
-        raise InputError("The agent is busy: Esc stops the reply, then try again.")
-
-
 async def say(shell: Shell, text: str) -> None:
     """Say something, once the agent is free; files that it names are attached or read first."""
     if shell.session.busy:
@@ -112,7 +102,7 @@ async def memory(shell: Shell, argument: str) -> None:
 
 async def agents(shell: Shell, argument: str) -> None:
     """Another agent, by its name or from the list."""
-    _idle(shell)
+    shell.session.require_idle()
     if argument:
         shell.open(argument)
         return
@@ -130,9 +120,7 @@ async def _choose_agent(shell: Shell) -> None:
     if choice.what == "open":
         shell.open(name)
     elif choice.what == "rename":
-        new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
-        if new and new != name:
-            await _rename(shell, name, new)
+        await _ask_and_rename(shell, name)
     elif choice.what == "export":
         path = await shell.push_screen_wait(Ask("Write it to (.md or .json):", f"{name}.md"))
         if path:
@@ -158,7 +146,7 @@ async def _alter(shell: Shell, name: str, work: Callable[[Sessions], None], then
 
 async def models(shell: Shell, argument: str) -> None:
     """Another model, by its name or from the list."""
-    _idle(shell)
+    shell.session.require_idle()
     if argument:
         shell.open(shell.wanted, model=argument)
         return
@@ -187,14 +175,14 @@ async def stop(shell: Shell, argument: str) -> None:
 
 async def regenerate(shell: Shell, argument: str) -> None:
     """The last message again."""
-    _idle(shell)
+    shell.session.require_idle()
     _agent(shell)
     shell.session.regenerate()
 
 
 async def rewind(shell: Shell, argument: str) -> None:
     """Take a message back, and all after it; its text comes back into the input."""
-    _idle(shell)
+    shell.session.require_idle()
     number, text = await _asked(shell, argument)
     shell.session.do(lambda agent: agent.history.rewind(number), changes_history=True)
     shell.prompt.put_instead(text)
@@ -203,7 +191,7 @@ async def rewind(shell: Shell, argument: str) -> None:
 
 async def edit(shell: Shell, argument: str) -> None:
     """Say an earlier message in other words."""
-    _idle(shell)
+    shell.session.require_idle()
     number, text = await _asked(shell, argument)
     begin_edit(shell, number, text)
 
@@ -230,7 +218,7 @@ async def _asked(shell: Shell, argument: str) -> tuple[int, str]:
 
 async def fork(shell: Shell, argument: str) -> None:
     """Go on with a copy."""
-    _idle(shell)
+    shell.session.require_idle()
     if argument:
         await fork_at(shell, argument, None)
     else:
@@ -260,20 +248,20 @@ async def fork_at(shell: Shell, new: str, before_id: int | None) -> None:
 
 async def rename(shell: Shell, argument: str) -> None:
     """Another name."""
-    from memos.tui.dialogs import Ask
-
-    _idle(shell)
+    shell.session.require_idle()
     name = _agent(shell).name
     if argument:
         await _rename(shell, name, argument)
-        return
+    else:
+        shell.beside(_ask_and_rename(shell, name))
 
-    async def ask() -> None:
-        new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
-        if new and new != name:
-            await _rename(shell, name, new)
 
-    shell.beside(ask())
+async def _ask_and_rename(shell: Shell, name: str) -> None:
+    from memos.tui.dialogs import Ask
+
+    new = await shell.push_screen_wait(Ask(f"A new name for {name}:", name))
+    if new and new != name:
+        await _rename(shell, name, new)
 
 
 async def _rename(shell: Shell, name: str, new: str) -> None:
@@ -309,7 +297,7 @@ def _write_new(target: Path, text: str) -> None:
 
 async def ingest(shell: Shell, argument: str) -> None:
     """Read a file or folder."""
-    _idle(shell)
+    shell.session.require_idle()
     if not argument:
         raise InputError("Say what to read: /ingest PATH.")
     shell.session.ingest([expanded(argument)])
@@ -317,7 +305,7 @@ async def ingest(shell: Shell, argument: str) -> None:
 
 async def evict(shell: Shell, argument: str) -> None:
     """Page out now."""
-    _idle(shell)
+    shell.session.require_idle()
     shell.session.do(lambda agent: agent.evict())
 
 
@@ -353,7 +341,7 @@ async def theme(shell: Shell, argument: str) -> None:
 
 async def retry(shell: Shell, argument: str) -> None:
     """Open the agent again."""
-    _idle(shell)
+    shell.session.require_idle()
     shell.open(shell.wanted)
 
 
@@ -382,7 +370,7 @@ async def copy_message(shell: Shell, said: Said) -> None:
 
 async def edit_message(shell: Shell, said: Said) -> None:
     """Say it in other words."""
-    _idle(shell)
+    shell.session.require_idle()
     if said.kind is not Kind.USER:
         raise InputError("Only your own messages can be said anew; Ctrl+R has the last one answered anew.")
     begin_edit(shell, said.message_id, said.text)
@@ -392,7 +380,7 @@ async def rewind_message(shell: Shell, said: Said) -> None:
     """Take it back, after a question where more goes with it."""
     from memos.tui.dialogs import Confirm
 
-    _idle(shell)
+    shell.session.require_idle()
 
     async def ask() -> None:
         question = f"Take back recall:{said.message_id} with its whole turn, and everything after it?"
@@ -406,7 +394,7 @@ async def rewind_message(shell: Shell, said: Said) -> None:
 
 async def fork_message(shell: Shell, said: Said) -> None:
     """A copy of the agent as it was before."""
-    _idle(shell)
+    shell.session.require_idle()
     shell.beside(ask_and_fork(shell, said.message_id))
 
 

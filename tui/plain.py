@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -321,12 +321,16 @@ class TextPrinter(Printer):
             click.secho(f"  · {safe(text)}", dim=True, err=True)
 
 
+def call_line(name: str, arguments: Mapping[str, Any]) -> str:
+    """A call in a line."""
+    return f"{name}({', '.join(json.dumps(value, ensure_ascii=False) for value in arguments.values())})"
+
+
 def describe(event: events.Event) -> str:
     """What an event means for the memory, in a few words; empty for what nobody needs to see."""
     match event:
         case events.CallStarted(name=name, arguments=arguments):
-            values = ", ".join(json.dumps(value, ensure_ascii=False) for value in arguments.values())
-            return f"{name}({values})"
+            return call_line(name, arguments)
         case events.ConsentGiven(name=name, allowed=allowed):
             return f"{name} was {'allowed' if allowed else 'not allowed: documents are in view'}"
         case events.CallFinished(name=name, ok=False, result=result):

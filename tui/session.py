@@ -74,6 +74,15 @@ class Session:
         """Whether the agent works on something."""
         return self._begun > 0
 
+    def require_idle(self) -> None:
+        """Refuse what cannot be done while the agent works.
+
+        Raises:
+            InputError: it does.
+        """
+        if self.busy:
+            raise InputError("The agent is busy: Esc stops the reply, then try again.")
+
     def _post(self, message: Message) -> None:
         """Give a message to the application, unless it leaves: there is nothing left then to show it in."""
         if not self._closed:
@@ -192,8 +201,7 @@ class Session:
         Raises:
             MemosError: the agent is busy, or it is not possible.
         """
-        if self.busy:
-            raise InputError("The agent is busy: Esc stops the reply, then try again.")
+        self.require_idle()
         agent = self._opened()
 
         def run() -> None:

@@ -1,4 +1,4 @@
-"""Small texts of the shell: what an event, a moment or a number looks like. No widgets."""
+"""Small texts of the shell: what an event or a moment looks like. No widgets."""
 
 from __future__ import annotations
 
@@ -116,8 +116,3 @@ def note_line(event: events.Event) -> str:
             return describe(event)
         case _:
             return ""
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

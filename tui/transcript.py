@@ -23,6 +23,7 @@ from memos.messages import Kind, Message, State
 from memos.printing import safe
 from memos.tui import messages
 from memos.tui.commands import message_bindings
+from memos.tui.plain import call_line
 from memos.tui.text import has_markup, moment, one_line, right_to_left, speaker
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ class Transcript(VerticalScroll, can_focus=True):
                 who = speaker(message, self._agent)
                 views.append(Said(who, message.kind, message.content, message.id, message.created_at, note))
             elif message.kind is Kind.CALL:
-                call = CallView(call_line(message.content), "", message.id)
+                call = CallView(_stored_call(message.content), "", message.id)
                 views.append(call)
             elif message.kind is Kind.RESULT and call is not None:
                 call._text.update(Content(safe(message.content)))
@@ -318,7 +319,7 @@ class Transcript(VerticalScroll, can_focus=True):
 
     async def call(self, name: str, arguments: dict[str, Any], message_id: int) -> None:
         """The assistant calls a function."""
-        view = self._calls[message_id] = CallView(_line(name, arguments), "runs …", message_id)
+        view = self._calls[message_id] = CallView(call_line(name, arguments), "runs …", message_id)
         await self._add(view)
 
     def call_ended(self, message_id: int, *, ok: bool, result: str, seconds: float) -> None:
@@ -392,14 +393,10 @@ def _number(view: Widget) -> int:
     return getattr(view, "message_id", 0)
 
 
-def call_line(content: str) -> str:
+def _stored_call(content: str) -> str:
     """A stored call in a line."""
     try:
         data = json.loads(content)
-        return _line(str(data["function"]), dict(data["arguments"]))
+        return call_line(str(data["function"]), dict(data["arguments"]))
     except (ValueError, KeyError, TypeError):
         return one_line(content)
-
-
-def _line(name: str, arguments: dict[str, Any]) -> str:
-    return f"{name}({', '.join(json.dumps(value, ensure_ascii=False) for value in arguments.values())})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memos.cli.probe import command as probe
-from memos.printing import safe
+from memos.printing import safe, size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,14 +28,6 @@ def _store(context: click.Context) -> ModelStore:
     from memos.models.store import ModelStore
 
     return context.find_object(ModelStore) or ModelStore.default()
-
-
-def _size(count: float) -> str:
-    """Bytes as people read them, e.g. `1.12 GB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count:.0f} B"
 
 
 def _echo_json(value: Any) -> None:
@@ -83,7 +75,7 @@ def list_models(context: click.Context, as_json: bool) -> None:
     for row in rows:
         purpose = row["purpose"] + (" (default)" if row["default"] else "")
         here = words.get(row["presence"], row["presence"])
-        table.append((row["name"], purpose, _size(row["size"]), row["licence"], here))
+        table.append((row["name"], purpose, size(row["size"]), row["licence"], here))
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -157,7 +149,7 @@ def _pulled_sentence(entry: Entry, pulled: Pulled) -> str:
     if pulled.already_here:
         return f"{pulled.name} is already here, and verified: {pulled.path}"
     replaced = f" (replaced: {pulled.replaced})" if pulled.replaced else ""
-    took = f"{_size(entry.size)} from {pulled.source} in {pulled.seconds:.0f} s, verified"
+    took = f"{size(entry.size)} from {pulled.source} in {pulled.seconds:.0f} s, verified"
     return f"{pulled.name} is here: {pulled.path} ({took}){replaced}"
 
 
@@ -207,7 +199,7 @@ def _plain_lines(entry: Entry) -> Callable[[Progress], None]:
             return
         last = now
         share = 100 * event.done // max(event.total, 1)
-        click.echo(f"{entry.name}: {share}%, {_size(event.done)} of {_size(event.total)}, {event.label}", err=True)
+        click.echo(f"{entry.name}: {share}%, {size(event.done)} of {size(event.total)}, {event.label}", err=True)
 
     return line
 
@@ -255,7 +247,7 @@ def _facts(header: GGUFInfo) -> dict[str, str]:
     kv = header.kv_bytes_per_token
     facts = {
         "file": str(header.path),
-        "size": _size(header.size),
+        "size": size(header.size),
         "name": header.name,
         "architecture": header.architecture,
         "parameters": f"{header.parameters / 1e6:,.0f} million in {header.tensors} tensors",
@@ -268,7 +260,7 @@ def _facts(header: GGUFInfo) -> dict[str, str]:
         "rope": ", ".join(f"{key} {value}" for key, value in header.rope.items()),
         "vocabulary": f"{header.vocabulary:,} tokens" if header.vocabulary else "",
         "chat template": "yes" if header.has_chat_template else "no",
-        "KV cache at f16": f"{_size(kv)} a token, {_size(kv * window)} for the trained window" if kv else "",
+        "KV cache at f16": f"{size(kv)} a token, {size(kv * window)} for the trained window" if kv else "",
     }
     return {label: value for label, value in facts.items() if value}
 

@@ -617,7 +617,7 @@ class TestMemory:
             await opened.pilot.press("f3", *"Ada")
             editor = opened.shell.screen
             text = editor.query_one("#text", TextArea)
-            await opened.shell.at_once(lambda agent: agent.blocks.edit("user", "Has a dog"))
+            await opened.shell.session.change(lambda agent: agent.blocks.edit("user", "Has a dog"))
             await opened.pilot.press("ctrl+s")
             await opened.pilot.pause()
             assert opened.agent.blocks["user"].text == text.text == "Has a dog"
@@ -630,7 +630,7 @@ class TestMemory:
 
     async def test_one_writes_on_where_a_block_ends(self) -> None:
         async with terminal() as opened:
-            await opened.shell.at_once(lambda agent: agent.blocks.edit("user", "Ada"))
+            await opened.shell.session.change(lambda agent: agent.blocks.edit("user", "Ada"))
             await opened.pilot.press("f3", "!", "ctrl+s")
             await opened.until(messages.Happened, lambda one: getattr(one.event, "after", "") == "Ada!")
 
