@@ -7,7 +7,9 @@ paint: the agent's libraries load in a thread while the screen is up already.
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -129,6 +131,7 @@ class Shell(App[None]):
         self.query_one(Status).doing("starting")
         if not self.is_headless:
             hangup.watch(lambda: self.call_from_thread(self.exit))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, 128 + signal.SIGTERM)
         self.call_after_refresh(self.open, self.wanted)
 
     def open(self, name: str, **settings: Any) -> None:

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,9 @@ def _signal(process: subprocess.Popen[bytes], terminal: int) -> None:
     process.send_signal(signal.SIGHUP)
 
 
-@pytest.mark.parametrize("goes", [_close, _signal])
-def test_the_shell_ends_with_its_terminal(goes: Callable[[subprocess.Popen[bytes], int], None], tmp_path: Path) -> None:
-    said = tmp_path / "said"
+@contextmanager
+def _shell(said: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A shell that is open, and its terminal."""
     terminal, inside = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", RUNS, str(said)],
@@ -60,9 +61,26 @@ def test_the_shell_ends_with_its_terminal(goes: Callable[[subprocess.Popen[bytes
     try:
         while not said.exists():
             assert os.read(terminal, 65_536)
-        goes(process, terminal)
-        assert process.wait(PATIENCE) == 0
-        assert said.read_text("utf-8") == "left, agent closed"
+        yield process, terminal
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("goes", [_close, _signal])
+def test_the_shell_ends_with_its_terminal(goes: Callable[[subprocess.Popen[bytes], int], None], tmp_path: Path) -> None:
+    with _shell(said := tmp_path / "said") as (process, terminal):
+        goes(process, terminal)
+        assert process.wait(PATIENCE) == 0
+        assert said.read_text("utf-8") == "left, agent closed"
+
+
+def test_a_shell_that_is_to_end_saves_and_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    with _shell(said := tmp_path / "said") as (process, terminal):
+        process.send_signal(signal.SIGTERM)
+        drawn = b""
+        with suppress(OSError):  # at the end of what it wrote
+            while more := os.read(terminal, 65_536):
+                drawn += more
+        assert process.wait(PATIENCE) == 0
+        assert b"\x1b[?1049l" in drawn and said.read_text("utf-8") == "left, agent closed"
