@@ -201,11 +201,14 @@ def _edit(agent: Agent, rest: str, printer: Printer) -> None:
 
 
 def _search(agent: Agent, rest: str, _printer: Printer) -> None:
-    for message in agent.recall.search(rest, limit=5).items:
+    said, kept = agent.recall.search(rest, limit=5).items, agent.archival.search(rest, limit=5).items
+    for message in said:
         when = f"{local(message.created_at):%Y-%m-%d}"
         click.echo(f"  recall:{message.id} {when} {message.kind}: {safe(message.content)}")
-    for note in agent.archival.search(rest, limit=5).items:
+    for note in kept:
         click.echo(f"  archival:{note.id} {safe(note.source or 'note')}: {safe(' '.join(note.text.split()))}")
+    if not said and not kept:
+        click.echo("  Nothing found; try other words.", err=True)
 
 
 def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
@@ -214,8 +217,10 @@ def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
 
 
 def _forget(agent: Agent, rest: str, printer: Printer) -> None:
+    if not rest:
+        raise InputError("Say what to forget: /forget ID.")
     with suppress(click.Abort):  # no answer is no
-        if click.confirm(f"Forget {rest or 'it'} for good? This cannot be undone.", err=True):
+        if click.confirm(f"Forget {rest} for good? This cannot be undone.", err=True):
             printer.all(agent.memory.forget(rest))
             click.echo(f"  {rest} is forgotten", err=True)
 

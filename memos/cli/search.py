@@ -62,6 +62,8 @@ def command(
     of_messages = role is not None or start is not None or end is not None
     if of_messages and source is not None:
         raise click.UsageError("--source is about documents, --role, --from and --to about messages: choose one.")
+    if start and end and end < start:
+        raise click.UsageError("--to is earlier than --from: nothing is between them.")
     with open_home() as database, database.agent(agent, create=False) as storage:
         source = None if source is None else stored_path(storage.archival, source)
         kinds = ROLES[role] if role else SPOKEN

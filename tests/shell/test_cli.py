@@ -74,6 +74,7 @@ def test_days_of_a_search_are_those_of_the_user(own_home: Path, monkeypatch: pyt
     assert "2026-05-01 20:00" in memos("show", f"recall:{number}", "--agent", "ada", TZ=there).stdout
     assert "2026-05-01 20:00" in memos(*asked, "--from", "0001-01-01", "--to", "9999-12-31", TZ=there).stdout
     assert "Nothing found" in memos(*asked, "--to", "0001-01-02", TZ="Asia/Tokyo").stderr
+    assert "earlier than --from" in memos(*asked, "--from", "2026-05-02", "--to", "2026-05-01").stderr
 
 
 def test_a_search_by_words_only_says_why(own_home: Path, tmp_path: Path) -> None:

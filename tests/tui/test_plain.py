@@ -102,5 +102,9 @@ def test_a_message_is_taken_back_and_a_note_is_found_and_forgotten(
         for left in (note, None):
             _command(agent, f"/forget archival:{note.id}", TextPrinter())
             assert agent.archival.get(note.id) == left, "only after a yes"
+        capsys.readouterr()
+        for command, told in (("/search locker", "Nothing found"), ("/forget", "/forget ID")):
+            _command(agent, command, TextPrinter())
+            assert told in capsys.readouterr().err
         _command(agent, "/nonsense", TextPrinter())
         assert "/rewind" in capsys.readouterr().err
