@@ -310,6 +310,7 @@ class Shell(App[None]):
 
     async def on_failed(self, message: messages.Failed) -> None:
         """A sentence and a way on; a text that was not stored comes back."""
+        await self.transcript.speech_failed()
         await self.transcript.note(message.sentence, failed=True)
         self.transcript.follow()
         self.give_back(self._unstored if message.unsent else "")

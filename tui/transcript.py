@@ -313,6 +313,13 @@ class Transcript(VerticalScroll, can_focus=True):
         """The assistant has said all of it."""
         if self._growing is None:
             await self.speech(text, message_id)
+        await self._finish(text, cut=cut)
+
+    async def speech_failed(self) -> None:
+        """Whatever the assistant was saying, no more of it comes."""
+        await self._finish("", cut=True)
+
+    async def _finish(self, text: str, *, cut: bool) -> None:
         if self._growing is not None:
             await self._growing.finish(text, cut=cut)
             self._growing = None

@@ -22,7 +22,7 @@ from textual.widgets._toast import Toast
 from memos import events, tool
 from memos.agents import Sessions
 from memos.consent import ConsentRequest
-from memos.errors import InputError, ModelNotFound, StorageError
+from memos.errors import InputError, ModelError, ModelNotFound, StorageError
 from memos.generation import Generated, Grammar, Piece, Reading
 from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
 from memos.messages import Call, Kind, State, Told
@@ -1113,6 +1113,21 @@ class TestFailure:
             await opened.say("What did I say yesterday?")
             view = opened.shell.query_one(CallView)
             assert "✗ failed" in view.title and view.has_class("failed")
+
+    async def test_a_reply_that_fails_in_the_middle_is_shown_as_cut_off(self) -> None:
+        class Failing(ScriptedModel):
+            def generate(
+                self, prompt: Sequence[int], grammar: Grammar, **options: Any
+            ) -> Iterator[Reading | Piece | Generated]:
+                for item in super().generate(prompt, grammar, **options):
+                    yield item
+                    if isinstance(item, Piece) and "there" in item.text:
+                        raise ModelError("It failed.")
+
+        async with terminal(model=Failing([say("**Hello** there my friend")])) as opened:
+            await opened.say("Hi.")
+            assert opened.said[1].startswith("**Hello** there") and "It failed." in opened.said[2]
+            assert "cut off" in opened.drawn
 
     async def test_a_message_that_is_too_long_comes_back(self) -> None:
         async with terminal(window=1024) as opened:
