@@ -75,7 +75,7 @@ class ShellCommands(Provider):
     def _doing(self, name: str) -> Callable[[], Any]:
         shell = self.app
         assert isinstance(shell, Shell)
-        return lambda: shell.beside(shell.action_do(name))
+        return lambda: shell.run_worker(shell.action_do(name))
 
 
 class Shell(App[None]):
@@ -198,8 +198,13 @@ class Shell(App[None]):
             await self.transcript.note(f"Something unforeseen: {error!r}.", failed=True)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that asks the user first, without waiting for it; what goes wrong becomes a note."""
-        self.run_worker(self._told(work))
+        """Do something that asks the user first, without waiting for it; what goes wrong becomes a note. Who presses a
+        key again before the question is there is asked once."""
+        name = work.__qualname__
+        if any(one.name == name and not one.is_finished for one in self.workers):
+            work.close()
+        else:
+            self.run_worker(self._told(work), name=name)
 
     async def action_do_on_message(self, name: str) -> None:
         """Do a command to the message that has the focus."""
@@ -229,7 +234,7 @@ class Shell(App[None]):
 
     async def on_long_paste(self, message: messages.LongPaste) -> None:
         """Offer to read it into archival memory."""
-        self.beside(doing.long_paste(self, message.text))
+        self.run_worker(self._told(doing.long_paste(self, message.text)))
 
     def notice(self, text: str, severity: SeverityLevel = "information") -> None:
         """Tell something in a corner, for a moment; brackets in it are no markup."""
@@ -346,7 +351,7 @@ class Shell(App[None]):
             allowed = await self.push_screen_wait(Confirm(message.question, "Allow", "Refuse", unasked=True))
             self.session.answer(allowed=allowed)
 
-        self.beside(ask())
+        self.run_worker(self._told(ask()))
 
     def on_ingesting(self, message: messages.Ingesting) -> None:
         """How far."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy.event
 from sqlalchemy.engine import Engine
+from textual.events import Key
 from textual.widgets import Input, Markdown, OptionList, Static, TextArea
 from textual.widgets._toast import Toast
 
@@ -490,6 +491,17 @@ class TestHistory:
             assert opened.shell.editing
             await opened.pilot.press("escape")
             assert opened.shell.editing is None
+
+    @pytest.mark.parametrize("key", ["backspace", "delete", "f", "f5"])
+    async def test_a_key_that_is_pressed_twice_asks_once(self, key: str, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say("Hi.")
+            opened.shell.query(Said).first().focus()
+            await opened.pilot.pause()
+            for _ in range(2):
+                opened.shell.post_message(Key(key, None))
+            await opened.pilot.pause()
+            assert len(opened.shell.screen_stack) == 2
 
     async def test_a_copy_goes_its_own_way(self) -> None:
         async with terminal([say("one"), say("two")]) as opened:
