@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -77,13 +78,23 @@ class BlockEditor(ModalScreen[None]):
     def _show(self, label: str, *unsaved: BlockChange) -> None:
         self._label, self._loaded = label, self._agent.blocks[label].text
         self._put(self._loaded)
-        self._changes = [*self._agent.blocks.changes(label), *unsaved]
+        self._measure()
+        self._list(label, *unsaved)
+
+    @work(exclusive=True)
+    async def _list(self, label: str, *unsaved: BlockChange) -> None:
+        """What the block was before, the newest first."""
+        try:
+            changes = await self.app.session.read(lambda agent: agent.blocks.changes(label))
+        except MemosError as error:
+            self.app.notice(str(error), "error")
+            changes = []
+        self._changes = [*changes, *unsaved]
         history = self.query_one("#changes", OptionList)
         history.clear_options()
         for number, change in reversed(list(enumerate(self._changes))):
             line = f"until {moment(change.at)}, by {change.by}: {one_line(change.former, 80) or '(empty)'}"
             history.add_option(Option(Content(line), id=str(number)))
-        self._measure()
 
     def _put(self, text: str) -> None:
         """Into the editor, with the cursor where one goes on writing."""
@@ -137,9 +148,9 @@ class BlockEditor(ModalScreen[None]):
         label = self._label
         await self._change(lambda agent: agent.blocks.undo(label), f"The last change of {label} is taken back.")
 
-    async def _change(self, work: Callable[[Agent], Iterable[Event]], told: str) -> None:
+    async def _change(self, edit: Callable[[Agent], Iterable[Event]], told: str) -> None:
         try:
-            await self.app.session.change(work)
+            await self.app.session.change(edit)
         except MemosError as error:
             self.app.notice(str(error), "error")
             return

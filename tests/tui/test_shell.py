@@ -620,6 +620,7 @@ class TestMemory:
             after = len(opened.seen)
             await opened.pilot.press("f6")
             await opened.until(messages.Happened, lambda one: isinstance(one.event, events.BlockEdited), after=after)
+            await opened.shell.workers.wait_for_complete()
             former = editor.query_one("#changes", OptionList)
             assert opened.agent.blocks["user"].text == "" and former.option_count == 3
             assert "by you, not saved: word word" in str(former.get_option_at_index(0).prompt)
@@ -633,6 +634,7 @@ class TestMemory:
             await opened.pilot.press("ctrl+s")
             await opened.pilot.pause()
             assert opened.agent.blocks["user"].text == text.text == "Has a dog"
+            await opened.shell.workers.wait_for_complete()
             former = editor.query_one("#changes", OptionList)
             former.focus()
             await opened.pilot.press("home", "enter")
@@ -640,11 +642,13 @@ class TestMemory:
             await opened.pilot.press("ctrl+s")
             await opened.until(messages.Happened, lambda one: getattr(one.event, "after", "") == "Ada")
 
-    async def test_one_writes_on_where_a_block_ends(self) -> None:
+    async def test_one_writes_on_where_a_block_ends(self, statements: list[str]) -> None:
         async with terminal() as opened:
             await opened.shell.session.change(lambda agent: agent.blocks.edit("user", "Ada"))
+            statements.clear()
             await opened.pilot.press("f3", "!", "ctrl+s")
             await opened.until(messages.Happened, lambda one: getattr(one.event, "after", "") == "Ada!")
+            assert not statements, "the event loop waits for no disk"
 
     async def test_memory_is_searched_pinned_paged_in_and_forgotten(self) -> None:
         async with terminal([say("What a name.")]) as opened:
