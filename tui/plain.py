@@ -70,7 +70,7 @@ def converse(agent: Agent, *, as_json: bool, yes: bool = False) -> bool:
     return failed
 
 
-def answer(agent: Agent, text: str, *, as_json: bool, yes: bool = False) -> None:
+def answer(agent: Agent, text: str, *, as_json: bool, yes: bool = False) -> bool:
     """Send one message and print what comes.
 
     Args:
@@ -79,15 +79,14 @@ def answer(agent: Agent, text: str, *, as_json: bool, yes: bool = False) -> None
         as_json: events as lines of JSON.
         yes: every call is allowed; without it, one that documents in view may have caused is refused.
 
-    Raises:
-        MemosError: the message cannot be used, or the turn failed.
+    Returns:
+        Whether it failed, as for `converse`.
     """
     printer: Printer = JsonPrinter() if as_json else TextPrinter()
     if yes:
         agent.consent = lambda _request: True
     printer.all(agent.start_events)
-    with interruptible(agent):
-        printer.all(agent.stream(text))
+    return not _turn(agent, text, printer)
 
 
 def asked(agent: Agent, request: ConsentRequest) -> bool:

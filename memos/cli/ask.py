@@ -35,7 +35,8 @@ def command(agent: str, message: str, as_json: bool, yes: bool, **settings: Any)
     if message == "-":
         message = _piped()
     with open_agent(agent, quiet=as_json, **settings) as opened:
-        answer(opened, message, as_json=as_json, yes=yes)
+        failed = answer(opened, message, as_json=as_json, yes=yes)
+    raise SystemExit(1 if failed else 0)
 
 
 def _piped() -> str:

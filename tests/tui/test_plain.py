@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from memos.consent import ConsentRequest
 from memos.errors import MemosError
 from memos.messages import Kind, Told
 from memos.testing import ScriptedModel
-from memos.tui.plain import TextPrinter, _command, asked
+from memos.tui.plain import TextPrinter, _command, answer, asked
 
 
 def test_a_block_is_shown_by_edit_and_emptied_by_nothing_that_was_left_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +52,14 @@ def test_a_terminal_obeys_nothing_that_is_said(
     shown = capsys.readouterr()
     assert shown.out.count("]0;owned2J") == 3 and shown.err.count("]0;owned2J") == 2
     assert not {"\x1b", "\x07", "\x9b"} & set("".join([shown.out, shown.err, *questions]))
+
+
+@pytest.mark.parametrize(("text", "failed"), [("Hi.", False), (" ", True)])
+def test_that_one_message_failed_is_an_event_too(text: str, failed: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
+        assert answer(agent, text, as_json=True) is failed
+    told = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert told[-1] == ("Error" if failed else "TurnFinished")
 
 
 def test_what_failed_in_the_middle_of_a_word_ends_its_line(capsys: pytest.CaptureFixture[str]) -> None:
