@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from memos import prompts
 from memos.agents.support import held, numbers, said, same
-from memos.document_reader import about, ends, page_of
+from memos.document_names import DocumentNames
+from memos.document_reader import about, ends, likeliest, page_of
 from memos.errors import InputError
 from memos.events import Event, Judged, PagesShown
 from memos.generation import CitedGrammar, Generated, Grammar, Reading, Sampling
 from memos.messages import Passage
 from memos.protocols import ArchivalStorage, LanguageModel
 
-CANDIDATES = 12  # passages that are searched for
 PAGES = 1000  # tokens of pages that a question may cost
 REPLY = 80  # tokens of an answer
 SURE = 0.5  # below this probability that the pages tell the answer, nothing is said
@@ -206,14 +206,20 @@ class Analyst:
             source: only from this document, or from those below this folder.
 
         Raises:
-            InputError: the question is empty.
+            InputError: the question is empty, or there is no such document or folder.
         """
         if not question.strip():
             raise InputError("There is no question.")
-        found = self._archival.search(question, limit=CANDIDATES, source=source).items
-        documents = [passage for passage in found if passage.source]  # a note is no document
-        one = all(passage.source == source for passage in documents)  # which it is about, whatever the question names
-        return self.answer_from(question, documents if one else about(question, documents))
+        one = source is not None and self._is_document(source)  # which it is about, whatever the question names
+        found = likeliest(self._archival, question, source)
+        return self.answer_from(question, found if one else about(question, found))
+
+    def _is_document(self, path: str) -> bool:
+        """Whether a path is a document's; else it is that of a folder."""
+        names = DocumentNames(self._archival.documents())
+        if names.source(path) is None and not names.below(path):
+            raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
+        return names.source(path) is not None
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
@@ -236,7 +242,11 @@ class Analyst:
         return reader.answer(prefix, shown, question, self._sure)[0]
 
     def compare(self, first: str, second: str, question: str) -> Comparison:
-        """What each of two documents says to a question, by their paths."""
+        """What each of two documents says to a question, by their paths.
+
+        Raises:
+            InputError: the question is empty, or there is no such document.
+        """
         one, two = self.ask(question, source=first), self.ask(question, source=second)
         return Comparison(one, two, one.found and two.found and same(one.text, two.text))
 

@@ -20,12 +20,12 @@ from memos.document_pager import PASSAGE
 from memos.events import Event
 from memos.messages import Passage
 from memos.naming import asks_more, mentions, names, stems
-from memos.pager import bearing, excerpt
+from memos.pager import SEARCHED, bearing, excerpt
 from memos.probes import from_name, sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
 
-SEARCHED = 12  # passages that are searched for
+CANDIDATES = 12  # passages that may be read
 VIEWS = 3  # of whole passages, one after the other, until one surely tells it
 # Probabilities, by the model, that a view tells the answer: the least, and from where on no other is looked at. Of 41
 # views that did not tell it none had more than .82, of 41 that did half had .84 and more (docs/prompts.md).
@@ -85,8 +85,7 @@ class DocumentReader:
         """
         if not self._archival.document_count():
             return None
-        found = self._archival.search(question, limit=SEARCHED).items
-        passages = about(question, [passage for passage in found if passage.source])
+        passages = about(question, likeliest(self._archival, question))
         best: Quoted | None = None
         surest = 0.0
         for view in self._views(question, passages, room, views):
@@ -152,6 +151,19 @@ class DocumentReader:
                 fit.append(passage)
                 room -= size
         return fit
+
+
+def likeliest(archival: ArchivalStorage, question: str, source: str | None = None) -> list[Passage]:
+    """The passages of documents that are likeliest to tell what is asked, the likeliest first: notes that are nearer to
+    it do not take their places.
+
+    Args:
+        archival: has them.
+        question: what is asked.
+        source: only of this document, or of those below this folder.
+    """
+    found = archival.search(question, limit=SEARCHED, source=source).items
+    return [passage for passage in found if passage.source][:CANDIDATES]
 
 
 def sentences_of(passages: Iterable[Passage]) -> list[Passage]:

@@ -151,6 +151,30 @@ def test_notes_and_empty_questions(archival: Archival) -> None:
     assert all(archival.get(int(page.split(":")[1])).source for page in shown.pages)  # type: ignore[union-attr]
 
 
+def test_notes_that_are_nearer_to_a_question_do_not_hide_the_documents(archival: Archival, own_home: Path) -> None:
+    with Database.open(own_home) as database, database.agent("ada") as ada:
+        for number in range(15):
+            ada.archival.insert(f"I was told that backups are kept, number {number}.")
+        assert not any(one.source for one in ada.archival.search("How long are backups kept?", limit=12).items)
+        answer = analyst(ada.archival, ScriptedModel(answers=["90 days [1]"], yes=0.9)).ask("How long are backups kept?")
+    assert answer.text == "90 days" and answer.citations[0].source == BACKUPS
+
+
+def test_a_document_that_is_not_there_is_told_rather_than_that_it_does_not_say(archival: Archival) -> None:
+    model = ScriptedModel(answers=["90 days [1]"] * 2, yes=0.9)
+    with pytest.raises(InputError, match=r"no document /docs/backup\.md"):
+        analyst(archival, model).ask("How long are backups kept?", source="/docs/backup.md")
+    with pytest.raises(InputError, match=r"no document /docs/backup\.md"):
+        analyst(archival, model).compare(BACKUPS, "/docs/backup.md", "How long are backups kept?")
+
+
+def test_a_document_may_be_named_by_the_path_of_a_copy(archival: Archival) -> None:
+    (sha256,) = [one.sha256 for one in archival.documents() if one.source == BACKUPS]
+    archival.share_document("/old/kept.md", sha256)
+    model = ScriptedModel(answers=["90 days [1]"], yes=0.9)
+    assert analyst(archival, model).ask("How long does Ottilie keep backups?", source="/old/kept.md").found
+
+
 @pytest.mark.parametrize(
     ("answer", "page", "held"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memos import events, prompts
-from memos.document_reader import DocumentReader
+from memos.document_reader import CANDIDATES, DocumentReader, likeliest
 from memos.naming import mentions, names
 from memos.reading import Reader
 from memos.storage import AgentStorage, Database
@@ -186,6 +186,15 @@ def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:
     bench.stored.archival.insert("I like green tea.", location="recall:1")
     found = bench.kernel.remembering._pager.candidates("Which tea do I like?", ())
     assert [one.text for one in found] == ["I like green tea."]
+
+
+def test_documents_are_found_among_many_notes(bench: Bench) -> None:
+    store(bench.stored, "/tea.txt", "The tea that everybody here likes is number 7.")
+    for number in range(20):
+        bench.stored.archival.insert(f"I like tea, {number} cups.", location="recall:1")
+    archival, asked = bench.stored.archival, "Which tea do I like?"
+    assert not any(one.source for one in archival.search(asked, limit=CANDIDATES).items)
+    assert [one.source for one in likeliest(archival, asked)] == ["/tea.txt"]
 
 
 def test_what_is_read_at_once_has_room(tmp_path: Path) -> None:
