@@ -151,6 +151,8 @@ class PageReader:
         Returns:
             The answer, and how many tokens were evaluated for its words.
         """
+        if self.cancelled():  # the pages may not be read to their end
+            return nothing(0.0), 0
         confidence = self.told(prefix, question)
         if confidence < sure:
             return nothing(confidence), 0
@@ -158,6 +160,8 @@ class PageReader:
         told = numbers(" ".join([question, *(" ".join(page_of(passage)) for passage in passages)]))
         grammar = CitedGrammar(tuple(range(1, len(passages) + 1)), told)
         reply = self.generate((*prefix, *asked), grammar)
+        if reply.finish == "cancelled":
+            return nothing(confidence), reply.evaluated
         return self.cited(reply.text, passages, question, confidence), reply.evaluated
 
     def cited(self, text: str, passages: Sequence[Passage], question: str, confidence: float) -> Answer:

@@ -39,6 +39,9 @@ class Team:
             question: what to look for.
             source: the document's path.
 
+        Returns:
+            The answer; that the document does not say, if it was cancelled: what was not read may contradict it.
+
         Raises:
             InputError: there is no such document, or no question.
         """
@@ -58,7 +61,8 @@ class Team:
             said = answer.text if answer.found else ""
             reader.observe(MemberReported(number, len(parts), said, pages, cost + (evaluated if number == 1 else 0)))
             claims += [answer] if answer.found else []
-        return self._settled(question, claims)
+        answer = self._settled(question, claims)
+        return nothing(0.0) if reader.cancelled() else answer
 
     def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Every passage in exactly one part, in order."""

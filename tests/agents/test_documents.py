@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -50,6 +50,12 @@ def analyst(
     archival: Archival, model: ScriptedModel, seen: list[events.Event] | None = None, budget: int = 1000
 ) -> Analyst:
     return Analyst(model, archival, observe=([] if seen is None else seen).append, budget=budget)
+
+
+def after(times: int) -> Callable[[], bool]:
+    """Says that it is cancelled when it was asked so many times."""
+    asked = count()
+    return lambda: next(asked) >= times
 
 
 # ---------------------------------------------------------------------------------------- one question
@@ -139,6 +145,14 @@ def test_where_a_view_does_not_tell_it_the_next_passages_are_read(archival: Arch
     nowhere = analyst(archival, ScriptedModel(yes=0.1), seen, budget=150).answer_from("How long?", asked)
     assert not nowhere.found and nowhere.confidence == 0.1
     assert len([event for event in seen if isinstance(event, events.PagesShown)]) == len(views)
+
+
+def test_what_is_cancelled_is_not_answered(archival: Archival) -> None:
+    said = set()
+    for times in range(16):
+        model = ScriptedModel(answers=["Backups are kept for 90 days in Oslo. [1]"], yes=0.9)
+        said.add(Analyst(model, archival, cancelled=after(times)).ask("How long are backups kept?").text)
+    assert said == {NOT_SAID, "Backups are kept for 90 days in Oslo."}
 
 
 def test_notes_and_empty_questions(archival: Archival) -> None:
@@ -284,6 +298,19 @@ def test_members_that_contradict_each_other_are_settled_by_reading_again(archiva
     again = [event for event in seen if isinstance(event, events.PagesShown)][-1]
     assert len(again.pages) == 2 and answer.text == "90 days"
     assert archival.get(answer.citations[0].passage_id).location == "page 1"  # type: ignore[union-attr]
+
+
+def test_a_team_that_is_cancelled_does_not_answer_from_what_it_has_read(archival: Archival) -> None:
+    seen: list[events.Event] = []
+    model = ScriptedModel(answers=["90 days [1]"], yes=0.9)
+    with open_research(model=model, observe=seen.append, cancelled=lambda: any(map(_reported, seen))) as research:
+        answer = research.team.ask("How long are backups kept?", BACKUPS)
+    assert any(event.text == "90 days" for event in seen if isinstance(event, events.MemberReported))
+    assert not answer.found and not answer.citations
+
+
+def _reported(event: events.Event) -> bool:
+    return isinstance(event, events.MemberReported)
 
 
 # ------------------------------------------------------------------------------------------- summaries
