@@ -8,6 +8,7 @@ Zhao et al. 2024, arXiv 2402.11550). Owns splitting and settling; what one membe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from memos import prompts
 from memos.agents.documents import SURE, Analyst, Answer, nothing
@@ -87,7 +88,7 @@ class Team:
         if not claims:
             return nothing(0.0)
         best = max(claims, key=lambda claim: claim.confidence)
-        if all(same(best.text, claim.text) for claim in claims):
+        if all(same(one.text, two.text) for one, two in combinations(claims, 2)):
             cited = dict.fromkeys(citation for claim in claims for citation in claim.citations)
             return Answer(best.text, tuple(cited), True, best.confidence)
         surest = sorted(claims, key=lambda claim: -claim.confidence)

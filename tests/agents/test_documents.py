@@ -166,11 +166,12 @@ def test_notes_and_empty_questions(archival: Archival) -> None:
 
 
 def test_notes_that_are_nearer_to_a_question_do_not_hide_the_documents(archival: Archival, own_home: Path) -> None:
+    asked, model = "How long are backups kept?", ScriptedModel(answers=["90 days [1]"], yes=0.9)
     with Database.open(own_home) as database, database.agent("ada") as ada:
         for number in range(15):
             ada.archival.insert(f"I was told that backups are kept, number {number}.")
-        assert not any(one.source for one in ada.archival.search("How long are backups kept?", limit=12).items)
-        answer = analyst(ada.archival, ScriptedModel(answers=["90 days [1]"], yes=0.9)).ask("How long are backups kept?")
+        assert not any(one.source for one in ada.archival.search(asked, limit=12).items)
+        answer = analyst(ada.archival, model).ask(asked)
     assert answer.text == "90 days" and answer.citations[0].source == BACKUPS
 
 
@@ -258,6 +259,8 @@ def test_only_documents_that_have_a_name_of_the_question_are_read(archival: Arch
 
 def test_two_answers_are_the_same_if_one_says_what_the_other_does() -> None:
     assert same("90 days", "for 90 days in Oslo") and not same("90 days", "30 days") and not same("", "x")
+    for yes, no in (("Dogs may come.", "Dogs may not come."), ("It is safe", "It isn't safe"), ("允许", "不允许")):
+        assert not same(yes, no) and not same(no, yes) and same(no, no)
 
 
 # ------------------------------------------------------------------------------------- whole documents
@@ -298,6 +301,18 @@ def test_members_that_contradict_each_other_are_settled_by_reading_again(archiva
     again = [event for event in seen if isinstance(event, events.PagesShown)][-1]
     assert len(again.pages) == 2 and answer.text == "90 days"
     assert archival.get(answer.citations[0].passage_id).location == "page 1"  # type: ignore[union-attr]
+
+
+def test_members_that_contradict_each_other_do_so_whatever_the_surest_says(archival: Archival) -> None:
+    days = ["on Tuesday", "on Tuesday at 9", "on Tuesday at 10"]
+    fill(archival, "/docs/days.md", [f"The meeting is {day}. {'word ' * 70}" for day in days])
+    seen: list[events.Event] = []
+    model = ScriptedModel(answers=[f"{day} [1]" for day in [*days, "on Tuesday at 10"]], yes=0.9)
+    with open_research(model=model, observe=seen.append) as research:
+        research.analyst.reader.budget = 95
+        research.team.ask("When is the meeting?", "/docs/days.md")
+    (settled,) = [event for event in seen if isinstance(event, events.Settled)]
+    assert settled.claims == tuple(days)
 
 
 def test_a_team_that_is_cancelled_does_not_answer_from_what_it_has_read(archival: Archival) -> None:
