@@ -83,7 +83,7 @@ class Summaries:
     def _sections(self, passages: Sequence[Passage]) -> Iterator[tuple[str, list[Passage]]]:
         """Neighbouring passages of one top heading, as many as fit into a view."""
         run: list[Passage] = []
-        for passage in passages:
+        for passage in self._reader.parted(passages):
             other = bool(run) and _heading(run[-1]) != _heading(passage)
             if run and (other or len(self._reader.fitting([*run, passage])) <= len(run)):
                 yield run[0].location, run

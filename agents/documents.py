@@ -8,8 +8,8 @@ order of things. It does not know how documents are stored, read or searched, no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from memos import prompts
 from memos.agents.support import held, numbers, said, same
@@ -93,12 +93,27 @@ class PageReader:
         self.model, self.observe, self.cancelled = model, observe, cancelled
         self.budget = min(budget, model.window * 2 // 3)
 
+    def _size(self, passage: Passage) -> int:
+        """Tokens of a passage as a page."""
+        return len(self.model.tokenize(prompts.numbered([page_of(passage)]))) + 2
+
+    def parted(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """Passages that a view holds, each: one that is too long for it, as in a script of which the model spells every
+        letter in several tokens, in halves, between two words where there are any."""
+        for passage in passages:
+            text = passage.text.strip()
+            middle = max(0, text.rfind(" ", 0, len(text) // 2)) or len(text) // 2
+            if middle and self._size(passage) > self.budget:
+                yield from self.parted(replace(passage, text=half) for half in (text[:middle], text[middle:]))
+            else:
+                yield passage
+
     def fitting(self, passages: Sequence[Passage]) -> list[Passage]:
         """As many passages as a view holds, the first of them in any case."""
         fit: list[Passage] = []
         room = self.budget
         for passage in passages:
-            size = len(self.model.tokenize(prompts.numbered([page_of(passage)]))) + 2
+            size = self._size(passage)
             if size > room and fit:
                 continue
             fit.append(passage)
@@ -110,7 +125,7 @@ class PageReader:
         return self.model.scaffold.instructed(self.model.tokenize(instruction))
 
     def pages(self, passages: Sequence[Passage]) -> tuple[int, ...]:
-        """Passages as numbered pages; a single one that is too long is cut."""
+        """Passages as numbered pages; a single one is cut where not even a word of it fits."""
         tokens = self.model.tokenize(prompts.numbered([page_of(passage) for passage in passages]))
         return tokens[: self.budget]
 
@@ -172,9 +187,9 @@ class PageReader:
         kept = held(said(_CITED.sub("", text), whole=named is not None), texts, number, question)
         if not kept:
             return nothing(confidence)
-        pages = [passages[at] for at in dict.fromkeys(at for _, at in kept)]
-        citations = tuple(Citation(page.id, page.source, page.location) for page in pages)
-        return Answer(" ".join(sentence for sentence, _ in kept), citations, True, confidence)
+        pages = [passages[at] for _, at in kept]
+        citations = dict.fromkeys(Citation(page.id, page.source, page.location) for page in pages)
+        return Answer(" ".join(sentence for sentence, _ in kept), tuple(citations), True, confidence)
 
 
 class Analyst:
@@ -228,7 +243,7 @@ class Analyst:
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
         the answer."""
-        best, left = nothing(0.0), list(passages)
+        best, left = nothing(0.0), list(self.reader.parted(passages))
         while left and not self.reader.cancelled():
             view = self.reader.fitting(left)
             left = [passage for passage in left if passage not in view]

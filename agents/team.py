@@ -68,9 +68,10 @@ class Team:
     def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Every passage in exactly one part, in order."""
         parts: list[list[Passage]] = []
-        left = list(passages)
+        reader = self._leader.reader
+        left = list(reader.parted(passages))
         while left:
-            fit = self._leader.reader.fitting(left)
+            fit = reader.fitting(left)
             run = next((at for at, one in enumerate(left) if at >= len(fit) or one is not fit[at]), len(left))
             parts.append(left[:run])
             left = left[run:]

@@ -328,6 +328,28 @@ def _reported(event: events.Event) -> bool:
     return isinstance(event, events.MemberReported)
 
 
+def test_a_passage_that_no_view_holds_is_read_in_parts_to_its_end(archival: Archival) -> None:
+    text = "word " * 120 + "The key is under the mat." + " word" * 180 + " Dogs stay outside."
+    fill(archival, "/docs/huge.md", [text, "Nothing else."])
+
+    def told(prompt: str) -> float:
+        return 0.9 if "mat." in prompt.split("Do the pages")[0].split("part:")[-1] else 0.1
+
+    seen: list[events.Event] = []
+    model = ScriptedModel(answers=["The key is under the mat. Dogs stay outside. [1]"] * 2, yes=told)
+    with open_research(model=model, observe=seen.append) as research:
+        research.analyst.reader.budget = 120
+        answer = research.team.ask("Where is the key, and the dogs?", "/docs/huge.md")
+        assert answer.text == "The key is under the mat.", "it cites what it has not read"
+        assert [one.location for one in answer.citations] == ["page 1"]
+        assert research.analyst.ask("Where is the key?", source="/docs/huge.md").text == "The key is under the mat."
+        summaries = len(model.prompts)
+        research.summaries.summarise("/docs/huge.md")
+    assert all(event.evaluated < 200 for event in seen if isinstance(event, events.MemberReported))
+    summed = "".join(model.text(prompt) for prompt, _ in model.prompts[summaries:])
+    assert "under the mat." in summed and "Dogs stay outside." in summed
+
+
 # ------------------------------------------------------------------------------------------- summaries
 
 
