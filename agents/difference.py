@@ -15,7 +15,7 @@ from memos.messages import Passage
 from memos.storage.archival import Archival
 
 ALIKE = 0.8  # share of a passage's word pairs that the other document must have
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_]+")
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)

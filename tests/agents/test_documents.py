@@ -484,6 +484,12 @@ def test_a_passage_of_one_word_is_in_both_where_the_word_is(archival: Archival) 
     assert ([one.text for one in only.first], only.second, only.shared) == (["Oslo"], (), 3)
 
 
+def test_a_space_beside_chinese_makes_no_difference(archival: Archival) -> None:
+    fill(archival, "/docs/one.md", ["使用Python3编写的程序需要Linux系统和4GB内存。"])
+    fill(archival, "/docs/two.md", ["使用 Python3 编写的程序需要 Linux 系统和 4GB 内存。"])
+    assert difference(archival, "/docs/one.md", "/docs/two.md").shared == 1
+
+
 def test_the_agent_turns_the_pages_of_a_document(archival: Archival) -> None:
     script = [
         Call("open_document", {"document": "backups.md"}),
