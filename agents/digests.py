@@ -68,7 +68,7 @@ class Summaries:
         for at, source in enumerate(below):
             self._reader.observe(Progress("summarising", at, len(below), "documents"))
             digests.append(self._document(source))
-        return self._reduced([_Piece(one.id, one.text) for one in digests], path, "folder")
+        return self._reduced([_Piece(one.id, one.text) for one in digests], path.rstrip("/"), "folder")
 
     def _document(self, source: str) -> Digest:
         sections = list(self._sections(whole(self._archival, source)))
