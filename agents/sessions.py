@@ -48,9 +48,10 @@ class Sessions:
 
     Args:
         folder: the data folder; by default `MEMOS_HOME`.
-        model: a loaded model of your own, which is not closed; None: the setting's, loaded when it is needed.
+        model: a loaded model of your own, which is not closed and stays whatever is set; else the setting of this name,
+            loaded when it is needed.
         tools: functions for every agent.
-        settings: as for `Agent.open`, `model` and `context` among them.
+        settings: as for `Agent.open`.
 
     Attributes:
         agent: the one that is open, or None.
@@ -60,12 +61,14 @@ class Sessions:
         self,
         *,
         folder: str | Path | None = None,
-        model: LanguageModel | None = None,
+        model: str | Path | LanguageModel | None = None,
         tools: Sequence[Tool] = (),
         **settings: Any,
     ) -> None:
         self._folder = Path(folder) if folder else None
-        self._given, self._tools, self._settings = model, tuple(tools), settings
+        named = str(model) if isinstance(model, str | Path) else None
+        self._given = None if isinstance(model, str | Path) else model
+        self._tools, self._settings = tuple(tools), {**settings, "model": named}
         self._loaded: tuple[Settings, LanguageModel] | None = None
         self.agent: Agent | None = None
 

@@ -65,6 +65,25 @@ def test_the_model_that_an_agent_runs_on_is_known() -> None:
         sessions.close()
 
 
+def test_a_model_that_is_named_stays_loaded_between_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(settings: Any, _progress: Any = None) -> ScriptedModel:
+        loaded.append(settings.model)
+        return ScriptedModel(name=settings.model)
+
+    for module in ("agent", "sessions"):
+        monkeypatch.setattr(f"memos.agents.{module}.load_model", load)
+    sessions = Sessions(model="parrot", embedding="none")
+    try:
+        assert sessions.open("ada").model_name == sessions.open("eve").model_name == "parrot"
+        assert loaded == ["parrot"]
+        sessions.change(model="magpie")
+        assert sessions.open("ada").model_name == "magpie"
+    finally:
+        sessions.close()
+
+
 def test_two_tools_of_one_name_are_refused() -> None:
     @tool(name="send_message")
     def other(text: str) -> str:
