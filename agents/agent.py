@@ -199,7 +199,7 @@ class Agent:
         named = ready.name if ready is not None else None if model is None else str(model)
         wanted = load(model=named, context=context, **settings)
         with ExitStack() as undo:
-            database = open_database(Path(folder) if folder else home(), wanted)
+            database = open_database(folder or home(), wanted)
             undo.callback(database.close)
             # Name and lock first: they fail at once, the model only after seconds.
             storage = database.agent(name, create=create)

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 WORDS_ONLY = "none"  # the setting `embedding` for no embedding model
 
 
-def open_database(folder: Path, settings: Settings) -> Database:
+def open_database(folder: str | Path, settings: Settings) -> Database:
     """The data folder's database. Without an embedding model on this machine, search is by words alone.
 
+    Args:
+        folder: the data folder, `~` in it being the home folder.
+        settings: name the embedding model, and another database.
+
     Raises:
+        InputError: the folder is in the home folder of nobody.
         ModelNotFound: there is no embedding model of the name that is set.
         StorageError: the data folder cannot be used.
     """
@@ -38,7 +43,10 @@ def open_database(folder: Path, settings: Settings) -> Database:
     if embedding_folder(settings) is not None:
         embedder = lambda: make_embedder(settings)  # noqa: E731 - made when a search first needs it
     return Database.open(
-        folder, url=settings.database or None, embedder=embedder, snapshot_bytes=settings.snapshots << 20
+        expanded(str(folder)).absolute(),  # wherever the program goes from here
+        url=settings.database or None,
+        embedder=embedder,
+        snapshot_bytes=settings.snapshots << 20,
     )
 
 

@@ -50,8 +50,8 @@ class Research:
 def open_research(
     *,
     agent: str | None = None,
-    model: str | LanguageModel | None = None,
-    folder: Path | None = None,
+    model: str | Path | LanguageModel | None = None,
+    folder: str | Path | None = None,
     observe: Observe = lambda _event: None,
     progress: Callable[[str, float], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -70,16 +70,15 @@ def open_research(
         InputError: there is no such agent, or no document was read in yet.
         ModelError: the model is missing or damaged.
     """
-    settings = load(model=model if isinstance(model, str) else None)
-    place = folder or home()
+    settings = load(model=str(model) if isinstance(model, str | Path) else None)
     with ExitStack() as held:
-        database = held.enter_context(open_database(place, settings))
+        database = held.enter_context(open_database(folder or home(), settings))
         archival = database.library()
         if agent is not None:
             archival = held.enter_context(database.agent(agent, create=False)).archival
         if not archival.document_count():
             raise InputError("There are no documents yet; memos ingest reads them in.")
-        if model is None or isinstance(model, str):
+        if model is None or isinstance(model, str | Path):
             model = load_model(settings, progress)
             held.callback(model.close)
         analyst = Analyst(model, archival, observe=observe, cancelled=cancelled)

@@ -65,7 +65,7 @@ class Sessions:
         tools: Sequence[Tool] = (),
         **settings: Any,
     ) -> None:
-        self._folder = Path(folder) if folder else None
+        self._folder = folder
         named = str(model) if isinstance(model, str | Path) else None
         self._given = None if isinstance(model, str | Path) else model
         self._tools, self._settings = tuple(tools), {**settings, "model": named}

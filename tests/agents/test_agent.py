@@ -84,6 +84,20 @@ def test_a_model_that_is_named_stays_loaded_between_agents(monkeypatch: pytest.M
         sessions.close()
 
 
+def test_a_data_folder_may_be_in_the_home_folder_and_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    opened(folder="~/data").close()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    with opened(folder="data") as agent:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        agent.ask("Hi.")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_two_tools_of_one_name_are_refused() -> None:
     @tool(name="send_message")
     def other(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from memos import Agent, InputError, events
+from memos import Agent, InputError, ModelError, events
 from memos.agents.composition import library
 from memos.agents.difference import difference
 from memos.agents.documents import NOT_SAID, Analyst
@@ -56,6 +56,13 @@ def after(times: int) -> Callable[[], bool]:
     """Says that it is cancelled when it was asked so many times."""
     asked = count()
     return lambda: next(asked) >= times
+
+
+def test_folder_and_model_may_be_paths_or_texts(archival: Archival, own_home: Path) -> None:
+    with open_research(model=ScriptedModel(), folder=str(own_home)) as research:
+        assert research.path(BACKUPS) == BACKUPS
+    with pytest.raises(ModelError, match="none"), open_research(model=own_home / "none.gguf"):
+        pass
 
 
 # ---------------------------------------------------------------------------------------- one question
