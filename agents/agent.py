@@ -7,6 +7,7 @@ no policy of its own; how a turn goes is the controller's.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
@@ -110,6 +111,8 @@ class Agent:
         self._model = model
         self._owns_model = owns_model
         self._turn = threading.Lock()
+        self._streams: weakref.WeakSet[Generator[Event, None, None]] = weakref.WeakSet()
+        self._closed = False
         self._idle = Idle(self._index, self._ahead)
         self._aside: list[Event] = []
         self._observe = observe or self._aside.append
@@ -233,9 +236,12 @@ class Agent:
             sampling: how tokens are chosen in this turn; None: as the settings say.
 
         Raises:
-            InputError: the message is empty, too long, or another turn is running; nothing was stored or taken back.
+            InputError: the message is empty, too long, another turn is running, or the agent is closed; nothing was
+                stored or taken back.
         """
-        return self._streamed(text, instead_of, self.kernel.controller.turn(text, sampling))
+        stream = self._streamed(text, instead_of, self.kernel.controller.turn(text, sampling))
+        self._streams.add(stream)
+        return stream
 
     def _streamed(
         self, text: str, instead_of: int | None, turn: Generator[Event, None, None]
@@ -278,6 +284,8 @@ class Agent:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One turn or edit at a time; a second one is refused rather than queued."""
+        if self._closed:  # and its model freed, which ends the process of whoever uses it
+            raise InputError(f"Agent {self.name} is closed.")
         if not self._turn.acquire(blocking=False):
             raise InputError(f"Agent {self.name} is busy with another message.")
         try:
@@ -370,15 +378,20 @@ class Agent:
     # ----------------------------------------------------------------------------------------- close
 
     def close(self) -> None:
-        """Give agent, database and model free, whatever of it fails. Closing twice is fine."""
+        """End a turn that nobody follows any more, and give agent, database and model free, whatever of it fails.
+        Closing twice is fine. One that another thread follows is to be over before."""
         with ExitStack() as free:  # the last of these first
             if self._owns_model:
                 free.callback(self._model.close)
             free.callback(self._database.close)
             free.callback(self._storage.close)
             free.callback(self._residency.close)
-            self._idle.close()
-            self._read_end()
+            free.callback(self._read_end)
+            free.callback(self._idle.close)
+            self._closed = True
+            for stream in [*self._streams]:
+                with suppress(ValueError):  # it is at work, in another thread
+                    stream.close()
 
     def _read_end(self) -> None:
         """Read the last few tokens of what was said, which are otherwise read with what comes next; where that fails,

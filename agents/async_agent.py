@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from memos.agents.agent import Agent, Reply
+from memos.errors import InputError
 from memos.events import Event
 from memos.main_context import Ledger
 from memos.messages import Found, Message, Passage
@@ -48,8 +49,13 @@ class AsyncAgent:
             raise
         return cls(agent, worker)
 
+    def _submit(self, function: Callable[[], Result]) -> Future[Result]:
+        if self._closing is not None:
+            raise InputError(f"Agent {self.agent.name} is closed.")
+        return self._worker.submit(function)
+
     async def _run(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, function)
+        return await asyncio.wrap_future(self._submit(function))
 
     async def ask(self, text: str) -> Reply:
         """Say something and wait for the answer. Cancelling the task cancels the turn, or what waits to become one."""
@@ -73,7 +79,7 @@ class AsyncAgent:
             finally:
                 loop.call_soon_threadsafe(events.put_nowait, _END)
 
-        running = self._worker.submit(work)
+        running = self._submit(work)
         try:
             while (event := await events.get()) is not _END:
                 yield event

@@ -178,6 +178,46 @@ def test_a_model_that_fails_at_the_end_leaves_nothing_open(error: Exception) -> 
         assert again.blocks["user"].text == "Name is Ada"
 
 
+def test_an_agent_that_is_closed_says_so() -> None:
+    agent = opened()
+    agent.close()
+    agent.close()
+    with pytest.raises(InputError, match="ada is closed"):
+        agent.ask("Hi.")
+    with pytest.raises(InputError, match="ada is closed"):
+        agent.blocks["user"] = "Name is Ada"
+
+    async def ask() -> None:
+        twin = await AsyncAgent.open("ada", model=ScriptedModel(), embedding="none")
+        await twin.close()
+        for request in (twin.ask("Hi."), anext(twin.stream("Hi.")), twin.context()):
+            with pytest.raises(InputError, match="ada is closed"):
+                await request
+
+    asyncio.run(ask())
+
+
+def test_a_turn_that_nobody_follows_is_over_before_the_model_is_freed() -> None:
+    used_after: list[str] = []
+
+    class Watched(ScriptedModel):
+        def tokenize(self, text: str) -> tuple[int, ...]:
+            if freed:
+                used_after.append(text)
+            return super().tokenize(text)
+
+    freed = False
+    agent = opened(model=Watched([say("one two three")]))
+    stream = agent.stream("Hi.")
+    while not isinstance(next(stream), events.SpeechDelta):
+        pass
+    agent.close()
+    freed = True
+    assert list(stream) == [] and not used_after
+    with opened() as again:
+        assert [one.content for one in again.recall.since(0) if one.kind == "speech"] == ["one "]
+
+
 @pytest.mark.embedding
 def test_a_folder_is_ingested_and_found(tmp_path: Path) -> None:
     from memos.errors import ModelNotFound
