@@ -216,6 +216,7 @@ class Agent:
                 storage.name, wanted, database, storage, loaded, tools,
                 owns_model=mine, observe=observe, consent=consent, now=now,
             )  # fmt: skip
+            undo.callback(agent.close)  # it works between turns already
             storage.state.save_model(loaded.name)
             undo.pop_all()
             return agent

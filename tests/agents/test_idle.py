@@ -11,6 +11,8 @@ import pytest
 from memos import Agent, events
 from memos.agents import idle
 from memos.agents.idle import Idle
+from memos.errors import StorageError
+from memos.storage.state import State
 from memos.testing import ScriptedModel
 
 LONG = "word " * 120
@@ -43,6 +45,23 @@ def test_input_ends_what_uses_the_model_and_waits_for_it() -> None:
     waiting.begin()
     waiting.close()
     assert not waiting._timer.is_alive()
+
+
+def test_an_agent_that_cannot_be_opened_after_all_does_nothing_between_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise StorageError("The disk is full.")
+
+    used = threading.Event()
+
+    class Watched(ScriptedModel):
+        def prepare(self, *arguments: Any) -> Any:
+            used.set()
+            return super().prepare(*arguments)
+
+    monkeypatch.setattr(State, "save_model", full)
+    with pytest.raises(StorageError):
+        opened(Watched())
+    assert not used.wait(0.3)
 
 
 def test_input_that_comes_first_leaves_nothing_to_do() -> None:
