@@ -183,7 +183,7 @@ class Agent:
             create: make the agent if there is none of this name.
             progress: called with what is being done and a share from 0 to 1.
             observe: called, from another thread, with what happens between two turns; without it, these events
-                come at the beginning of the next turn's.
+                come at the beginning of the next turn's. It must not talk to the agent, which waits for its end.
             consent: called before a function runs that acts outside of memory, or keeps what the user did not say,
                 while documents are quoted in view; says whether it may. By default it may not, and the model is
                 told so.
@@ -351,7 +351,8 @@ class Agent:
 
         Raises:
             InputError: a path does not exist.
-            IngestError: nothing could be stored.
+            ModelNotFound: the embedding model has not been pulled.
+            StorageError: nothing more could be stored.
         """
         return ingest_into(self._storage.archival, self.settings, paths, observe)
 

@@ -6,7 +6,7 @@ Joins what storage and kernel each do of one operation, so that it happens as a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memos.errors import BlockError, InputError
 from memos.events import Event, Notice
@@ -37,6 +37,13 @@ class Blocks(Mapping[str, Block]):
 
     def __setitem__(self, label: str, text: str) -> None:
         self.edit(label, text)
+
+    def __contains__(self, label: object) -> bool:
+        return label in list(self)
+
+    def get(self, label: str, default: Any = None, /) -> Any:
+        """A block, or something else where there is none of this label."""
+        return next((block for block in self._kernel.working.blocks if block.label == label), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(block.label for block in self._kernel.working.blocks)

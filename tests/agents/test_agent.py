@@ -147,8 +147,11 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
 def test_an_unknown_setting_or_block_is_named() -> None:
     with pytest.raises(InputError, match="no setting 'temprature'"):
         opened(temprature=1)
-    with opened() as agent, pytest.raises(BlockError, match="no block 'usr'"):
-        agent.blocks["usr"]
+    with opened() as agent:
+        with pytest.raises(BlockError, match="no block 'usr'"):
+            agent.blocks["usr"]
+        assert "user" in agent.blocks and "usr" not in agent.blocks
+        assert agent.blocks.get("usr") is None and agent.blocks.get("user") == agent.blocks["user"]
 
 
 def test_evicting_by_hand_keeps_everything_in_recall() -> None:
