@@ -213,19 +213,23 @@ def ingest_into(
         ModelNotFound: the embedding model has not been pulled.
         StorageError: nothing more could be stored.
     """
-    from memos.ingest.events import IngestFinished
+    from memos.ingest.events import FileGone, FileSkipped, IngestFinished
     from memos.ingest.parsing import Limits, ParserProcesses
     from memos.ingest.pipeline import Options, ingest
 
     limits = Limits(settings.parse_seconds, settings.parse_memory << 20)
     finished: IngestFinished | None = None
-    with ParserProcesses(measure_folder(settings), limits=limits) as parser:
-        for event in ingest(paths, archival, parser, options=options or Options()):
-            if observe is not None:
-                observe(event)
-            if isinstance(event, IngestFinished):
-                finished = event
+    removed = False
+    try:
+        with ParserProcesses(measure_folder(settings), limits=limits) as parser:
+            for event in ingest(paths, archival, parser, options=options or Options()):
+                removed = removed or (isinstance(event, FileGone | FileSkipped) and event.removed)
+                if observe is not None:
+                    observe(event)
+                if isinstance(event, IngestFinished):
+                    finished = event
+    finally:  # however it ends, which may take an hour of embedding: the next run has nothing to remove any more
+        if removed:
+            archival.sweep_digests()
     assert finished is not None
-    if finished.removed:
-        archival.sweep_digests()
     return finished

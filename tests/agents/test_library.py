@@ -10,10 +10,14 @@ import pytest
 from memos.agents import library as module
 from memos.agents.composition import measure_folder
 from memos.agents.library import Library
-from memos.errors import ModelNotFound
-from memos.ingest import Options, watching
+from memos.agents.opening import opened
+from memos.agents.research import open_research
+from memos.errors import InputError, ModelNotFound
+from memos.ingest import FileGone, Options, watching
+from memos.ingest.events import IngestEvent
 from memos.settings import load
 from memos.storage import Database
+from memos.testing import ScriptedModel
 
 
 @pytest.fixture
@@ -33,6 +37,24 @@ def test_what_is_watched_is_read_anew_once_at_most(
     list(library.watch([tmp_path], options=Options(again=True, prune=True)))
     assert [(run.again, run.prune) for run in runs] == [(True, True), (False, True), (False, True)]
     assert [run.may_be_gone for run in runs] == [False, True, True]
+
+
+def test_what_is_removed_is_told_by_no_summary_though_the_run_is_stopped(library: Library, tmp_path: Path) -> None:
+    (file := tmp_path / "a.md").write_text("The lamp is in the pantry.", "utf-8")
+    library.ingest([tmp_path])
+    with open_research(model=ScriptedModel()) as research:
+        digest = research.summaries.summarise(str(file)).id
+    file.unlink()
+
+    def stop(event: IngestEvent) -> None:
+        if isinstance(event, FileGone):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.ingest([tmp_path], stop, Options(prune=True))
+    assert not library.sources()
+    with pytest.raises(InputError, match="There is no digest"):
+        opened(digest)
 
 
 def test_documents_are_read_where_search_is_by_words_alone(
