@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memos import prompts
@@ -71,26 +71,14 @@ class Summaries:
         return self._reduced([_Piece(one.id, one.text) for one in digests], path.rstrip("/"), "folder")
 
     def _document(self, source: str) -> Digest:
-        sections = list(self._sections(whole(self._archival, source)))
+        sections = list(self._reader.runs(whole(self._archival, source), _heading))
         pieces = []
-        for at, (name, passages) in enumerate(sections):
+        for at, passages in enumerate(sections):
             self._reader.observe(Progress("summarising", at, len(sections), "sections"))
             texts = [_Piece(f"archival:{one.id}", one.text.strip()) for one in passages]
-            digest = self._digest(texts, name, "section")
+            digest = self._digest(texts, passages[0].location, "section")
             pieces.append(_Piece(digest.id, digest.text))
         return self._reduced(pieces, source, "document")
-
-    def _sections(self, passages: Sequence[Passage]) -> Iterator[tuple[str, list[Passage]]]:
-        """Neighbouring passages of one top heading, as many as fit into a view."""
-        run: list[Passage] = []
-        for passage in self._reader.parted(passages):
-            other = bool(run) and _heading(run[-1]) != _heading(passage)
-            if run and (other or len(self._reader.fitting([*run, passage])) <= len(run)):
-                yield run[0].location, run
-                run = []
-            run.append(passage)
-        if run:
-            yield run[0].location, run
 
     def _reduced(self, pieces: Sequence[_Piece], name: str, level: Level) -> Digest:
         """One digest of some pieces, by as many levels between as it takes."""

@@ -108,6 +108,22 @@ class PageReader:
             else:
                 yield passage
 
+    def runs(
+        self, passages: Iterable[Passage], kind: Callable[[Passage], object] = lambda _passage: None
+    ) -> Iterator[list[Passage]]:
+        """Every passage in exactly one run of neighbours, in order: as many of one kind as a view holds."""
+        run: list[Passage] = []
+        room = self.budget
+        for passage in self.parted(passages):
+            size = self._size(passage)
+            if run and (size > room or kind(passage) != kind(run[-1])):
+                yield run
+                run, room = [], self.budget
+            run.append(passage)
+            room -= size
+        if run:
+            yield run
+
     def fitting(self, passages: Sequence[Passage]) -> list[Passage]:
         """As many passages as a view holds, the first of them in any case."""
         fit: list[Passage] = []

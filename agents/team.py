@@ -49,8 +49,8 @@ class Team:
         passages = whole(self._archival, source)
         if not question.strip():
             raise InputError("There is no question.")
-        parts = self._parts(passages)
         reader = self._leader.reader
+        parts = list(reader.runs(passages))
         prefix = reader.head(prompts.READER) + reader.model.tokenize(prompts.reader_task(question))
         evaluated = reader.read(prefix)
         claims: list[Answer] = []
@@ -64,18 +64,6 @@ class Team:
             claims += [answer] if answer.found else []
         answer = self._settled(question, claims)
         return nothing(0.0) if reader.cancelled() else answer
-
-    def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
-        """Every passage in exactly one part, in order."""
-        parts: list[list[Passage]] = []
-        reader = self._leader.reader
-        left = list(reader.parted(passages))
-        while left:
-            fit = reader.fitting(left)
-            run = next((at for at, one in enumerate(left) if at >= len(fit) or one is not fit[at]), len(left))
-            parts.append(left[:run])
-            left = left[run:]
-        return parts
 
     def _member(self, question: str, prefix: tuple[int, ...], part: Sequence[Passage]) -> tuple[Answer, int]:
         """What one member finds in its part, and the tokens that it cost."""

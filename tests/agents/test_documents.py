@@ -291,6 +291,22 @@ def test_a_team_reads_every_page_once_and_the_instructions_once(archival: Archiv
     assert reports[0].evaluated > reports[1].evaluated + head
 
 
+def test_a_document_of_many_pages_is_cut_to_parts_in_one_go(archival: Archival) -> None:
+    class Counting(ScriptedModel):
+        def tokenize(self, text: str) -> tuple[int, ...]:
+            tokenized.append(text)
+            return super().tokenize(text)
+
+    tokenized: list[str] = []
+    fill(archival, "/docs/book.md", [f"Chapter {at}: {FILLER}" for at in range(120)])
+    with open_research(model=Counting()) as research:
+        research.analyst.reader.budget = 60
+        pages = whole(archival, "/docs/book.md")
+        parts = list(research.analyst.reader.runs(pages))
+    assert [page for part in parts for page in part] == pages and len(parts) > 30
+    assert len(tokenized) < 4 * len(pages)
+
+
 def test_members_that_contradict_each_other_are_settled_by_reading_again(archival: Archival) -> None:
     texts = ["Backups are kept for 90 days.", "word " * 80, "Backups were kept for 30 days, until 2019."]
     fill(archival, "/docs/two.md", texts)
