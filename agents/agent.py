@@ -192,12 +192,14 @@ class Agent:
             settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
 
         Raises:
-            InputError: a name or setting cannot be used.
+            InputError: a name, a setting or a tool cannot be used.
             ModelError: the model is missing or damaged.
             WindowError: the window does not fit the model, the memory or the agent.
             AgentBusy: another process has this agent open.
             StorageError: the data folder cannot be used.
         """
+        if not all(isinstance(one, Tool) for one in tools):
+            raise InputError("What the model may call is made with @tool; write it above the function.")
         ready = model if model is not None and not isinstance(model, str | Path) else None
         named = ready.name if ready is not None else None if model is None else str(model)
         wanted = load(model=named, context=context, **settings)

@@ -98,6 +98,11 @@ def test_a_data_folder_may_be_in_the_home_folder_and_stays_where_it_is(
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+def test_a_function_that_is_no_tool_is_refused() -> None:
+    with pytest.raises(InputError, match="@tool"):
+        opened(tools=[len])
+
+
 def test_two_tools_of_one_name_are_refused() -> None:
     @tool(name="send_message")
     def other(text: str) -> str:
