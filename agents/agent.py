@@ -293,9 +293,11 @@ class Agent:
             raise InputError(f"Agent {self.name} is busy with another message.")
         try:
             self._idle.end()
-            yield
-        finally:  # whoever follows a turn may leave in the middle of it
-            self._idle.begin()
+            try:
+                yield
+            finally:  # whoever follows a turn may leave in the middle of it
+                self._idle.begin()
+        finally:
             self._turn.release()
 
     def _index(self, closing: Callable[[], bool]) -> None:

@@ -64,6 +64,17 @@ def test_an_agent_that_cannot_be_opened_after_all_does_nothing_between_turns(mon
     assert not used.wait(0.3)
 
 
+def test_where_no_thread_can_be_started_the_next_message_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with opened(ScriptedModel()) as agent:
+        with monkeypatch.context() as full_machine, pytest.raises(RuntimeError):
+            full_machine.setattr(threading.Timer, "start", full)
+            agent.ask("one")
+        assert agent.ask("two").text == "All right."
+
+
 def test_input_that_comes_first_leaves_nothing_to_do() -> None:
     done: list[str] = []
     beside = threading.Event()
