@@ -14,7 +14,7 @@ from memos.probes import sentences
 
 ENOUGH = 0.6  # share of an answer's own words that its page must have
 # Words that turn what is said into its opposite; "t" is what "isn't" ends with.
-_DENYING = listed("no not never none nobody nothing neither without cannot t nicht nie kein keine 不 没 沒 無 无 未")
+DENYING = listed("no not never none nobody nothing neither without cannot t nicht nie kein keine 不 没 沒 無 无 未")
 _NUMBER = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
 
 
@@ -74,4 +74,4 @@ def numbers(text: str) -> tuple[str, ...]:
 def same(one: str, two: str) -> bool:
     """Whether two answers say the same: one has all the words of the other, and neither denies what the other says."""
     first, second = set(words(one)), set(words(two))
-    return bool(first and second) and (first <= second or second <= first) and not (first ^ second) & _DENYING
+    return bool(first and second) and (first <= second or second <= first) and not (first ^ second) & DENYING

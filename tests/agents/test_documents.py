@@ -507,6 +507,20 @@ def test_a_passage_of_one_word_is_in_both_where_the_word_is(archival: Archival) 
     assert ([one.text for one in only.first], only.second, only.shared) == (["Oslo"], (), 3)
 
 
+@pytest.mark.parametrize("changed", ["Backups are kept for 30 days.", "Backups are not kept for 90 days."])
+def test_another_number_or_a_denial_is_a_difference_in_a_long_passage(archival: Archival, changed: str) -> None:
+    around = " ".join(f"Clause {number} says nothing of it." for number in range(20))
+    fill(archival, "/docs/one.md", [f"{around} Backups are kept for 90 days. {around}", "Dogs stay outside."])
+    fill(archival, "/docs/two.md", [f"{around} {changed} {around}", "Dogs stay outside."])
+    (only,) = difference(archival, "/docs/one.md", "/docs/two.md").second
+    assert changed in only.text
+    rows = [f"{number} Ada {number + 7}" for number in range(40)]
+    fill(archival, "/docs/rows.md", [f"Row Who Age {' '.join(rows)}"])
+    fill(archival, "/docs/cut.md", [f"Row Who Age {' '.join(part)}" for part in (rows[:17], rows[17:])])
+    assert difference(archival, "/docs/rows.md", "/docs/cut.md").shared == 1, "where it is cut does not matter"
+    assert not difference(archival, "/docs/rows.md", "/docs/cut.md").second
+
+
 def test_a_space_beside_chinese_makes_no_difference(archival: Archival) -> None:
     fill(archival, "/docs/one.md", ["使用Python3编写的程序需要Linux系统和4GB内存。"])
     fill(archival, "/docs/two.md", ["使用 Python3 编写的程序需要 Linux 系统和 4GB 内存。"])
