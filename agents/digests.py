@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from memos import prompts
 from memos.agents.documents import PageReader
+from memos.agents.support import said
 from memos.agents.team import whole
 from memos.document_names import DocumentNames
 from memos.errors import InputError
@@ -23,7 +24,7 @@ from memos.messages import Passage
 from memos.storage.archival import Archival
 from memos.storage.digests import Digest, DigestStore
 
-WORDS = 120  # tokens of a summary
+WORDS, CHARS = 120, 500  # tokens and characters that a summary may have
 FAN = 6  # summaries that one of the next level sums up
 # `page 3`, `slide 2: Plans`, `sheet Sales, rows 2-30`: each passage would be a section, and cost a generation.
 _COUNTED = re.compile(r"(?:^|, )(?:page|slide|cell|line|row|item)s? \d.*")
@@ -120,10 +121,11 @@ class Summaries:
         told = reader.model.tokenize(text)[: reader.budget]
         asked = reader.model.tokenize(prompts.SUM_UP) + reader.model.scaffold.user_to_model
         prompt = reader.head(prompts.SUMMARIST) + body + told + asked
-        said = reader.generate(prompt, TextGrammar(max_chars=500), limit=WORDS)
-        if said.finish == "cancelled":
+        reply = reader.generate(prompt, TextGrammar(max_chars=CHARS), limit=WORDS)
+        if reply.finish == "cancelled":
             raise InputError("The summary was cancelled; what is summed up so far is kept.")
-        return " ".join(said.text.split()), said.evaluated
+        broke_off = reply.finish == "length" or len(reply.text) >= CHARS
+        return " ".join(said(reply.text, whole=False) if broke_off else reply.text.split()), reply.evaluated
 
 
 def _heading(passage: Passage) -> str:

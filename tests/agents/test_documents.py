@@ -413,6 +413,12 @@ def test_what_only_counts_begins_no_section(archival: Archival, places: list[str
     assert sum(isinstance(event, events.Digested) and event.level == "section" for event in seen) == sections
 
 
+def test_of_a_summary_that_broke_off_the_last_sentence_is_left_out(archival: Archival) -> None:
+    text = "It is about backups and tapes. " + "word " * 200
+    with open_research(model=ScriptedModel(summaries=[text])) as research:
+        assert research.summaries.summarise(BACKUPS).text == "It is about backups and tapes."
+
+
 def test_only_what_changed_is_summed_up_again(archival: Archival) -> None:
     seen: list[events.Event] = []
     with open_research(model=ScriptedModel(summaries=map(str, count())), observe=seen.append) as research:
