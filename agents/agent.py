@@ -32,13 +32,15 @@ from memos.kernel import Kernel, Storage, boot
 from memos.main_context import Ledger
 from memos.messages import Eviction
 from memos.policy import KernelSettings
-from memos.protocols import ArchivalStorage, LanguageModel, RecallStorage
+from memos.protocols import LanguageModel
 from memos.settings import Settings, home, load
 from memos.tools import DOCUMENTS, HIDING, SYSTEM_CALLS
 
 if TYPE_CHECKING:
     from memos.ingest.events import IngestEvent, IngestFinished
+    from memos.storage.archival import Archival
     from memos.storage.database import AgentStorage, Database
+    from memos.storage.recall import Recall
 
 VARIETY = 0.8  # temperature of an answer that is asked for anew; greedy decoding would give the same one
 FEW = 16  # tokens that are read in one go, whatever waits
@@ -337,12 +339,12 @@ class Agent:
         return self.blocks.edit(label, text)
 
     @property
-    def recall(self) -> RecallStorage:
-        """Every message: `agent.recall.search("Rex")`."""
+    def recall(self) -> Recall:
+        """Every message: `agent.recall.search("Rex")`; `import_past` takes an earlier conversation in."""
         return self._storage.recall
 
     @property
-    def archival(self) -> ArchivalStorage:
+    def archival(self) -> Archival:
         """Notes and passages: `agent.archival.insert("…")`, `agent.archival.search("…")`."""
         return self._storage.archival
 

@@ -200,7 +200,7 @@ class Shell(App[None]):
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that asks the user first, without waiting for it; what goes wrong becomes a note. Who presses a
         key again before the question is there is asked once."""
-        name = work.__qualname__
+        name = getattr(work, "__qualname__", "")  # of every coroutine, though not of the type
         if any(one.name == name and not one.is_finished for one in self.workers):
             work.close()
         else:
