@@ -63,8 +63,9 @@ def _source(cell: dict[str, Any]) -> str:
     """What was written in a cell. Format 3 has code as `input`, and headings as cells with a level."""
     source = _joined(cell.get("source", cell.get("input")))
     level = cell.get("level")
-    is_heading = cell.get("cell_type") == "heading" and isinstance(level, int) and 1 <= level <= 6
-    return f"{'#' * level} {source}" if is_heading else source
+    if cell.get("cell_type") == "heading" and isinstance(level, int) and 1 <= level <= 6:
+        return f"{'#' * level} {source}"
+    return source
 
 
 def _language(notebook: dict[str, Any]) -> str:
