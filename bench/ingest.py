@@ -44,6 +44,7 @@ from memos.ingest.readers import read_document
 from memos.models.store import resolve
 from memos.protocols import Embedder
 from memos.storage import Database
+from memos.storage.text import heading_of
 
 EMBEDDING = "all-minilm-l6-v2"
 DIMENSION = 384
@@ -164,9 +165,9 @@ def speed(size: int, rounds: int, seed: int) -> dict[str, Any]:
         write_corpus(docs, size, seed)
         splitter = PassageSplitter(resolve(EMBEDDING))
         texts = [
-            text
+            f"{heading_of(str(path), place)}\n{text}"  # as they are embedded
             for path in sorted(docs.rglob("*.md"))
-            for text, _ in splitter.split(read_document(path.read_bytes(), path.name))
+            for text, place in splitter.split(read_document(path.read_bytes(), path.name))
         ]
         embedder.embed(texts[:64])
         for at in range(rounds):
