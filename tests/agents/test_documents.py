@@ -176,7 +176,7 @@ def test_notes_that_are_nearer_to_a_question_do_not_hide_the_documents(archival:
     asked, model = "How long are backups kept?", ScriptedModel(answers=["90 days [1]"], yes=0.9)
     with Database.open(own_home) as database, database.agent("ada") as ada:
         for number in range(15):
-            ada.archival.insert(f"I was told that backups are kept, number {number}.")
+            ada.archival.insert(f"How long backups are kept: backups kept long, {number}.")
         assert not any(one.source for one in ada.archival.search(asked, limit=12).items)
         answer = analyst(ada.archival, model).ask(asked)
     assert answer.text == "90 days" and answer.citations[0].source == BACKUPS
