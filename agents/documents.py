@@ -23,8 +23,8 @@ from memos.protocols import ArchivalStorage, LanguageModel
 
 PAGES = 1000  # tokens of pages that a question may cost
 REPLY = 80  # tokens of an answer
-# Below this probability that the pages tell the answer, nothing is said. Of 43 right answers one had less, of six to what
-# the documents do not tell three (docs/evaluation.md).
+# Below this probability that the pages tell the answer, nothing is said. Of 43 right answers one had less, of six to
+# what the documents do not tell three (docs/evaluation.md).
 SURE = 0.6
 NOT_SAID = "The documents do not say."
 _CITED = re.compile(r"\s*\[(\d+)\]\s*$")
@@ -207,7 +207,8 @@ class PageReader:
             return nothing(confidence)
         pages = [passages[at] for _, at in kept]
         citations = dict.fromkeys(Citation(page.id, page.source, page.location) for page in pages)
-        return Answer(" ".join(sentence for sentence, _ in kept), tuple(citations), True, confidence)
+        sentences = dict.fromkeys(sentence for sentence, _ in kept)  # a small model may say it twice
+        return Answer(" ".join(sentences), tuple(citations), True, confidence)
 
 
 class Analyst:

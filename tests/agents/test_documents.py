@@ -182,6 +182,11 @@ def test_notes_that_are_nearer_to_a_question_do_not_hide_the_documents(archival:
     assert answer.text == "90 days" and answer.citations[0].source == BACKUPS
 
 
+def test_what_is_said_twice_is_answered_once(archival: Archival) -> None:
+    model = ScriptedModel(answers=["Backups are kept for 90 days. Backups are kept for 90 days. [1]"], yes=0.9)
+    assert analyst(archival, model).ask("How long are backups kept?").text == "Backups are kept for 90 days."
+
+
 def test_a_document_that_is_not_there_is_told_rather_than_that_it_does_not_say(archival: Archival) -> None:
     model = ScriptedModel(answers=["90 days [1]"] * 2, yes=0.9)
     with pytest.raises(InputError, match=r"no document /docs/backup\.md"):
