@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memos import prompts
-from memos.agents.documents import PageReader
+from memos.agents.documents import PageReader, stored_at
 from memos.agents.support import said
 from memos.agents.team import whole
-from memos.document_names import DocumentNames
 from memos.errors import InputError
 from memos.events import Digested, Level, Progress
 from memos.generation import TextGrammar
@@ -59,12 +58,9 @@ class Summaries:
         Raises:
             InputError: there is nothing of this path, or it was cancelled; what was summed up by then is kept.
         """
-        names = DocumentNames(self._archival.documents())
-        if (stored := names.source(path)) is not None:
+        stored, below = stored_at(self._archival, path)
+        if stored is not None:
             return self._document(stored)
-        below = names.below(path)
-        if not below:
-            raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
         digests = []
         for at, source in enumerate(below):
             self._reader.observe(Progress("summarising", at, len(below), "documents"))

@@ -248,16 +248,10 @@ class Analyst:
         """
         if not question.strip():
             raise InputError("There is no question.")
-        one = source is not None and self._is_document(source)  # which it is about, whatever the question names
+        # A document is what it is about, whatever the question names; of a folder's, the question says which.
+        one = source is not None and stored_at(self._archival, source)[0] is not None
         found = likeliest(self._archival, question, source)
         return self.answer_from(question, found if one else about(question, found))
-
-    def _is_document(self, path: str) -> bool:
-        """Whether a path is a document's; else it is that of a folder."""
-        names = DocumentNames(self._archival.documents())
-        if names.source(path) is None and not names.below(path):
-            raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
-        return names.source(path) is not None
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
@@ -287,6 +281,23 @@ class Analyst:
         """
         one, two = self.ask(question, source=first), self.ask(question, source=second)
         return Comparison(one, two, one.found and two.found and same(one.text, two.text))
+
+
+def stored_at(archival: ArchivalStorage, path: str) -> tuple[str | None, list[str]]:
+    """The document that has a path, be it a copy's; else None, and the documents below it.
+
+    Args:
+        archival: has them.
+        path: as `memos sources list` has it, or a folder's.
+
+    Raises:
+        InputError: there is neither.
+    """
+    names = DocumentNames(archival.documents())
+    stored, below = names.source(path), names.below(path)
+    if stored is None and not below:
+        raise InputError(f"There is no document {path}, and none under it; memos ingest reads it in.")
+    return stored, below
 
 
 def nothing(confidence: float) -> Answer:

@@ -53,7 +53,10 @@ class Harmless(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Segments of a line, their texts safe."""
-        return [one if one.control else Segment(safe(one.text), one.style) for one in segments]
+        # What is printable has nothing of that, and nearly all of a screen, drawn many times a second, is.
+        return [
+            one if one.control or one.text.isprintable() else Segment(safe(one.text), one.style) for one in segments
+        ]
 
 
 class ShellCommands(Provider):
