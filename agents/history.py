@@ -142,6 +142,7 @@ def _json(stored: AgentStorage, messages: Sequence[Message], notes: Sequence[Pas
         "agent": stored.name,
         "blocks": [asdict(block) for block in stored.state.blocks()],
         "summary": stored.state.summary(),
+        "in_view_from": stored.state.queue_start(),
         "notes": [
             {
                 "id": note.id,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from memos.agents.agent import Agent
 from memos.agents.composition import load_model, open_database
 from memos.agents.history import exported
+from memos.agents.importing import read_past
 from memos.consent import Consent, refuse
 from memos.errors import MemosError
 from memos.events import Event
@@ -23,6 +24,7 @@ from memos.protocols import LanguageModel
 from memos.settings import Settings, home, load
 
 if TYPE_CHECKING:
+    from memos.messages import Past
     from memos.storage.database import AgentInfo
 
 
@@ -193,6 +195,20 @@ class Sessions:
             database.agent(name, create=False) as stored,
         ):
             return exported(stored, form)
+
+    def import_agent(self, name: str, path: str | Path) -> Past:
+        """Make an agent of a file that `export` wrote as JSON, or of another assistant's history; see `read_past`.
+
+        Returns:
+            What the agent remembers. The index of meanings learns of it when it is next used.
+
+        Raises:
+            InputError: the file holds nothing of the kind, or there is such an agent already.
+        """
+        past = read_past(path)
+        with open_database(self._folder or home(), self.settings) as database:
+            database.import_agent(name, past)
+        return past
 
     def _let_go(self, name: str) -> None:
         if self.agent is not None and self.agent.name.casefold() == name.casefold():

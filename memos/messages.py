@@ -101,12 +101,14 @@ class Told:
         content: its text.
         said_at: when; naive times are UTC.
         speaker: the name of who speaks, where it is not simply the user or the assistant.
+        state: `DONE`, or `CUT` where it ended early.
     """
 
     kind: Kind
     content: str
     said_at: datetime
     speaker: str = ""
+    state: State = State.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,27 @@ class Passage:
     source: str
     location: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an agent is made of that comes from elsewhere: an agent that was exported, or talk with another assistant.
+
+    Args:
+        told: what was said, in its order.
+        ids: what the messages were called there, one each, ascending; empty where nothing points at them.
+        notes: with the ids of there; a note's `source` is empty.
+        blocks: the working context; empty: a new agent's.
+        summary: of what had left the view there.
+        in_view: how many of the last messages had not.
+    """
+
+    told: tuple[Told, ...]
+    ids: tuple[int, ...] = ()
+    notes: tuple[Passage, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    summary: str = ""
+    in_view: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ COMMANDS = {
     "search": ("memos.cli.search", "Search what was said, and notes and documents."),
     "memory": ("memos.cli.memory", "Show what an agent has noted, and what it has always in view."),
     "context": ("memos.cli.context", "Show what fills an agent's window, token by token."),
-    "agents": ("memos.cli.agents", "List, rename, copy, export and delete agents."),
+    "agents": ("memos.cli.agents", "List, rename, copy, export, import and delete agents."),
     "models": ("memos.cli.models", "List, pull and inspect models."),
     "settings": ("memos.cli.settings", "Show every setting, and what holds now."),
     "eval": ("memos.cli.eval", "Measure how well memory finds and answers, on a data set."),

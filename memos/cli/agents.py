@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from memos.cli.options import json_option
-from memos.printing import safe
+from memos.printing import Status, safe
 
 
 @click.group(
@@ -18,11 +19,12 @@ from memos.printing import safe
 Examples:
   memos agents list
   memos agents rename ada lovelace
-  memos agents export lovelace
+  memos agents export lovelace --json > lovelace.json
+  memos agents import eve lovelace.json
   memos agents delete lovelace""",
 )
 def command() -> None:
-    """List, rename, copy, export and delete agents."""
+    """List, rename, copy, export, import and delete agents."""
 
 
 @command.command("list", epilog="Example:  memos agents list --json")
@@ -84,6 +86,36 @@ def export(agent: str, as_json: bool) -> None:
     with stored_agent(agent) as stored:
         text = exported(stored, "json" if as_json else "markdown")
     click.echo(safe(text) if sys.stdout.isatty() else text, nl=False)
+
+
+@command.command(
+    "import",
+    epilog="""\b
+Examples:
+  memos agents import ada ada.json
+  memos agents import ada conversations.json""",
+)
+@click.argument("agent")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def import_(agent: str, file: Path, as_json: bool) -> None:
+    """Make AGENT of FILE: an agent exported with --json, or the conversations.json (or the archive) that ChatGPT or
+    Claude export. Of another assistant, what was said is remembered, with its dates."""
+    from memos.agents.composition import open_home
+    from memos.agents.importing import read_past
+
+    status = Status()
+    status.show("reading", None)
+    past = read_past(file)
+    with open_home() as database:
+        database.import_agent(agent, past)
+        database.index.index_pending(lambda done, total: status.show(f"embedding {done:,} of {total:,}", done / total))
+    status.clear()
+    if as_json:
+        click.echo(json.dumps({"agent": agent, "messages": len(past.told), "notes": len(past.notes)}))
+        return
+    notes = f", and {len(past.notes):,} noted" if past.notes else ""
+    click.echo(f"{agent} remembers what was said ({len(past.told):,} messages{notes}).", err=True)
 
 
 @command.command("delete", epilog="Example:  memos agents delete ada --yes")

@@ -28,10 +28,12 @@ from sqlalchemy.orm import Session
 
 import memos.migrations
 from memos.errors import InputError, StorageError
+from memos.messages import Past
 from memos.protocols import Embedder
 from memos.storage.archival import Archival
 from memos.storage.digests import DigestStore
 from memos.storage.history import History, fork, take_back
+from memos.storage.importing import import_agent, told_rows
 from memos.storage.index import AGENT, DELETE, Progress, SearchIndex, enqueue
 from memos.storage.lock import AgentLock, check_name
 from memos.storage.recall import Recall
@@ -266,6 +268,23 @@ class Database:
                 later = [new for old, new in messages.items() if old >= before_id]
                 if later:
                     take_back(session, copy.id, min(later))
+
+    def import_agent(self, name: str, past: Past) -> None:
+        """Make a new agent that remembers a past of elsewhere: all of it, or there is no such agent.
+
+        Args:
+            name: what it is called.
+            past: what it remembers; ids become ids of this database.
+
+        Raises:
+            InputError: there is such an agent, or it is no name for one.
+            StorageError: it could not be stored.
+        """
+        key, rows = check_name(name), told_rows(past.told)
+        with self._lock(name), self._sql.write() as session:
+            if _find(session, name) is not None:
+                raise InputError(f"There is an agent {name} already.")
+            import_agent(session, name, key, past, rows)
 
     def delete_agent(self, name: str) -> None:
         """Delete an agent with all its messages, blocks, notes and documents, and what these were summed up in; shared

@@ -296,7 +296,7 @@ def fork(session: Session, source_id: int, name: str, key: str) -> tuple[AgentRo
         values = {column.key: getattr(call, column.key) for column in CallRow.__table__.columns}
         values |= {"message_id": messages[call.message_id], "result_id": messages[call.result_id]}
         session.add(CallRow(**values))
-    follow = _pointers(messages, passages)
+    follow = pointers(lambda old: messages.get(old, old), lambda old: passages.get(old, old))
     _follow(session, agent, source, messages, follow)
     noted = select(PassageRow.id).where(PassageRow.agent_id == agent.id, *INDEXED_PASSAGES)
     enqueue(session, PASSAGE, list(session.scalars(noted)))
@@ -319,17 +319,14 @@ def _copied(session: Session, rows: Any, source_id: int, **changed: Any) -> dict
     return {before.id: after.id for before, after in zip(old, new, strict=True)}
 
 
-def _pointers(messages: Mapping[int, int], passages: Mapping[int, int]) -> Callable[[str], str]:
-    """A function that lets the pointers of a text follow the copies."""
+def pointers(message: Callable[[int], int], passage: Callable[[int], int]) -> Callable[[str], str]:
+    """A function that lets the pointers of a text follow messages and passages; ids of here by those of there."""
 
     def recall(found: re.Match[str]) -> str:
-        ends = [str(messages.get(int(end), int(end))) for end in found.groups() if end]
+        ends = [str(message(int(end))) for end in found.groups() if end]
         return f"recall:{'-'.join(ends)}"
 
-    def archival(found: re.Match[str]) -> str:
-        return f"archival:{passages.get(int(found[1]), int(found[1]))}"
-
-    return lambda text: _ARCHIVAL.sub(archival, _RECALL.sub(recall, text))
+    return lambda text: _ARCHIVAL.sub(lambda found: f"archival:{passage(int(found[1]))}", _RECALL.sub(recall, text))
 
 
 def _follow(

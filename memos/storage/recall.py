@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from memos.errors import InputError, StorageError
 from memos.messages import SPOKEN, Call, Found, Kind, Message, State, Told
+from memos.storage.importing import store_told, told_rows
 from memos.storage.index import DELETE, MESSAGE, UPSERT, SearchIndex, enqueue, micros
 from memos.storage.schema import SESSION_PAUSE, SPOKEN_KINDS, CallRow, MessageRow, as_utc, clean, now
 from memos.storage.searching import Filter, Hits, Searcher
@@ -75,28 +76,9 @@ class Recall:
         Raises:
             StorageError: they could not be stored; none was.
         """
-        turn = self.last_turn()
-        rows: list[dict[str, Any]] = []
-        for told in past:
-            turn += told.kind is Kind.USER or not rows
-            content, moment = clean(told.content), as_utc(told.said_at)
-            rows.append(
-                {
-                    "agent_id": self._agent_id,
-                    "turn": turn,
-                    "kind": str(told.kind),
-                    "state": str(State.DONE),
-                    "content": content,
-                    "speaker": clean(told.speaker)[:64],
-                    "terms": text_terms(content, moment),
-                    "created_at": moment,
-                }
-            )
+        rows = told_rows(past, self.last_turn())
         with self._sql.write() as session:
-            stored = insert(MessageRow).returning(MessageRow.id, sort_by_parameter_order=True)
-            ids = list(session.scalars(stored, rows)) if rows else []
-            enqueue(session, MESSAGE, ids, UPSERT)
-        return ids
+            return store_told(session, self._agent_id, rows)
 
     def amend(
         self, message_id: int, *, content: str, state: State, token_ids: Sequence[int] = (), model: str = ""
