@@ -115,7 +115,7 @@ def import_(agent: str, file: Path, as_json: bool) -> None:
         click.echo(json.dumps({"agent": agent, "messages": len(past.told), "notes": len(past.notes)}))
         return
     notes = f", and {len(past.notes):,} noted" if past.notes else ""
-    click.echo(f"{agent} remembers what was said ({len(past.told):,} messages{notes}).", err=True)
+    click.echo(f"{agent} remembers what was said ({len(past.told):,} messages{notes}).")
 
 
 @command.command("delete", epilog="Example:  memos agents delete ada --yes")

@@ -65,8 +65,8 @@ STATED = {
     **{"question": -0.65, "length": 0.2},
 }
 # For passages of documents, whatever is said: ten times as long as a message, so that what tells the answer stands in
-# the passage itself; what is around it is about something else.
-PASSAGES = {"words": 1.2, "near": 0.0, "around": 0.0, "answers": 0.0, "meaning": 0.5}
+# the passage itself; what is around it is about something else. Most of them have some time or number in them.
+PASSAGES = {"words": 1.2, "near": 0.0, "around": 0.0, "answers": 0.0, "meaning": 0.5, "time": 1.0}
 
 
 @dataclass(frozen=True, slots=True)

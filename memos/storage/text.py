@@ -85,6 +85,9 @@ _NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|elev
 _ENDS_ASKING = re.compile(r"[?？][\"'”’)\s]*(?:$|\[)")
 # Parts of a place that count; the words of a place say what stands there, these do not.
 _COUNTED = re.compile(r"\b(?:page|line|row|item|cell|chapter|message)s? \d+(?:-\d+)?\b(?: output)?:?")
+# Words that are written together, as programs have them, and one of these words. Longer ones are no names.
+_TOGETHER = re.compile(r"(?<![^\W_])[A-Za-z\d]{0,63}(?:[a-z\d][A-Z]|[A-Z]{2}[a-z]{2})[A-Za-z\d]{0,63}(?![^\W_])")
+_HUMP = re.compile(r"[A-Z]?[a-z\d]+|[A-Z]+(?![a-z])")
 _DAY = timedelta(days=1)
 SHORT, MIDDLE, LONG = 8, 100, 400  # days: what is said of days, months, years
 
@@ -114,6 +117,11 @@ def heading_of(source: str, location: str) -> str:
     return "\n".join(part for part in (PurePath(source).stem, words) if part)
 
 
+def _parts(text: str) -> list[str]:
+    """The words of what is written together: `probe` and `timeout` of `ProbeTimeout`, `10` and `gb` of `10GB`."""
+    return [part.lower() for name in _TOGETHER.findall(text) for part in _HUMP.findall(name) if len(part) > 1]
+
+
 def text_terms(text: str, said_at: datetime, heading: str = "") -> bytes:
     """What a text is found by, as it is stored: how many words it has, how many of them are
     telling, hashes of its stems, and of its marks.
@@ -128,7 +136,7 @@ def text_terms(text: str, said_at: datetime, heading: str = "") -> bytes:
     known = _words_of(tongue)
     found = [known[word] for word in words]
     stems = [term for _, terms in found for term in terms]
-    stems += [term for word in runs(heading) for term in known[word][1]]
+    stems += [term for word in (*runs(heading), *_parts(text), *_parts(heading)) for term in known[word][1]]
     marks = [f"\0{tongue}"]
     if _ENDS_ASKING.search(text):
         marks.append(QUESTION)

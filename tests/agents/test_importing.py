@@ -86,7 +86,7 @@ class TestAnAgentThatWasExported:
         file.write_text(invoke("export", "ada", "--json").output)
         assert invoke("delete", "ada", "--yes").exit_code == 0
         done = invoke("import", "eve", file)
-        assert done.exit_code == 0 and "eve remembers what was said (5 messages, and 1 noted)." in done.stderr
+        assert done.exit_code == 0 and "eve remembers what was said (5 messages, and 1 noted)." in done.stdout
         with opened("eve") as eve:
             assert said(eve) == [*before, (Kind.SPEECH, "And th")]
             new = [message.id for message in eve.recall.since(0) if message.content == "My dog is called Rex."]

@@ -101,25 +101,38 @@ def splitter(tokenizer_folder: Path) -> PassageSplitter:
     return PassageSplitter(tokenizer_folder)  # 74 - 2 special - 32 for the location = 40 words
 
 
-def write_pdf(pages: Sequence[str]) -> bytes:
-    """A small valid PDF with one line of text a page; a page of "" has none."""
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+def write_pdf(pages: Sequence[str], outline: Sequence[tuple[str, int]] = ()) -> bytes:
+    """A small valid PDF.
+
+    Args:
+        pages: of each its lines, or if it begins with `%` what is drawn on it; a page of "" has none.
+        outline: headings, each with the number of its page.
+    """
+    first, entries = 4, 4 + 2 * len(pages)
+    kids = " ".join(f"{first + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
-        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Catalog/Pages 2 0 R/Outlines {entries} 0 R>>",
         f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>",
-        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
     ]
     for number, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
+        lines = "".join(f"({line}) Tj 0 -14 Td " for line in text.split("\n"))
+        stream = text if text.startswith("%") else f"BT /F1 12 Tf 72 720 Td {lines}ET" if text else ""
         objects.append(
             f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F1 3 0 R>>>>"
-            f"/Contents {5 + 2 * number} 0 R>>"
+            f"/Contents {first + 1 + 2 * number} 0 R>>"
         )
         objects.append(f"<</Length {len(stream)}>>\nstream\n{stream}\nendstream")
+    last = entries + len(outline)
+    objects.append(f"<</Type/Outlines/First {entries + 1} 0 R/Last {last} 0 R/Count {len(outline)}>>")
+    for at, (title, page) in enumerate(outline, start=entries + 1):
+        after = f"/Next {at + 1} 0 R" if at < last else ""
+        target = f"[{first + 2 * (page - 1)} 0 R/Fit]"
+        objects.append(f"<</Title({title})/Parent {entries} 0 R/Dest{target}{after}>>")
     out, offsets = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, start=1):
         offsets.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode("cp1252")
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
     size, start = len(objects) + 1, len(out)
     tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer<</Size {size}/Root 1 0 R>>\n"
@@ -127,5 +140,5 @@ def write_pdf(pages: Sequence[str]) -> bytes:
 
 
 @pytest.fixture
-def make_pdf() -> Callable[[Sequence[str]], bytes]:
+def make_pdf() -> Callable[..., bytes]:
     return write_pdf

@@ -6,6 +6,7 @@ most of the time of each.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -53,6 +54,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "docs").mkdir()
     (folder / "docs" / "garden.md").write_text("# Garden\n\nThe hazel hedge is cut in March.\n", encoding="utf-8")
     (folder / "notes.md").write_text("The locker is number 17.\n", encoding="utf-8")
+    said = [{"sender": "human", "text": "My boat is called Sula.", "created_at": "2024-05-01T08:00:00Z"}]
+    (folder / "conversations.json").write_text(json.dumps([{"chat_messages": said}]), encoding="utf-8")
     write_locomo(folder / "locomo")
     return folder
 

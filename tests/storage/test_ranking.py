@@ -134,6 +134,30 @@ def test_a_passage_is_found_by_its_own_words_not_by_those_around_it(agent: Agent
     assert "words" in parts and "around" not in parts
 
 
+def test_a_time_in_a_passage_is_worth_less_than_its_words(agent: AgentStorage) -> None:
+    """Most passages name some year, and "how long" asks for none."""
+    pages = [
+        ("On 3 May 2004 the board met. " * 3, "page 1"),
+        ("A badger cub stays below ground for eight weeks.", "page 2"),
+    ]
+    pages += [(f"The board met in {year} again.", f"page {page}") for page, year in enumerate(range(2005, 2020), 3)]
+    agent.archival.store_document("/town.txt", "a", pages)
+    assert place(agent, "How long does a badger cub stay in its sett?") == "page 2"
+    found = agent.archival.search("When did the board meet?")
+    assert {name: value for name, value in found.parts[0].items() if name == "time"} == {"time": 1.0}
+
+
+def test_names_that_are_written_together_are_found_by_their_words(agent: AgentStorage) -> None:
+    code = [("conf.ProbeTimeout = 3 * time.Second", "lines 1-4"), ("conf.GossipNodes = 4", "lines 5-9")]
+    agent.archival.store_document("/wan.go", "a", code)
+    agent.recall.append(Kind.USER, "I set HTTPServer to 10GB.", turn=1)
+    for query in ("probe timeout", "ProbeTimeout", "timeouts"):
+        assert place(agent, query) == "lines 1-4" and agent.archival.search(query).total == 1
+    for query in ("server", "http", "10 gb", "httpserver"):
+        assert agent.recall.search(query).total == 1
+    assert agent.recall.search("pserver").total == 0
+
+
 def place(agent: AgentStorage, query: str) -> str:
     """Where the best passage for a query stands."""
     return agent.archival.search(query).items[0].location

@@ -20,7 +20,7 @@ from memos.messages import Kind, State, Told
 from memos.storage import AgentStorage, Database
 from memos.storage.database import FILE, alembic_config
 from memos.storage.schema import Base
-from memos.storage.text import term_hash
+from memos.storage.text import term_hash, text_terms
 
 from .helpers import WordHashEmbedder, open_database
 
@@ -95,6 +95,30 @@ def test_passages_of_an_old_folder_are_embedded_anew_below_their_headings(home: 
         assert embedder.texts == ["guide\nBoats\nThe ferry leaves at nine."]
         found = agent.archival.search("boats in the guide")
         assert found.items[0].source == "/docs/guide.md" and found.parts[0]["words"] > 0
+
+
+def test_texts_of_an_old_folder_are_found_by_words_within_names(home: Path) -> None:
+    embedder = WordHashEmbedder()
+    with open_database(home, embedder) as database, database.agent("ada") as agent:
+        agent.recall.append(Kind.USER, "What is ProbeTimeout?", turn=1)
+        agent.recall.append(Kind.SPEECH, "ProbeTi", turn=1, state=State.DRAFT)
+        agent.archival.insert("GossipNodes is 4.")
+        agent.archival.store_document("/docs/guide.md", "a", [("It leaves at nine.", "FerryTimes")])
+        agent.archival.index_pending()
+    old = [text_terms(content, datetime.now(UTC)) for content in ("What is it?", "Is 4.", "It leaves at nine.")]
+    with sqlite3.connect(home / FILE) as plain:
+        plain.execute("UPDATE messages SET terms = ? WHERE id = 1", [old[0]])
+        plain.executemany("UPDATE passages SET terms = ? WHERE id = ?", [(old[1], 1), (old[2], 2)])
+        plain.execute("UPDATE alembic_version SET version_num = '0008'")
+    plain.close()
+    embedder.texts.clear()
+    with open_database(home, embedder) as database, database.agent("ada", create=False) as agent:
+        agent.archival.index_pending()
+        assert not embedder.texts, "nothing means something else"
+    with open_database(home) as database, database.agent("ada", create=False) as agent:
+        assert [message.id for message in agent.recall.search("timeout").items] == [1]
+        for query, found in (("gossip", 1), ("ferry", 2), ("guide", 2)):
+            assert [passage.id for passage in agent.archival.search(query).items] == [found]
 
 
 @pytest.mark.parametrize("revision", ["0002", "0006"])

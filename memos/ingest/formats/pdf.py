@@ -1,24 +1,47 @@
-"""PDF: a section a page. markitdown gives the text of one, with its tables; pdfium takes pages apart.
+"""PDF: a section a page, and one more where a heading of the outline stands on it.
 
-markitdown forgets where pages end, so it gets one page at a time.
+pdfium says what is written, in the order in which it was written: that is how it is read, whatever the columns. Layout
+that is only guessed from white space is left alone: it makes tables of prose, and tears words apart. Tables that are
+drawn are `memos.ingest.formats.pdf_tables`'.
 """
 
 from __future__ import annotations
 
-import io
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from memos.errors import IngestError
 from memos.ingest.decoding import NothingToRead
-from memos.ingest.document import Document, Form, Section
+from memos.ingest.document import Document, Form, Section, place
 from memos.ingest.foreign import foreign
+from memos.ingest.formats.pdf_tables import with_tables
 
-_RULE = re.compile(r"-{4,}")
-_PADDING = re.compile(r" {2,}")
+FEWEST_PAGES = 3  # on which a line that counts them stands
+LEAST_OF_HEADING = 15  # characters by which a heading is known whose rest is in the next line
+_NUMBERED = re.compile(r"^(?:[^\W\d]+ )?(?:\d+|[ivxlc]+|[a-z](?=\.))(?:\.\d+)*[.):]?\s+")  # "chapter 1: ", "a.2 "
+_HYPHEN = re.compile("[\x02\ufffe](?P<small>[a-zß-ÿ])?")  # pdfium's mark, where a word is parted at the end of a line
+_CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f]")
+_NUMBER = re.compile(r"\d+")
+# TeX's old fonts draw an accent, and then its letter: "int´egr´e", "`a".
+_ACCENT = re.compile("([´`ˆ¨˜])([A-Za-z])")
+_COMBINING = {"´": "\u0301", "`": "\u0300", "ˆ": "\u0302", "¨": "\u0308", "˜": "\u0303"}
+
+Outline = dict[int, list[tuple[int, str]]]  # by page number, from 1: how deep each heading is, and its words
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    number: int
+    text: str
+    form: Form
 
 
 def read(data: bytes) -> Document:
-    """Sections `page 1` … of the pages that have text.
+    """Sections `page 1`, `Setup > Linux, page 2` … of the pages that have text.
 
     Raises:
         NothingToRead: no page has text, or the file is encrypted.
@@ -34,43 +57,123 @@ def read(data: bytes) -> Document:
                 raise NothingToRead("The PDF is encrypted with a password.") from error
             raise
         try:
-            pages = len(pdf)
-            texts = [_page(pdf, number) for number in range(pages)]
+            found = [_page(pdf, number) for number in range(len(pdf))]
+            outline = _outline(pdf)
         finally:
             pdf.close()
-    bad = [number for number, text in enumerate(texts, start=1) if text is None]
-    found = [(number, text) for number, text in enumerate(texts, start=1) if text and text.strip()]
-    if not found and bad:
-        raise IngestError(f"The PDF is damaged: none of its {pages} pages could be read.")
-    if not found:
-        raise NothingToRead(f"There is no text in the PDF's {pages} pages (scanned images, perhaps).")
+    bad = [number for number, page in enumerate(found, start=1) if page is None]
+    pages = [page for page in _uncounted([page for page in found if page]) if page.text.strip()]
+    if not pages and bad:
+        raise IngestError(f"The PDF is damaged: none of its {len(found)} pages could be read.")
+    if not pages:
+        raise NothingToRead(f"There is no text in the PDF's {len(found)} pages (scanned images, perhaps).")
     note = f"Pages that could not be read: {', '.join(map(str, bad))}." if bad else ""
-    return Document(tuple(_section(text, number) for number, text in found), note)
+    return Document(tuple(_sections(pages, outline)), note)
 
 
-def _section(text: str, number: int) -> Section:
-    lines = text.split("\n")
-    tables = [at for at, line in enumerate(lines) if line.startswith("|")]
-    for at in tables:  # columns are padded to look alike, which costs tokens and tells nothing
-        lines[at] = _RULE.sub("---", _PADDING.sub(" ", lines[at]))
-    return Section("\n".join(lines), f"page {number}", Form.MARKDOWN if tables else Form.TEXT)
-
-
-def _page(pdf: object, index: int) -> str | None:
-    """The text of one page (`index` from 0), or None where the page is damaged: the others still count."""
+def _page(pdf: Any, index: int) -> _Page | None:
+    """What is written on one page (`index` from 0), or None where the page is damaged: the others still count."""
     import pypdfium2
-    from markitdown import StreamInfo
-    from markitdown.converters import PdfConverter
 
-    page, copy = io.BytesIO(), pypdfium2.PdfDocument.new()
     try:
-        copy.import_pages(pdf, [index])
-        copy.save(page)
-        page.seek(0)
-        converted = PdfConverter().convert(page, StreamInfo(extension=".pdf"))
-    except Exception:  # pdfminer raises whatever a damaged page makes it stumble over
+        page = pdf[index]
+        words = page.get_textpage()
+        if (tabled := with_tables(pdf, index, page, words)) is not None:
+            return _Page(index + 1, plain(tabled), Form.MARKDOWN)
+        return _Page(index + 1, plain(words.get_text_range()), Form.TEXT)
+    except pypdfium2.PdfiumError:
         return None
-    finally:
-        copy.close()
-    text = str(converted.markdown).replace("\f", "\n").replace("\r", "")
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def plain(text: str) -> str:
+    """Text without what only a page needs: parted words are whole, accents sit on their letters."""
+    joined = _HYPHEN.sub(lambda found: found["small"] or "-", text.replace("\r\n", "\n"))
+    joined = _CONTROLS.sub(" ", joined).encode("utf-8", "replace").decode("utf-8")
+    if "´" in joined or "¨" in joined:  # a grave alone may quote
+        joined = _ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2] + _COMBINING[found[1]]), joined)
+    return joined
+
+
+# --------------------------------------------------------------------------------------------- page numbers
+
+
+def _uncounted(pages: Sequence[_Page]) -> list[_Page]:
+    """Pages without the lines at their ends that count them, be the title of the book beside the number."""
+    ends = [_ends(page) for page in pages]
+    often = Counter(
+        count for page, lines in zip(pages, ends, strict=True) for line in lines for count in _counts(page, line)
+    )
+    counting = {count for count, found in often.items() if found >= FEWEST_PAGES}
+    left = []
+    for page, lines in zip(pages, ends, strict=True):
+        text = page.text
+        for line in lines:
+            if counting.intersection(_counts(page, line)):
+                text = text.replace(line, "", 1) if text.lstrip().startswith(line) else "".join(text.rsplit(line, 1))
+        left.append(replace(page, text=text))
+    return left
+
+
+def _ends(page: _Page) -> list[str]:
+    """The first and the last line of a page."""
+    lines = page.text.strip().split("\n")
+    return lines[:1] + lines[1:][-1:]
+
+
+def _counts(page: _Page, line: str) -> set[tuple[str, int, int]]:
+    """As what a line may count pages: its words, which of its numbers, and how far that is from the page's."""
+    words = _NUMBER.sub("#", line)
+    numbers = [int(found) for found in _NUMBER.findall(line) if len(found) < 6]
+    return {(words, at, number - page.number) for at, number in enumerate(numbers)}
+
+
+# ------------------------------------------------------------------------------------------------ headings
+
+
+def _outline(pdf: Any) -> Outline:
+    headings: Outline = {}
+    for entry in pdf.get_toc():
+        there = entry.get_dest()
+        index = None if there is None else there.get_index()
+        title = plain(" ".join(entry.get_title().split()))
+        if index is not None and title:
+            headings.setdefault(index + 1, []).append((entry.level, title))
+    return headings
+
+
+def _sections(pages: Sequence[_Page], outline: Outline) -> Iterator[Section]:
+    path: list[str] = []
+    passed = 0
+    for page in pages:
+        for skipped in range(passed + 1, page.number):  # headings of pages without text
+            for level, title in outline.get(skipped, ()):
+                path[level:] = [title]
+        passed = page.number
+        start = body = 0  # of what has one heading, and of what stands below it
+        for level, title in outline.get(page.number, ()):
+            at, end = _heading(title, page.text, body)
+            if page.text[body:at].strip():
+                yield _section(page, path, page.text[start:at])
+                start = at
+            path[level:], body = [title], end
+        if page.text[start:].strip():
+            yield _section(page, path, page.text[start:])
+
+
+def _section(page: _Page, path: Sequence[str], text: str) -> Section:
+    return Section(text, place(" > ".join(path), f"page {page.number}"), page.form)
+
+
+def _heading(title: str, text: str, start: int) -> tuple[int, int]:
+    """Where the line of a heading begins and ends, from `start` on; there twice where none has its words.
+
+    The line may be numbered, and long words may go on in the next one.
+    """
+    words, at = title.casefold(), start
+    for written in text[start:].splitlines(keepends=True):
+        line = " ".join(written.split()).casefold()
+        bare = _NUMBERED.sub("", line)
+        if words in (line, bare) or (len(bare) >= LEAST_OF_HEADING and words.startswith(bare)):
+            return at, at + len(written)
+        at += len(written)
+    return start, start
