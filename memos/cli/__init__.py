@@ -83,8 +83,24 @@ def cli() -> None:
     """An assistant with a lasting memory, on one local model. Nothing leaves this machine."""
 
 
+def _open_streams() -> None:
+    """Let what the caller closed (`memos chat <&-`) be an empty input, or an output that leads nowhere.
+
+    Python has None in its place, which nothing expects; and the next file that is opened, a database say, would get the
+    number of the stream, and with it whatever a library writes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: that of the stream
+            os.set_inheritable(number, True)  # child processes expect it, too
+            nowhere = os.fdopen(number, mode, encoding="utf-8", errors="replace")  # to the end
+            setattr(sys, name, nowhere)
+            setattr(sys, f"__{name}__", nowhere)
+
+
 def main() -> None:
     """Run the command line; every error of ours is one sentence and exit status 1."""
+    _open_streams()
     from memos.errors import MemosError
     from memos.printing import dumb, safe
 
@@ -97,7 +113,9 @@ def main() -> None:
     except MemosError as error:
         click.echo(f"memos: {safe(str(error))}", err=True)
         sys.exit(1)
-    except click.exceptions.Abort as error:  # of Ctrl-C, or since the answer to a question was no
+    except click.exceptions.Abort as error:  # of Ctrl-C, or since the answer to a question was no, or none came
+        if isinstance(error.__context__, EOFError):
+            click.echo("\nmemos: No answer came, so nothing was done.", err=True)
         sys.exit(130 if isinstance(error.__context__, KeyboardInterrupt) else 1)
     except click.ClickException as error:
         error.show()

@@ -248,6 +248,34 @@ def test_who_reads_the_output_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         main()  # a SystemExit would be an exit status of click's
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Only a POSIX shell closes a stream.")
+@pytest.mark.parametrize(
+    ("arguments", "closed", "status", "says"),
+    [
+        (("ask", "ada", "-", "--model", "nonsense-7b"), "<&-", 1, "no model"),
+        (("chat", "ada", "--model", "nonsense-7b"), "<&-", 1, "no model"),
+        (("chat", "ada", "--model", "nonsense-7b"), "<&- >&- 2>&-", 1, ""),
+        (("agents", "delete", "ada"), "<&-", 1, "No answer came"),
+        (("agents", "list"), "<&-", 0, "ada"),
+        (("agents", "list"), "2>&-", 0, "ada"),
+        (("agents", "list"), ">&-", 0, ""),
+        (("agents", "list"), "<&- >&- 2>&-", 0, ""),
+        (("agents",), "<&- >&- 2>&-", 2, ""),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(
+    own_home: Path, arguments: tuple[str, ...], closed: str, status: int, says: str
+) -> None:
+    with Database.open(own_home) as database, database.agent("ada"):
+        pass
+    python = [sys.executable, "-c", "from memos.cli import main; main()", *arguments]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *python], capture_output=True, check=False, timeout=110)
+    told = (done.stdout + done.stderr).decode()
+    assert done.returncode == status and says in told and "Traceback" not in told
+    with Database.open(own_home) as database:
+        assert [one.name for one in database.agents()] == ["ada"], "nothing else was written into it"
+
+
 def test_what_goes_into_a_pipe_is_utf_8(own_home: Path) -> None:
     with Database.open(own_home) as database, database.agent("ada") as agent:
         agent.recall.append(Kind.USER, "I saw the 歯医者 in Tromsø.", turn=1)
