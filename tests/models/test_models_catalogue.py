@@ -27,8 +27,8 @@ def test_an_entry_pins_every_byte_and_every_source(entry: Entry) -> None:
     assert bool(entry.folder) == (len(entry.files) > 1)
 
 
-def test_each_purpose_has_exactly_one_default() -> None:
-    assert sorted(entry.purpose for entry in CATALOGUE if entry.default) == sorted(Purpose)
+def test_there_is_one_default_to_chat_with_and_one_to_embed_with() -> None:
+    assert [entry.purpose for entry in CATALOGUE if entry.default] == [Purpose.CHAT, Purpose.EMBEDDING]
     assert default_name(Purpose.CHAT) == "qwen2.5-coder-1.5b"
     assert default_name(Purpose.EMBEDDING) == "all-minilm-l6-v2"
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from memos.cli.models import _plain_lines, models
 from memos.errors import ModelError, ModelNotFound
+from memos.models.catalogue import CATALOGUE as MODELS
 from memos.models.catalogue import Entry, Purpose
 from memos.models.progress import Progress
 from memos.models.store import ModelStore
@@ -48,6 +49,18 @@ def test_list_says_what_is_here(hub_store: ModelStore) -> None:
     rows = run_json(hub_store, "list")["models"]
     assert [row["presence"] for row in rows] == ["unverified", "absent"]
     assert rows[0]["size"] == len(WHOLE) and rows[1]["default"] is True
+
+
+def test_list_tells_what_is_for_tests_and_what_settings_choose(
+    hub_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(hub_store.root, MODELS)
+    purposes = [line.split("  ")[1:] for line in run(store, "list").stdout.splitlines()]
+    assert "tests only" in purposes[3] and not any("settings" in cell for line in purposes for cell in line)
+    monkeypatch.setenv("MEMOS_MODEL", "SmolLM2-135M")
+    shown = run(store, "list").stdout.splitlines()
+    assert "chat (default)" in shown[1] and "tests only (in settings)" in shown[3]
+    assert [row["chosen"] for row in run_json(store, "list")["models"]] == [False, False, True, True]
 
 
 def test_pull_downloads_once_and_then_says_that_it_is_here(hub: Hub, hub_store: ModelStore) -> None:
