@@ -32,7 +32,7 @@ from memos.tui import doing, hangup, messages
 from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, parse
 from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
-from memos.tui.prompt import Completions, Prompt, Waiting, completions
+from memos.tui.prompt import Completions, Prompt, Waiting
 from memos.tui.session import PAGE, Session
 from memos.tui.status import Status
 from memos.tui.text import note_line, paging_line
@@ -233,7 +233,7 @@ class Shell(App[None]):
 
     def on_typed(self, message: messages.Typed) -> None:
         """Offer what the word may become."""
-        self.query_one(Completions).offer(completions(message.text, message.word))
+        self.query_one(Completions).complete(message.text, message.word)
 
     async def on_long_paste(self, message: messages.LongPaste) -> None:
         """Offer to read it into archival memory."""

@@ -1,36 +1,56 @@
-"""The input: grows with its text, remembers what was sent, completes commands and paths.
+"""The input: grows with its text, remembers what was sent, offers what it may be completed to.
 
-It does not know what becomes of the text.
+It does not know what becomes of the text, nor where completions are found.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import events
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from memos.errors import InputError
-from memos.paths import expanded
-from memos.tui import messages
-from memos.tui.commands import beginning_with
+from memos.tui import completing, messages
 from memos.tui.text import one_line
 
 LONG = 3000  # characters; a longer paste is offered to archival memory
-MOST = 8  # completions
-_LAST_WORD = re.compile(r'(?<![^ ])(?:@"[^"]*|[^ ]*)$')
 
 
 class Completions(OptionList, can_focus=False):
     """What the word before the cursor may become; Tab takes the highlighted one, Esc hides them."""
 
-    def offer(self, found: Sequence[tuple[str, str]]) -> None:
+    _offered: completing.Offered = ()
+
+    def complete(self, text: str, word: str) -> None:
+        """Offer what may be typed next. Of files, those that still fit are shown until the folder has answered.
+
+        Args:
+            text: of the prompt.
+            word: the one before the cursor.
+        """
+        named = completing.commands(text)
+        fitting = [one for one in self._offered if one[0].startswith(word)] if word.startswith("@") else []
+        self.offer(named or fitting)
+        self._look(word)
+
+    @work(exclusive=True, group="completions")
+    async def _look(self, word: str) -> None:
+        """Look for files; the next word ends that."""
+        if word.startswith("@") and (found := await completing.files(word)) != self._offered:
+            self.offer(found)
+
+    def hide(self) -> None:
+        """Offer nothing, whatever is found still."""
+        self.workers.cancel_group(self, "completions")
+        self.offer([])
+
+    def offer(self, found: completing.Offered) -> None:
         """Show completions, each with a line about it; none hides the list."""
+        self._offered = found
         self.clear_options()
         self.add_options([Option(Content(f"{text}  {about}"), id=text) for text, about in found])
         self.display = bool(found)
@@ -161,10 +181,10 @@ class Prompt(TextArea):
         elif key == "down":
             self._menu.action_cursor_down()
         elif key == "escape":
-            self._menu.offer([])
+            self._menu.hide()
         else:
             row, column = self.cursor_location
-            begun = last_word(self.document.get_line(row)[:column])
+            begun = completing.last_word(self.document.get_line(row)[:column])
             self.replace(self._menu.chosen, (row, column - len(begun)), (row, column))
 
     def _recall(self, step: int, event: events.Key) -> None:
@@ -186,46 +206,4 @@ class Prompt(TextArea):
     def on_text_area_changed(self) -> None:
         """Tell what could be completed."""
         row, column = self.cursor_location
-        self.post_message(messages.Typed(self.text, last_word(self.document.get_line(row)[:column])))
-
-
-def last_word(line: str) -> str:
-    """What a line ends with: a word, or a file's name that is begun in quotes, `@"my no`."""
-    found = _LAST_WORD.search(line)
-    return found[0] if found else ""
-
-
-def completions(text: str, word: str) -> list[tuple[str, str]]:
-    """What may be typed next: commands after `/`, files after `@`. Looks into one folder.
-
-    Args:
-        text: of the prompt.
-        word: the one before the cursor.
-    """
-    if text.startswith("/") and " " not in text and "\n" not in text:
-        found = beginning_with(text)
-        return [(f"/{one.id} ".rstrip() + (" " if one.argument else ""), one.help) for one in found[:MOST]]
-    if word.startswith("@") and len(word) > 1:
-        begun = word[1:].removeprefix('"')
-        return [(_named(path, quoted=word.startswith('@"')), "") for path in paths(begun)]
-    return []
-
-
-def _named(path: str, *, quoted: bool) -> str:
-    """A path as it stands in a message; one of a folder goes on, so its quotes stay open."""
-    if not quoted and " " not in path:
-        return f"@{path}"
-    return f'@"{path}' + ("" if path.endswith("/") else '"')
-
-
-def paths(begun: str) -> list[str]:
-    """Files and folders whose paths begin so, folders with a slash at the end."""
-    shown, slash, name = begun.rpartition("/")
-    shown += slash
-    try:
-        folder = expanded(shown)
-        inside = sorted(folder.iterdir(), key=lambda one: one.name)
-        matching = [one for one in inside if one.name.startswith(name) and (name or not one.name.startswith("."))]
-        return [f"{shown}{one.name}{'/' if one.is_dir() else ''}" for one in matching[:MOST]]
-    except (OSError, InputError):
-        return []
+        self.post_message(messages.Typed(self.text, completing.last_word(self.document.get_line(row)[:column])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ from memos.generation import Generated, Grammar, Piece, Reading
 from memos.ingest.events import Embedded, FileCopied, FileFailed, FileRead, FileSkipped, IngestEvent, IngestFinished
 from memos.messages import Call, Kind, State, Told
 from memos.testing import ScriptedModel, say
-from memos.tui import messages
+from memos.tui import completing, messages
 from memos.tui.agents import AgentList, ModelList
 from memos.tui.app import SMALLEST, Shell
 from memos.tui.blocks import BlockEditor
@@ -891,6 +892,12 @@ class TestMemory:
             assert opened.shell.prompt.text == text
         other.close()
 
+    async def looked(self, opened: Terminal) -> None:
+        """Until the folder has answered."""
+        await opened.pilot.pause()
+        await opened.shell.workers.wait_for_complete()
+        await opened.pilot.pause()
+
     async def test_a_path_and_a_command_are_completed(self, tmp_path: Path) -> None:
         (tmp_path / "notebook.md").write_text("x")
         async with terminal() as opened:
@@ -899,18 +906,60 @@ class TestMemory:
             await opened.pilot.press("tab")
             assert opened.shell.prompt.text.strip() == "/regenerate"
             opened.shell.prompt.put(f"see @{tmp_path}/note")
-            await opened.pilot.pause()
+            await self.looked(opened)
             await opened.pilot.press("tab")
             assert opened.shell.prompt.text.strip() == f"see @{tmp_path}/notebook.md"
             (tmp_path / "two words").mkdir()
             (tmp_path / "two words" / "a b.md").write_text("x")
             opened.shell.prompt.put(f"see @{tmp_path}/two")
-            await opened.pilot.pause()
+            await self.looked(opened)
             await opened.pilot.press("tab")
             assert opened.shell.prompt.text == f'see @"{tmp_path}/two words/'
-            await opened.pilot.pause()
+            await self.looked(opened)
             await opened.pilot.press("tab")
             assert opened.shell.prompt.text == f'see @"{tmp_path}/two words/a b.md"'
+
+    async def test_a_folder_that_does_not_answer_holds_nothing_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "notes.md").write_text("x")
+        scan, answer, asked = os.scandir, threading.Event(), list[str]()
+
+        def scandir(folder: Path) -> Any:
+            asked.append(str(folder))
+            if folder.name == "gone":
+                assert answer.wait(PATIENCE)
+            return scan(folder)
+
+        async with terminal() as opened:
+            monkeypatch.setattr(os, "scandir", scandir)
+            opened.shell.prompt.put(f"@{tmp_path}/gone/")
+            await opened.pilot.press(*"abc")
+            assert opened.shell.prompt.text.endswith("/gone/abc"), "the keys came through"
+            opened.shell.prompt.put("")
+            await opened.pilot.pause()
+            while len(asked) < completing.THREADS:
+                opened.shell.prompt.put(f"@{tmp_path}/gone/{len(asked)}")
+                await opened.pilot.pause()
+            opened.shell.prompt.put(f"@{tmp_path}/gone/x")
+            await self.looked(opened)
+            assert asked == [f"{tmp_path}/gone"] * completing.THREADS, "so many threads wait, and no more"
+            answer.set()
+            while opened.shell.query_one(Completions).chosen != f"@{tmp_path}/notes.md":
+                opened.shell.prompt.put("")
+                opened.shell.prompt.put(f"@{tmp_path}/n")
+                await self.looked(opened)
+
+    def test_of_a_huge_folder_so_much_is_read_and_nothing_for_nobody(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            (tmp_path / f"n{number:02}").touch()
+        assert completing.paths(f"{tmp_path}/n") == [f"{tmp_path}/n{number:02}" for number in range(completing.MOST)]
+        monkeypatch.setattr(completing, "MANY", 3)
+        assert len(completing.paths(f"{tmp_path}/n")) == 3
+        asked = iter([False, True, True])
+        assert completing.paths(f"{tmp_path}/n", lambda: next(asked)) == [], "another key came"
 
 
 class TestCommands:
