@@ -282,8 +282,8 @@ class Agent:
         return self.stream(asked.content, instead_of=asked.id, sampling=warmer)
 
     def cancel(self) -> None:
-        """End the running turn between two tokens, or one that is about to begin; what was said is kept. From any
-        thread."""
+        """End the running turn between two tokens, or one that is about to begin; what was said is kept. So it ends
+        paging out by hand. From any thread."""
         self.kernel.controller.cancel()
 
     @contextmanager
@@ -376,8 +376,9 @@ class Agent:
         return self.kernel.map()
 
     def evict(self) -> tuple[Event, ...]:
-        """Page the oldest turns out now, rather than at the next flush."""
-        return self._by_hand(lambda: self.kernel.queue.evict("asked"))
+        """Page the oldest turns out now, rather than at the next flush. `cancel` ends it, and all is where it was."""
+        evicting = self.kernel.controller.evict()
+        return self._by_hand(lambda: evicting)
 
     def evictions(self) -> list[Eviction]:
         """All page-outs so far."""

@@ -108,8 +108,8 @@ class Controller:
         self._cancelling = threading.Lock()
 
     def cancel(self) -> None:
-        """End the running turn between two tokens, or one that is about to begin; what was said is kept. From any
-        thread."""
+        """End the running turn between two tokens, or one that is about to begin; what was said is kept. So it ends
+        paging out by hand. From any thread."""
         with self._cancelling:
             for cancel in self._cancels:
                 cancel.set()
@@ -126,10 +126,28 @@ class Controller:
         Raises:
             InputError: the message is empty or too long; nothing was stored.
         """
+        return self._turn(text, sampling or self._sampling, self._cancellable())
+
+    def evict(self) -> Generator[Event, None, None]:
+        """Page the oldest turns out now, rather than at the next flush. From this call on it can be cancelled: all is
+        where it was then."""
+        return self._evict(self._cancellable())
+
+    def _evict(self, cancel: threading.Event) -> Generator[Event, None, None]:
+        left = False
+        for event in self._queue.evict("asked", cancelled=cancel.is_set):
+            left = left or isinstance(event, events.Evicted)
+            yield event
+        if not left:
+            stopped = "Paging out was stopped, and all is where it was."
+            yield events.Notice(stopped if cancel.is_set() else "There is nothing to page out.")
+
+    def _cancellable(self) -> threading.Event:
+        """What `cancel` sets from now on, for as long as somebody has it."""
         cancel = threading.Event()
         with self._cancelling:
             self._cancels.add(cancel)
-        return self._turn(text, sampling or self._sampling, cancel)
+        return cancel
 
     def _turn(self, text: str, sampling: Sampling, cancel: threading.Event) -> Generator[Event, None, None]:
         self._queue.check_message(text)

@@ -306,6 +306,8 @@ async def ingest(shell: Shell, argument: str) -> None:
 async def evict(shell: Shell, argument: str) -> None:
     """Page out now."""
     shell.session.require_idle()
+    _agent(shell)
+    shell.status.doing("paging out, Esc stops")
     shell.session.do(lambda agent: agent.evict())
 
 

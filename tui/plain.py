@@ -35,7 +35,7 @@ HELP = """\
 /rewind [NUMBER]  take the last message back, or another, and all after it
 /forget ID        destroy a message or note for good: recall:7, archival:3
 /evict            page the oldest messages out now
-/quit             leave (or Ctrl-D); Ctrl-C stops a reply"""
+/quit             leave (or Ctrl-D); Ctrl-C stops a reply or a command"""
 
 
 def converse(agent: Agent, *, as_json: bool, yes: bool = False) -> bool:
@@ -155,7 +155,8 @@ def _piped() -> Iterator[str | InputError]:
 
 @contextmanager
 def interruptible(agent: Agent) -> Iterator[None]:
-    """While this runs, the first Ctrl-C ends the turn between two tokens, and the second the program."""
+    """While this runs, the first Ctrl-C ends a turn or a page-out between two tokens, and nothing that is done at once;
+    the second ends the program."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -169,6 +170,7 @@ def interruptible(agent: Agent) -> Iterator[None]:
 
 
 def _command(agent: Agent, text: str, printer: Printer) -> None:
+    """Do a slash command. Ctrl-C ends one that only looks wherever it is; what changes something is `interruptible`."""
     name, _, rest = text[1:].partition(" ")
     try:
         if name in _DO:
@@ -177,6 +179,16 @@ def _command(agent: Agent, text: str, printer: Printer) -> None:
             click.echo(HELP, err=True)
     except MemosError as error:
         printer.error(error)
+    except KeyboardInterrupt:
+        if name in _CHANGES:
+            raise
+        click.echo(f"  /{name} was stopped", err=True)
+
+
+def _changed(agent: Agent, change: Callable[[], Iterable[events.Event]], printer: Printer) -> None:
+    """Change something by hand, and show it."""
+    with interruptible(agent):
+        printer.all(change())
 
 
 def _context(agent: Agent, _: str, _printer: Printer) -> None:
@@ -195,7 +207,7 @@ def _blocks(agent: Agent, _: str, _printer: Printer) -> None:
 def _edit(agent: Agent, rest: str, printer: Printer) -> None:
     label, _, content = rest.partition(" ")
     if content.strip():
-        printer.all(agent.edit_block(label, content))
+        _changed(agent, lambda: agent.edit_block(label, content), printer)
     _show_block(agent.blocks[label])
 
 
@@ -211,7 +223,8 @@ def _search(agent: Agent, rest: str, _printer: Printer) -> None:
 
 
 def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
-    printer.all(agent.history.rewind(agent.history.number(rest)))
+    number = agent.history.number(rest)
+    _changed(agent, lambda: agent.history.rewind(number), printer)
     click.echo("  taken back, with all that came after it", err=True)
 
 
@@ -220,12 +233,13 @@ def _forget(agent: Agent, rest: str, printer: Printer) -> None:
         raise InputError("Say what to forget: /forget ID.")
     with suppress(click.Abort):  # no answer is no
         if click.confirm(f"Forget {rest} for good? This cannot be undone.", err=True):
-            printer.all(agent.memory.forget(rest))
+            _changed(agent, lambda: agent.memory.forget(rest), printer)
             click.echo(f"  {rest} is forgotten", err=True)
 
 
 def _evict(agent: Agent, _: str, printer: Printer) -> None:
-    printer.all(agent.evict())
+    printer.show(events.Progress("paging out", 0, 1))
+    _changed(agent, agent.evict, printer)
 
 
 _DO: Mapping[str, Callable[[Agent, str, Printer], None]] = {
@@ -237,6 +251,7 @@ _DO: Mapping[str, Callable[[Agent, str, Printer], None]] = {
     "forget": _forget,
     "evict": _evict,
 }
+_CHANGES = ("edit", "rewind", "forget", "evict")
 
 
 def _show_block(block: Block) -> None:

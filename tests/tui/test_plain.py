@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -82,6 +84,52 @@ def test_a_question_is_seen_where_the_output_leads_elsewhere(
     assert asked(nobody, ConsentRequest("rm", {}))
     shown = capsys.readouterr()
     assert "Allow rm()?" in shown.err and not shown.out
+
+
+def test_ctrl_c_ends_paging_out_and_a_search_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(ScriptedModel):
+        """Ctrl-C comes while it sums up."""
+
+        def generate(self, *given: Any, **options: Any) -> Iterator[Any]:
+            for item in super().generate(*given, **options):
+                if options.get("fork") and interrupts:
+                    signal.raise_signal(interrupts.pop())
+                yield item
+
+    interrupts: list[signal.Signals] = []
+    with Agent.open("ada", model=Interrupted(window=1024), embedding="none", ahead=False) as agent:
+        for number in range(8):
+            agent.ask(f"message {number} {'word ' * 20}")
+        before = agent.map()
+        interrupts.append(signal.SIGINT)
+        _command(agent, "/evict", TextPrinter())
+        assert not interrupts and agent.map() == before and not agent.evictions()
+        assert "Paging out was stopped" in capsys.readouterr().err
+        _command(agent, "/evict", TextPrinter())
+        assert len(agent.evictions()) == 1, "the next one is not stopped"
+
+        with monkeypatch.context() as patch:
+            patch.setattr(agent.recall, "search", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+            _command(agent, "/search message", TextPrinter())
+        assert "/search was stopped" in capsys.readouterr().err
+        rewind = agent.history.rewind
+
+        def interrupted(number: int) -> tuple[events.Event, ...]:
+            signal.raise_signal(signal.SIGINT)
+            return rewind(number)
+
+        monkeypatch.setattr(agent.history, "rewind", interrupted)
+        _command(agent, "/rewind", TextPrinter())
+        assert len(agent.history.asked()) == 7, "what is done at once is done"
+        assert agent.ask("And now?").text
+
+
+def test_where_nothing_can_leave_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
+        _command(agent, "/evict", TextPrinter())
+    assert "nothing to page out" in capsys.readouterr().err
 
 
 def test_a_message_is_taken_back_and_a_note_is_found_and_forgotten(
