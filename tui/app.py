@@ -49,7 +49,12 @@ SMALLEST = (40, 10)  # columns and rows
 
 
 class Harmless(LineFilter):
-    """Lines as they are drawn, without what the terminal would obey: whatever widget a text of others is in."""
+    """Lines as they are drawn, without what the terminal would obey: whatever widget a text of others is in.
+
+    This is the one place for what is on the screen, so widgets take texts as they are. It does not see what goes to the
+    terminal otherwise: the clipboard (`Shell.copy_to_clipboard`), and the lines of `memos.tui.plain`. The title of the
+    terminal is not set; addresses of links are encoded by Markdown.
+    """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Segments of a line, their texts safe."""
@@ -238,6 +243,10 @@ class Shell(App[None]):
     async def on_long_paste(self, message: messages.LongPaste) -> None:
         """Offer to read it into archival memory."""
         self.run_worker(self._told(doing.long_paste(self, message.text)))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy what is seen: an escape sequence in it would be obeyed where it is pasted."""
+        super().copy_to_clipboard(safe(text))
 
     def notice(self, text: str, severity: SeverityLevel = "information") -> None:
         """Tell something in a corner, for a moment; brackets in it are no markup."""

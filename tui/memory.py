@@ -17,7 +17,6 @@ from textual.widgets import Button, Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memos.errors import MemosError
-from memos.printing import safe
 from memos.tui import messages
 from memos.tui.dialogs import Confirm
 from memos.tui.text import moment, one_line, speaker
@@ -162,7 +161,7 @@ class MemoryBrowser(ModalScreen[None]):
         """Show the whole of it."""
         hit = self._chosen
         if hit is not None:
-            told = f"{hit.pointer} · {hit.source} · {moment(hit.when)}\n\n{safe(hit.text)}"
+            told = f"{hit.pointer} · {hit.source} · {moment(hit.when)}\n\n{hit.text}"
             self.query_one("#text", Static).update(Content(told))
 
     def on_option_list_option_selected(self) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from memos import events
 from memos.messages import Kind, Message
-from memos.printing import safe
 from memos.tui.plain import describe
 
 _MARKUP = re.compile(r"[`*_#|~\[\]<>]|^\s*(?:[-+]|\d+[.)])\s|\n\s*\n|https?:", re.M)
@@ -21,7 +20,7 @@ def has_markup(text: str) -> bool:
 
 def one_line(text: str, most: int = 200) -> str:
     """A text in one line, its beginning."""
-    line = " ".join(safe(text).split())
+    line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -20,7 +20,6 @@ from textual.widget import Widget
 from textual.widgets import Collapsible, Static
 
 from memos.messages import Kind, Message, State
-from memos.printing import safe
 from memos.tui import messages
 from memos.tui.commands import message_bindings
 from memos.tui.plain import call_line
@@ -53,7 +52,7 @@ class Said(Widget, can_focus=True):
     def __init__(self, who: str, kind: Kind, text: str, message_id: int, when: datetime, note: str = "") -> None:
         super().__init__(classes=f"said {kind}")
         self.kind, self.text, self.message_id = kind, text, message_id
-        self._head = f"{'▌' if kind is Kind.USER else '●'} {safe(who)} · {moment(when)} · recall:{message_id}"
+        self._head = f"{'▌' if kind is Kind.USER else '●'} {who} · {moment(when)} · recall:{message_id}"
         self._note = note
         self._stream: MarkdownStream | None = None
 
@@ -69,13 +68,13 @@ class Said(Widget, can_focus=True):
     def render(self) -> RenderResult:
         """The message, where it has no widgets inside."""
         if not self._formatted:
-            return Content.assemble(self._heading, "\n", safe(self.text))
+            return Content.assemble(self._heading, "\n", self.text)
         from rich.console import Group
         from rich.markdown import Markdown
         from rich.text import Text
 
         heading = Text(self._heading.plain, "dim", no_wrap=True, overflow="ellipsis")
-        return Group(heading, Markdown(safe(self.text), code_theme="ansi_dark", inline_code_theme="ansi_dark"))
+        return Group(heading, Markdown(self.text, code_theme="ansi_dark", inline_code_theme="ansi_dark"))
 
     def compose(self) -> ComposeResult:
         """A line about it and its words, where direction matters."""
@@ -103,14 +102,13 @@ class Said(Widget, can_focus=True):
                 await self.mount(Static(self._heading, classes="heading"), self._body())
 
     def _body(self) -> Widget:
-        text = safe(self.text)
-        if self.kind is Kind.SPEECH and has_markup(text):
+        if self._formatted:
             from textual.widgets import Markdown
 
-            body: Widget = Markdown(text, classes="body", open_links=False)
+            body: Widget = Markdown(self.text, classes="body", open_links=False)
         else:
-            body = Static(Content(text), classes="body")
-        body.set_class(right_to_left(text), "right-to-left")
+            body = Static(Content(self.text), classes="body")
+        body.set_class(right_to_left(self.text), "right-to-left")
         return body
 
     async def grow(self, more: str) -> None:
@@ -126,7 +124,7 @@ class Said(Widget, can_focus=True):
             await self.mount(Static(self._heading, classes="heading"), body)
             self._stream = Markdown.get_stream(body)
             more = self.text
-        await self._stream.write(safe(more))
+        await self._stream.write(more)
 
     async def finish(self, text: str, *, cut: bool) -> None:
         """The reply is whole, or was cut off."""
@@ -157,7 +155,7 @@ class CallView(Collapsible):
 
     def __init__(self, line: str, body: str, message_id: int) -> None:
         self._line, self.message_id = line, message_id
-        self._text = Static(Content(safe(body)), classes="result")
+        self._text = Static(Content(body), classes="result")
         super().__init__(self._text, title=_escaped(line), collapsed=True, classes="call")
 
     def finish(self, *, ok: bool, result: str, seconds: float) -> None:
@@ -166,7 +164,7 @@ class CallView(Collapsible):
         self.title = _escaped(
             f"{self._line} {sign} {seconds:.1f} s" if seconds >= LONG_CALL else f"{self._line} {sign}"
         )
-        self._text.update(Content(safe(result)))
+        self._text.update(Content(result))
         self.set_class(not ok, "failed")
 
 
@@ -178,7 +176,7 @@ class Note(Static):
     """A line about what the memory does, or what went wrong."""
 
     def __init__(self, text: str, *, failed: bool = False) -> None:
-        super().__init__(Content(f"{'✗' if failed else '·'} {safe(text)}"), classes="note")
+        super().__init__(Content(f"{'✗' if failed else '·'} {text}"), classes="note")
         self.set_class(failed, "failed")
 
 
@@ -281,7 +279,7 @@ class Transcript(VerticalScroll, can_focus=True):
                 call = CallView(_stored_call(message.content), "", message.id)
                 views.append(call)
             elif message.kind is Kind.RESULT and call is not None:
-                call._text.update(Content(safe(message.content)))
+                call._text.update(Content(message.content))
                 call = None
             elif message.kind is Kind.PAGE:
                 views.append(CallView("paged in by the kernel", message.content, message.id))

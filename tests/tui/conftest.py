@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from memos.agents import Agent, Sessions
 from memos.messages import Call
@@ -90,10 +91,14 @@ class Terminal:
         await self.say(text)
 
     @property
+    def lines(self) -> list[Strip]:
+        """The lines of the screen that is in front, as they are drawn."""
+        return self.shell.screen._compositor.render_strips()
+
+    @property
     def drawn(self) -> str:
-        """What the screen that is in front shows."""
-        strips = self.shell.screen._compositor.render_strips()
-        return "".join(segment.text for strip in strips for segment in strip)
+        """What they show."""
+        return "".join(segment.text for strip in self.lines for segment in strip)
 
     @property
     def agent(self) -> Agent:

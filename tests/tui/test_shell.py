@@ -1242,10 +1242,12 @@ class TestFailure:
             await opened.say("Hi \x1b]0;title\x07 there")
             assert not {"\x1b", "\x07", "\u202e"} & set(opened.drawn)
 
-    @pytest.mark.parametrize("where", ["dialog", "blocks", "input", "notice"])
+    @pytest.mark.parametrize(
+        "where", ["dialog", "blocks", "input", "notice", "note", "result", "speaker", "memory", "markdown", "waiting"]
+    )
     async def test_no_widget_lets_the_terminal_obey(self, where: str) -> None:
-        order = "shown \x1b[31m\x9b2J\u202e [/b] [b]"
-        async with terminal(notifications=True) as opened:
+        order = "shown \x1b[31m\x9b2J\u202e\x07 [/b] [b]"
+        async with terminal([say(f"**bold** {order}")], notifications=True) as opened:
             shell = opened.shell
             if where == "dialog":
                 await shell.push_screen(Confirm(order))
@@ -1254,10 +1256,46 @@ class TestFailure:
                 await opened.pilot.press("f3")
             elif where == "input":
                 shell.prompt.put(order)
-            else:
+            elif where == "notice":
                 shell.notice(order)
+            elif where == "note":
+                await shell.transcript.note(order, failed=True)
+            elif where == "result":
+                await shell.transcript.call(order, {}, 7)
+                shell.transcript.call_ended(7, ok=False, result=order, seconds=0.0)
+                shell.query_one(CallView).collapsed = False
+            elif where == "speaker":
+                told = Told(Kind.USER, "Hi.", datetime(2026, 5, 1, tzinfo=UTC), speaker=order)
+                opened.agent.recall.import_past([told])
+                await shell.to_newest()
+            elif where == "memory":
+                opened.agent.archival.insert(order)
+                await opened.pilot.press("f4", "f6")
+                await opened.pilot.app.workers.wait_for_complete()
+            elif where == "markdown":
+                await opened.say("Hi.")
+            else:
+                shell.waiting.add(order)
             await opened.pilot.pause()
             assert "shown [31m2J [/b] [b]" in opened.drawn
+            assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(opened.drawn)
+            widths = {sum(segment.cell_length for segment in line) for line in opened.lines}
+            assert widths == {shell.size.width}, "what is not drawn takes no room"
+
+    async def test_where_a_link_leads_is_no_order(self) -> None:
+        async with terminal([say("[here](<http://a.example/\x1b]0;x\x07&#x202e;b>)")]) as opened:
+            await opened.say("Where?")
+            await opened.shell.to_newest()  # drawn by Rich now, which makes hyperlinks
+            await opened.pilot.pause()
+            styles = [segment.style for line in opened.lines for segment in line]
+            (link,) = {style.link for style in styles if style and style.link}
+            assert link.startswith("http://a.example/") and not {"\x1b", "\x07", "\u202e"} & set(link)
+
+    async def test_what_is_copied_is_what_is_seen(self) -> None:
+        async with terminal([say("red \x1b[31malert\x07 \u202eevil\x1b[201~\nrm")]) as opened:
+            await opened.say("Hi.")
+            await opened.pilot.press("f9")
+            assert opened.shell.clipboard == "red [31malert evil[201~\nrm"
 
     async def test_brackets_in_a_refusal_are_no_markup(self) -> None:
         async with terminal(notifications=True) as opened:
