@@ -52,7 +52,7 @@ class AgentList(ModalScreen[Choice | None]):
             yield Static("Agents", classes="title")
             yield Input(placeholder="Search, or the name of a new agent", id="filter")
             yield OptionList(id="rows")
-            yield Footer()
+            yield Footer(compact=True)
 
     async def on_mount(self) -> None:
         """Read the list in the worker."""
@@ -133,7 +133,7 @@ class ModelList(ModalScreen[str]):
             yield Static("Models (Enter opens this agent with it)", classes="title")
             yield OptionList(id="rows")
             yield Input(placeholder="Or the path of a GGUF file", id="file")
-            yield Footer()
+            yield Footer(compact=True)
 
     async def on_mount(self) -> None:
         """Read the list in the worker."""

@@ -97,6 +97,9 @@ class Shell(App[None]):
 
     TITLE = "memos"
     CSS_PATH = "shell.tcss"
+    # Classes of every screen, by which the style sheet leaves out frames where there is no room for them.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]  # noqa: RUF012 - no class variable for mypy
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     COMMANDS = App.COMMANDS | {ShellCommands}
 

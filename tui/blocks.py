@@ -50,12 +50,12 @@ class BlockEditor(ModalScreen[None]):
             yield Static("Blocks: what the assistant always has in view", classes="title")
             with Horizontal():
                 yield OptionList(*[Option(Content(label), id=label) for label in self._labels], id="labels")
-                with Vertical():
+                with Vertical(id="block"):
                     yield TextArea(id="text", soft_wrap=True)
                     yield Static("", id="size")
                     yield Static("Former texts (Enter brings one back into the editor)", classes="title")
                     yield OptionList(id="changes", compact=True)
-            yield Footer()
+            yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin with the first block."""

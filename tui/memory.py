@@ -79,6 +79,11 @@ def look_up(agent: Agent, query: str, where: str, offset: int = 0) -> tuple[list
     return hits, kept.total
 
 
+def _key(key: str, action: str, title: str, told: str) -> Binding:
+    """A key of the browser; the footer shows its title, F1 what is told of it."""
+    return Binding(key, action, title, id=f"memory_{action}", priority=True, tooltip=told)
+
+
 class MemoryBrowser(ModalScreen[None]):
     """Searches and browses what the agent that is open remembers.
 
@@ -88,11 +93,11 @@ class MemoryBrowser(ModalScreen[None]):
 
     app: Shell
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f6", "switch", "Messages/archive", id="memory_switch", priority=True),
-        Binding("f7", "pin", "Pin or let go", id="memory_pin", priority=True),
-        Binding("f8", "page_in", "Page in now", id="memory_page_in", priority=True),
-        Binding("f9", "forget", "Forget", id="memory_forget", priority=True),
-        Binding("f10", "more", "More", id="memory_more", priority=True),
+        _key("f6", "switch", "Messages/archive", "Messages, or notes and documents."),
+        _key("f7", "pin", "Pin", "Keep it in view for good, or let it go."),
+        _key("f8", "page_in", "Page in", "Put it into view now."),
+        _key("f9", "forget", "Forget", "Destroy its words for good."),
+        _key("f10", "more", "More", "Show more results."),
         Binding("down", "list", "Results", show=False, id="memory_list"),
         Binding("escape", "leave", "Close", id="memory_close"),
     ]
@@ -113,7 +118,7 @@ class MemoryBrowser(ModalScreen[None]):
             yield OptionList(id="hits", compact=True)
             with VerticalScroll(id="whole"):
                 yield Static("", id="text")
-            yield Footer()
+            yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin."""

@@ -134,6 +134,14 @@ class MemoryPanel(Vertical):
         """Draw it anew."""
         self.redraw()
 
+    def on_descendant_focus(self) -> None:
+        """Where there is little room, the timeline has all of it now."""
+        self.add_class("in-timeline")
+
+    def on_descendant_blur(self) -> None:
+        """The map is back."""
+        self.remove_class("in-timeline")
+
 
 def legend(view: ContextMap) -> Content:
     """What each glyph is, and its tokens."""

@@ -11,6 +11,7 @@ from memos.context_map import ContextMap, Segment
 from memos.messages import Kind, Message
 from memos.printing import safe
 from memos.tui.attachments import plan
+from memos.tui.help import table
 from memos.tui.panel import LOOKS, cells, legend, strip
 from memos.tui.status import Turn, bar
 from memos.tui.text import has_markup, note_line, one_line, paging_line, right_to_left, speaker
@@ -127,3 +128,19 @@ def test_an_at_sign_is_not_always_a_file() -> None:
     assert plan("ask @ada about it") == plan("ask @ada about it")
     assert plan("ask @ada about it").missing == ()
     assert plan("see @notes/x.md").missing == ("notes/x.md",)
+
+
+@pytest.mark.parametrize("width", [30, 36, 70, 120])
+def test_a_table_wraps_within_its_last_column(width: int) -> None:
+    rows = [
+        ("F1", "/help", "Keys."),
+        ("", "/rewind [NUMBER]", "Take the last message back, or another and all after it."),
+    ]
+    lines = table(rows, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "".join(table(rows, width).split()) == "".join("".join(cell for row in rows for cell in row).split())
+    if width >= 70:
+        column = lines[0].index("Keys.")
+        assert {len(line) - len(line.lstrip()) for line in lines[2:]} <= {column}, "below where it began"
+    else:
+        assert lines[:2] == ["F1  /help", "    Keys."], "there is no room beside"

@@ -374,7 +374,7 @@ class TestConsent:
                 await opened.pilot.press("pagedown")
             await opened.pilot.pause()
             assert "Run this" in first and "Yes (y)" in first and "No (n" in first
-            assert "and that?" in opened.drawn and "Yes (y)" in opened.drawn
+            assert " that?" in opened.drawn and "Yes (y)" in opened.drawn
 
     async def test_leaving_while_it_asks_refuses_and_saves(self) -> None:
         done: list[str] = []
@@ -980,7 +980,8 @@ class TestCommands:
             await opened.pilot.press("f1")
             assert isinstance(opened.shell.screen, Help)
             text = "\n".join(str(one.content) for one in opened.shell.screen.query(Static))
-            assert "^G" in text and all(command.help in text for command in COMMANDS)
+            told = " ".join(text.split())
+            assert "^G" in told and all(command.help in told for command in COMMANDS)
 
     async def test_a_theme_that_was_chosen_stays_with_another_agent(self) -> None:
         async with terminal() as opened:
@@ -1016,7 +1017,45 @@ class TestCommands:
         async with terminal(size=SMALLEST) as opened:
             await opened.pilot.press("f5")
             await opened.pilot.pause()
-            assert "│ ada " in opened.drawn
+            assert "ada     " in opened.drawn, "below title and input"
+
+    @pytest.mark.parametrize("size", [SMALLEST, (80, 24), (200, 50)])
+    async def test_every_screen_has_all_that_it_shows_within_reach(self, size: tuple[int, int]) -> None:
+        async with terminal([say("What a name."), say("Tea it is.")], size=size) as opened:
+            shell, press = opened.shell, opened.pilot.press
+            await opened.say("My dog is called Rex.")
+            await opened.say("I like tea.")
+
+            def seen(*names: str) -> None:
+                for name in names:
+                    drawn = shell.screen.query_one(name)
+                    assert drawn.region.area and shell.screen.region.contains_region(drawn.region), name
+
+            await press("f4")
+            await shell.workers.wait_for_complete()
+            await opened.pilot.pause()
+            assert "recall:4" in opened.drawn and "recall:2 you: My dog" in opened.drawn and "Page in" in opened.drawn
+            seen("#query", "#hits", "#whole")
+            await press("escape", "f1", "end")
+            await opened.pilot.pause()
+            assert "Esc closes this." in " ".join(opened.drawn.split())
+            await press("escape", "f3")
+            seen("#text", "#labels")
+            shell.screen.query_one("#changes").focus()
+            await opened.pilot.pause()
+            seen("#changes")
+            await press("escape")
+            question = Confirm("Is it so? " * 20, "Into archival memory", "Into the message")
+            shell.run_worker(shell.push_screen_wait(question))
+            await opened.pilot.pause()
+            seen("#yes", "#no")
+            await press("escape", "ctrl+t")
+            await opened.pilot.pause()
+            seen("#timeline")
+            shell.prompt.focus()
+            shell.prompt.put("/")
+            await opened.pilot.pause()
+            seen("#completions", "#prompt")
 
     @pytest.mark.parametrize("typed", ["zoe", "eve"])
     async def test_an_agent_that_cannot_be_deleted_is_not_said_to_be(self, typed: str) -> None:
