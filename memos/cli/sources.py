@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from memos.cli.options import json_option
-from memos.printing import printable
+from memos.printing import printable, safe
 
 agent_option = click.option("--agent", help="An agent's own documents; by default those that all agents see.")
 
@@ -42,7 +42,8 @@ def list_sources(under: str | None, agent: str | None, as_json: bool) -> None:
         when = f"{one.created_at.astimezone():%Y-%m-%d %H:%M}"
         whose = "shared" if one.shared else (agent or "")
         size = f"{one.size:>13,}" if one.size else " " * 13
-        click.echo(f"{one.passages:>7,} passages {size} bytes  {when}  {whose:<8}  {printable(one.source)}")
+        passages = "passage " if one.passages == 1 else "passages"
+        click.echo(f"{one.passages:>7,} {passages} {size} bytes  {when}  {whose:<8}  {printable(one.source)}")
         for copy in one.copies:
             click.echo(f"{'the same bytes:':>62}  {printable(copy)}")
     if not documents:
@@ -74,7 +75,7 @@ def show(path: str, agent: str | None, as_json: bool) -> None:
         click.echo(f"  the same bytes: {printable(copy)}")
     for passage in outline:
         place = f"[{printable(passage.location)}] " if passage.location else ""
-        click.echo(f"  archival:{passage.id:<7} {place}{printable(passage.opening)}")
+        click.echo(f"  archival:{passage.id:<7} {place}{safe(' '.join(passage.opening.split()))}")
     for job in record.jobs:
         reason = f": {printable(job.reason)}" if job.reason else ""
         click.echo(f"{job.created_at.astimezone():%Y-%m-%d %H:%M}  {job.outcome}{reason}")

@@ -42,6 +42,18 @@ def docs(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_passage_is_shown_as_it_is_written(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_EMBEDDING", "none")
+    with Database.open(own_home) as database, database.agent("ada") as agent:
+        agent.archival.store_document("notes.md", "a" * 64, [("By the \U0001f469\u200d\U0001f52c\x1b[31m.", "")])
+    runner = CliRunner()
+    assert (
+        "By the \U0001f469\u200d\U0001f52c[31m."
+        in runner.invoke(sources, ["show", "notes.md", "--agent", "ada"]).stdout
+    )
+    assert "1 passage  " in runner.invoke(sources, ["list", "--agent", "ada"]).stdout
+
+
 @pytest.mark.embedding
 def test_a_folder_is_read_listed_shown_and_removed(docs: Path) -> None:
     runner = CliRunner()
