@@ -29,7 +29,7 @@ from memos import events
 from memos.errors import MemosError
 from memos.printing import safe
 from memos.tui import doing, hangup, messages
-from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, parse
+from memos.tui.commands import BY_ID, COMMANDS, bindings, is_command, keys_of, parse
 from memos.tui.dialogs import Confirm
 from memos.tui.panel import MapStrip, MemoryPanel, Timeline
 from memos.tui.prompt import Completions, Prompt, Waiting
@@ -153,6 +153,11 @@ class Shell(App[None]):
     async def action_quit(self) -> None:
         """Save and leave."""
         await self.action_do("quit")
+
+    def action_help_quit(self) -> None:
+        """What Ctrl+C is told, where nothing is selected that it could copy."""
+        stop, leave = (keys_of(BY_ID[name], self.keys) for name in ("stop", "quit"))
+        self.notice(f"{stop} stops a reply, {leave} leaves.")
 
     def on_unmount(self) -> None:
         """Whatever ends the application: the agent is saved."""

@@ -1128,6 +1128,12 @@ class TestCommands:
             await opened.pilot.press("enter")
             assert isinstance(opened.shell.screen, ModelList)
 
+    async def test_ctrl_c_says_how_to_stop_and_to_leave(self) -> None:
+        async with terminal(notifications=True, keys={"quit": "ctrl+x"}) as opened:
+            await opened.pilot.press("ctrl+c")
+            await opened.pilot.pause()
+            assert "ESC stops a reply, ^X leaves." in opened.drawn
+
     async def test_an_unknown_command_and_a_blank_message_do_nothing(self) -> None:
         async with terminal() as opened:
             await opened.pilot.press("enter")
