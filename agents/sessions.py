@@ -95,10 +95,14 @@ class Sessions:
         """Open an agent in the place of the one that is open; the model stays, where it is the same.
 
         Raises:
+            InputError: it is no name for an agent, or a setting cannot be used; the one that is open stays open.
             MemosError: as `Agent.open`; no agent is open then.
         """
-        self.leave()
+        from memos.storage.lock import check_name
+
+        check_name(name)
         wanted = self.settings
+        self.leave()
         model = self._given or self._model(wanted, progress)
         folder = self._folder or home()
         given = {key: value for key, value in self._settings.items() if key != "model"}
@@ -134,9 +138,14 @@ class Sessions:
 
         Raises:
             InputError: one of them cannot be used; nothing is changed.
+            ModelError: there is no such model, or it is damaged; nothing is changed.
         """
+        from memos.models.store import resolve
+
         changed = {**self._settings, **settings}
-        load(**changed)
+        held = load(**changed)
+        if "model" in settings:
+            resolve(held.model)
         self._settings = changed
 
     def leave(self) -> None:

@@ -340,7 +340,10 @@ class Shell(App[None]):
         self.transcript.follow()
         self.give_back(self._unstored if message.unsent else "")
         self._unstored = ""
-        if message.opening:
+        agent = self.session.agent
+        if message.opening and agent is not None:  # what was refused at once took nothing away
+            self.wanted = agent.name
+        elif message.opening:
             self.status.who("no agent is open", "/retry · /agents · /models")
 
     async def on_changed(self, message: messages.Changed) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from memos import Agent, AgentBusy, AsyncAgent, BlockError, InputError, events, tool
 from memos.agents import Sessions
-from memos.errors import MemosError, ModelError
+from memos.errors import MemosError, ModelError, ModelNotFound
 from memos.generation import Generated, Piece, Reading
 from memos.messages import Call
 from memos.testing import ScriptedModel, say
@@ -78,6 +78,12 @@ def test_a_model_that_is_named_stays_loaded_between_agents(monkeypatch: pytest.M
     try:
         assert sessions.open("ada").model_name == sessions.open("eve").model_name == "parrot"
         assert loaded == ["parrot"]
+        with pytest.raises(ModelNotFound):
+            sessions.change(model="magpie")
+        with pytest.raises(InputError):
+            sessions.open("a/b")
+        assert sessions.agent and sessions.agent.name == "eve" and sessions.settings.model == "parrot", "all as it was"
+        monkeypatch.setattr("memos.models.store.resolve", Path)
         sessions.change(model="magpie")
         assert sessions.open("ada").model_name == "magpie"
     finally:

@@ -1128,6 +1128,17 @@ class TestCommands:
             await opened.pilot.press("enter")
             assert isinstance(opened.shell.screen, ModelList)
 
+    @pytest.mark.parametrize("wrong", ["/models nonsense-7b", "/agents a/b"])
+    async def test_a_wrong_name_leaves_the_agent_open(self, wrong: str, hello: list[Call]) -> None:
+        async with terminal(hello) as opened:
+            await opened.say(wrong)
+            assert "nonsense-7b" in opened.said[-1] or "is no name" in opened.said[-1]
+            assert "no agent is open" not in opened.drawn
+            await opened.say("Hi.")
+            assert stored(opened) == ["Hi.", "Hello Ada!"]
+            await opened.say("/retry")
+            assert opened.agent.name == "ada", "what is tried again is what is open"
+
     async def test_ctrl_c_says_how_to_stop_and_to_leave(self) -> None:
         async with terminal(notifications=True, keys={"quit": "ctrl+x"}) as opened:
             await opened.pilot.press("ctrl+c")
