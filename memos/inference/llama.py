@@ -356,16 +356,27 @@ class Llama:
 
     @contextmanager
     def _abortable(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
-        """Let `cancelled` end an evaluation, if there is one to ask."""
+        """Let `cancelled` end an evaluation, if there is one to ask; so does what is raised in it, Ctrl-C as a rule."""
         if cancelled is None:
             yield
             return
-        callback = lib.ggml_abort_callback(lambda _data: cancelled())
+        raised: list[BaseException] = []
+
+        def over(_data: object) -> bool:
+            try:
+                return bool(raised) or cancelled()
+            except BaseException as error:  # through C it does not come: it would be printed, and forgotten
+                raised.append(error)
+                return True
+
+        callback = lib.ggml_abort_callback(over)
         lib.llama_set_abort_callback(self._context, callback, None)
         try:
             yield
         finally:
             lib.llama_set_abort_callback(self._context, lib.ggml_abort_callback(), None)
+        if raised:
+            raise raised[0]
 
     def logits(self, behind: int = 0) -> NDArray[np.float32]:
         """Logits after the last evaluated token, or after that with `behind` more behind it; `decode` overwrites them.

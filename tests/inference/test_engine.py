@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -229,6 +230,23 @@ def test_cancelling_while_reading_a_prompt(model: LlamaModel) -> None:
     stream = model.generate(prompt, ANY, limit=20, sampling=Sampling(), cancelled=lambda: True)
     end = list(stream)[-1]
     assert isinstance(end, Generated) and end.finish == "cancelled" and not end.tokens
+    assert run(model, prompt, limit=20)[0].tokens
+
+
+def test_ctrl_c_in_the_middle_of_a_batch_is_raised_and_the_model_goes_on_working(model: LlamaModel) -> None:
+    asked = 0
+
+    def interrupted() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:  # by then llama.cpp asks
+            signal.raise_signal(signal.SIGINT)
+        return False
+
+    prompt = ask(model, "five six seven eight " * 60)
+    with pytest.raises(KeyboardInterrupt):
+        list(model.generate(prompt, ANY, limit=20, sampling=Sampling(), cancelled=interrupted))
+    assert asked == 3
     assert run(model, prompt, limit=20)[0].tokens
 
 
