@@ -96,6 +96,7 @@ def asked(agent: Agent, request: ConsentRequest) -> bool:
         click.echo(err=True)
         return _typed(f"{safe(request.question)} [y/N] ").strip().casefold() in ("y", "yes")
     except KeyboardInterrupt:
+        click.echo(err=True)
         agent.cancel()
         return False
     except (EOFError, UnicodeDecodeError):
@@ -231,10 +232,14 @@ def _rewind(agent: Agent, rest: str, printer: Printer) -> None:
 def _forget(agent: Agent, rest: str, printer: Printer) -> None:
     if not rest:
         raise InputError("Say what to forget: /forget ID.")
-    with suppress(click.Abort):  # no answer is no
-        if click.confirm(f"Forget {rest} for good? This cannot be undone.", err=True):
-            _changed(agent, lambda: agent.memory.forget(rest), printer)
-            click.echo(f"  {rest} is forgotten", err=True)
+    try:
+        wanted = click.confirm(f"Forget {rest} for good? This cannot be undone.", err=True)
+    except click.Abort:  # no answer is no
+        click.echo(err=True)
+        return
+    if wanted:
+        _changed(agent, lambda: agent.memory.forget(rest), printer)
+        click.echo(f"  {rest} is forgotten", err=True)
 
 
 def _evict(agent: Agent, _: str, printer: Printer) -> None:

@@ -126,6 +126,16 @@ def test_ctrl_c_ends_paging_out_and_a_search_and_nothing_else(
         assert agent.ask("And now?").text
 
 
+def test_a_question_that_ctrl_c_ends_ends_its_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: signal.raise_signal(signal.SIGINT))
+    with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
+        _command(agent, "/forget recall:7", TextPrinter())
+    told = capsys.readouterr().err
+    assert told.endswith("\n") and "forgotten" not in told
+
+
 def test_where_nothing_can_leave_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with Agent.open("ada", model=ScriptedModel(window=1024), embedding="none") as agent:
         _command(agent, "/evict", TextPrinter())
