@@ -6,8 +6,6 @@ no policy of its own; how a turn goes is the controller's.
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
@@ -21,6 +19,7 @@ from memos.agents.history import AgentHistory
 from memos.agents.idle import Idle
 from memos.agents.memory import Blocks, HandMemory
 from memos.agents.residency import Residency
+from memos.agents.turns import Turns
 from memos.consent import Consent, ConsentRequest, refuse
 from memos.context_map import ContextMap
 from memos.controller import local_now
@@ -112,25 +111,29 @@ class Agent:
         self._storage = storage
         self._model = model
         self._owns_model = owns_model
-        self._turn = threading.Lock()
-        self._streams: weakref.WeakSet[Generator[Event, None, None]] = weakref.WeakSet()
-        self._closed = False
+        self._turns = Turns(f"Agent {name}", "message", self.cancel)
         self._idle = Idle(self._index, self._ahead)
         self._aside: list[Event] = []
         self._observe = observe or self._aside.append
         self.consent = consent
         self._variants = 0
-        self.kernel, self.start_events = self._boot(tools, now)
+        self._residency = Residency(
+            model,
+            database.snapshots,
+            storage.snapshot_name,
+            lambda: self.kernel.queue.context.tokens,
+            lambda: self.kernel.common,
+            self._alone,
+        )
+        with self._turns.alone(), self._residency.opening():  # at once: to boot may take a larger window
+            self.kernel, self.start_events = self._boot(tools, now)
+            self.start_events += tuple(self._residency.open())
+            queue = self.kernel.queue
+            if queue.resident <= queue.context.fixed_cost:
+                self.start_events += tuple(queue.write_back())
         self.blocks = Blocks(self.kernel, storage, self._by_hand)
         self.memory = HandMemory(self.kernel, storage, self._by_hand)
         self.history = AgentHistory(self.kernel, storage, self._by_hand)
-        context = self.kernel.queue.context
-        self._residency = Residency(
-            model, database.snapshots, storage.snapshot_name, lambda: context.tokens, self.kernel.common, self._alone
-        )
-        self.start_events += tuple(self._residency.open())
-        if self.kernel.queue.resident <= context.fixed_cost:
-            self.start_events += tuple(self.kernel.queue.write_back())
         self._idle.begin()
 
     def _boot(self, tools: Sequence[Tool], now: Callable[[], datetime]) -> tuple[Kernel, tuple[Event, ...]]:
@@ -178,7 +181,7 @@ class Agent:
         Args:
             name: letters, digits, `.`, `_` and `-`.
             model: a name of `memos models list`, a GGUF file, or a `LanguageModel` of your own, which is
-                not closed with the agent.
+                not closed with the agent; other agents may have it, too, and take turns.
             context: the window in tokens.
             tools: functions of your own, made with `@tool`.
             folder: the data folder; by default `MEMOS_HOME`.
@@ -194,7 +197,8 @@ class Agent:
             settings: any other setting by name, e.g. `temperature=0.7`; see `memos.settings.Settings`.
 
         Raises:
-            InputError: a name, a setting or a tool cannot be used.
+            InputError: a name, a setting or a tool cannot be used; or another agent is in the middle of a turn on the
+                same model.
             ModelError: the model is missing or damaged.
             WindowError: the window does not fit the model, the memory or the agent.
             AgentBusy: another process has this agent open.
@@ -244,9 +248,7 @@ class Agent:
             InputError: the message is empty, too long, another turn is running, or the agent is closed; nothing was
                 stored or taken back.
         """
-        stream = self._streamed(text, instead_of, self.kernel.controller.turn(text, sampling))
-        self._streams.add(stream)
-        return stream
+        return self._turns.followed(self._streamed(text, instead_of, self.kernel.controller.turn(text, sampling)))
 
     def _streamed(
         self, text: str, instead_of: int | None, turn: Generator[Event, None, None]
@@ -288,19 +290,13 @@ class Agent:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One turn or edit at a time; a second one is refused rather than queued."""
-        if self._closed:  # and its model freed, which ends the process of whoever uses it
-            raise InputError(f"Agent {self.name} is closed.")
-        if not self._turn.acquire(blocking=False):
-            raise InputError(f"Agent {self.name} is busy with another message.")
-        try:
+        """One turn or edit at a time, and nothing between two turns meanwhile."""
+        with self._turns.alone():
             self._idle.end()
             try:
                 yield
             finally:  # whoever follows a turn may leave in the middle of it
                 self._idle.begin()
-        finally:
-            self._turn.release()
 
     def _index(self, closing: Callable[[], bool]) -> None:
         """Bring the search index up to date while the user reads; a search that comes first does it itself. What is
@@ -327,7 +323,7 @@ class Agent:
 
     def _by_hand(self, work: Callable[[], Iterable[Event]]) -> tuple[Event, ...]:
         """Do something to the memory between two turns."""
-        with self._alone():
+        with self._turns.here(), self._alone():
             return (*self._residency.resume(), *work())
 
     def edit_block(self, label: str, text: str) -> tuple[Event, ...]:
@@ -387,8 +383,15 @@ class Agent:
     # ----------------------------------------------------------------------------------------- close
 
     def close(self) -> None:
-        """End a turn that nobody follows any more, and give agent, database and model free, whatever of it fails.
-        Closing twice is fine. One that another thread follows is to be over before."""
+        """Cancel a turn that runs, wait for its end, and give agent, database and model free, whatever of it fails.
+        Whoever follows the turn, in this thread or another, is told how it ended. Closing twice is fine.
+
+        Raises:
+            InputError: called in the middle of a turn, by a function or `consent`; the agent stays open.
+        """
+        self._turns.close(self._free)
+
+    def _free(self) -> None:
         with ExitStack() as free:  # the last of these first
             if self._owns_model:
                 free.callback(self._model.close)
@@ -397,15 +400,11 @@ class Agent:
             free.callback(self._residency.close)
             free.callback(self._read_end)
             free.callback(self._idle.close)
-            self._closed = True
-            for stream in [*self._streams]:
-                with suppress(ValueError):  # it is at work, in another thread
-                    stream.close()
 
     def _read_end(self) -> None:
         """Read the last few tokens of what was said, which are otherwise read with what comes next; where that fails,
         too."""
-        if not self._residency.mine or self._turn.locked():
+        if not self._residency.mine:
             return
         queue = self.kernel.queue
         with suppress(MemosError):

@@ -56,8 +56,13 @@ class Summaries:
             path: as `memos sources list` has it; a folder's documents are those with a path below it, be it a copy's.
 
         Raises:
-            InputError: there is nothing of this path, or it was cancelled; what was summed up by then is kept.
+            InputError: there is nothing of this path, or it was cancelled; what was summed up by then is kept. Or a
+                question is being answered.
         """
+        with self._reader.alone():
+            return self._summarised(path)
+
+    def _summarised(self, path: str) -> Digest:
         stored, below = stored_at(self._archival, path)
         if stored is not None:
             return self._document(stored)

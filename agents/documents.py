@@ -2,17 +2,21 @@
 
 A small model decides badly by itself, so the kernel decides: search chooses the pages, a probe says whether they tell
 the answer, a grammar lets only pages in view be cited, and the words of the answer say which page it is from. Owns this
-order of things. It does not know how documents are stored, read or searched, nor what a team does (`team`).
+order of things, and that one question at a time is put to a model. It does not know how documents are stored, read or
+searched, nor what a team does (`team`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Event as Flag
 
 from memos import prompts
 from memos.agents.support import held, numbers, said, same
+from memos.agents.turns import Turns
 from memos.document_names import DocumentNames
 from memos.document_reader import about, ends, likeliest, page_of
 from memos.errors import InputError
@@ -92,8 +96,43 @@ class PageReader:
     """
 
     def __init__(self, model: LanguageModel, observe: Observe, cancelled: Callable[[], bool], budget: int) -> None:
-        self.model, self.observe, self.cancelled = model, observe, cancelled
+        self.model, self.observe = model, observe
         self.budget = min(budget, model.window * 2 // 3)
+        self._asked, self._stopped = cancelled, Flag()
+        self._turns = Turns("What reads documents", "question", self._stopped.set)
+
+    def cancelled(self) -> bool:
+        """Whether what is being done is to end."""
+        return self._stopped.is_set() or self._asked()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have the model for one question, or one summary; what happens in the block comes to nothing where it is
+        closed meanwhile.
+
+        Raises:
+            InputError: another is being answered, by this reader or in the middle of an agent's turn on the same model;
+                or it is closed.
+        """
+        with self._turns.here(), self._turns.alone():
+            self.model.claim(self._released)
+            yield
+            self._turns.check_open()
+
+    def _released(self) -> None:
+        """An agent takes the model; what is read here is in no prompt of the next question."""
+        if not self._turns.over:
+            with self._turns.alone():
+                pass
+
+    def close(self) -> None:
+        """End what is being answered, in whichever thread, and wait for that; nothing is answered any more. The model
+        can be freed then.
+
+        Raises:
+            InputError: called by `observe` or `cancelled`.
+        """
+        self._turns.close(lambda: None)
 
     def _size(self, passage: Passage) -> int:
         """Tokens of a passage as a page."""
@@ -215,7 +254,7 @@ class Analyst:
     """Answers from documents.
 
     Args:
-        model: the resident model; its resident context is overwritten.
+        model: the resident model, which agents may share; its resident context is overwritten.
         archival: the documents.
         observe: called with every event.
         cancelled: asked between tokens; what is not finished then is not answered.
@@ -244,18 +283,19 @@ class Analyst:
             source: only from this document, or from those below this folder.
 
         Raises:
-            InputError: the question is empty, or there is no such document or folder.
+            InputError: the question is empty, or there is no such document or folder; or another one is being answered.
         """
         if not question.strip():
             raise InputError("There is no question.")
-        # A document is what it is about, whatever the question names; of a folder's, the question says which.
-        one = source is not None and stored_at(self._archival, source)[0] is not None
-        found = likeliest(self._archival, question, source)
-        return self.answer_from(question, found if one else about(question, found))
+        with self.reader.alone():
+            # A document is what it is about, whatever the question names; of a folder's, the question says which.
+            one = source is not None and stored_at(self._archival, source)[0] is not None
+            found = likeliest(self._archival, question, source)
+            return self.answer_from(question, found if one else about(question, found))
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer a question from some passages, the likeliest first: a view of them, and the next one while none tells
-        the answer."""
+        the answer. For who has the model (`PageReader.alone`)."""
         best, left = nothing(0.0), list(self.reader.parted(passages))
         while left and not self.reader.cancelled():
             view = self.reader.fitting(left)
@@ -277,7 +317,7 @@ class Analyst:
         """What each of two documents says to a question, by their paths.
 
         Raises:
-            InputError: the question is empty, or there is no such document.
+            InputError: the question is empty, or there is no such document; or another one is being answered.
         """
         one, two = self.ask(question, source=first), self.ask(question, source=second)
         return Comparison(one, two, one.found and two.found and same(one.text, two.text))

@@ -1,6 +1,6 @@
 """Where the document analysis agent is put together: one model, the documents, and where summaries are kept.
 
-Holds no policy of its own.
+Owns their lifetime: what is being answered is over before they are closed. Holds no policy of its own.
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ def open_research(
     progress: Callable[[str, float], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Research]:
-    """Open what can be done with documents, for as long as the block runs.
+    """Open what can be done with documents, for as long as the block runs. What another thread does with them is
+    cancelled at its end, and waited for.
 
     Args:
         agent: also the documents that only this agent sees; it must exist.
-        model: a name of `memos models list`, a GGUF file, or a model of your own, which is not closed.
+        model: a name of `memos models list`, a GGUF file, or a model of your own, which is not closed; agents may have
+            it, too, and whoever comes second while it is at work is refused.
         folder: the data folder; by default `MEMOS_HOME`.
         observe: called with every event.
         progress: called with what is being loaded and a share from 0 to 1.
@@ -82,5 +84,6 @@ def open_research(
             model = load_model(settings, progress)
             held.callback(model.close)
         analyst = Analyst(model, archival, observe=observe, cancelled=cancelled)
+        held.callback(analyst.reader.close)
         summaries = Summaries(analyst.reader, archival, database.digests)
         yield Research(analyst, Team(analyst, archival), summaries, archival)

@@ -9,11 +9,11 @@ know what the tokens say, or how a snapshot is kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from memos.errors import StorageError
+from memos.errors import ModelError, StorageError
 from memos.events import Event, Notice, Resumed
 from memos.generation import shared_prefix
 from memos.protocols import LanguageModel
@@ -33,7 +33,8 @@ class Residency:
         store: where snapshots are kept.
         name: of the agent's snapshot.
         prompt: the agent's prompt as it is now.
-        common: what agents of this kind share: the beginning of that prompt, then those of the probes.
+        common: what agents of this kind share: the beginning of that prompt, then those of the probes. Neither is asked
+            for before the agent is `open`.
         alone: held while another agent takes the model; refuses with an error of ours in the middle of a turn.
     """
 
@@ -43,22 +44,36 @@ class Residency:
         store: SnapshotStore,
         name: str,
         prompt: Callable[[], tuple[int, ...]],
-        common: Sequence[tuple[int, ...]],
+        common: Callable[[], Sequence[tuple[int, ...]]],
         alone: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._model, self._store, self._name = model, store, name
-        self._prompt, self._common = prompt, tuple(common)
+        self._prompt, self._common = prompt, common
         self._alone = alone
         self._saved: tuple[int, ...] = ()
         self._turns = 0
         self._closed = False
         self.mine = False  # whether the model's resident context is this agent's
 
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Take the model over for an agent that opens in the block; where that fails, the agent lays no claim to it.
+
+        Raises:
+            InputError: another agent has the model and is in the middle of a turn.
+        """
+        try:
+            self._model.claim(self._released)
+            yield
+        except BaseException:
+            self._closed = True
+            raise
+
     def open(self) -> list[Event]:
-        """Take the model over for an agent that opens; returns what there is to tell."""
-        told = self.resume()  # first: nobody else decodes meanwhile
+        """Have what the agent reads resident, now that it is known; returns what there is to tell."""
+        told = self._arrived()
         beside = [self._model.resident(side) for side in range(1, self._model.sequences)]
-        missing = [one for one in self._common[1:] if not any(_begins(here, one) for here in beside)]
+        missing = [one for one in self._common()[1:] if not any(_begins(here, one) for here in beside)]
         free = [side for side, here in enumerate(beside, 1) if not here]
         for side, prefix in zip(free, missing, strict=False):
             told += self._restore(_shared(prefix), prefix, side)
@@ -70,11 +85,13 @@ class Residency:
         Raises:
             InputError: another agent has the model and is in the middle of a turn.
         """
-        if not self._model.claim(self._released):
-            return []
+        return self._arrived() if self._model.claim(self._released) else []
+
+    def _arrived(self) -> list[Event]:
         self.mine = True
         told = self._restore(self._name, self._prompt(), 0)
-        return told or self._restore(_shared(self._common[0]), self._common[0], 0)
+        head = self._common()[0]
+        return told or self._restore(_shared(head), head, 0)
 
     def _restore(self, name: str, wanted: tuple[int, ...], sequence: int) -> list[Event]:
         here = shared_prefix(self._model.resident(sequence), wanted)
@@ -102,15 +119,16 @@ class Residency:
         return []
 
     def close(self) -> None:
-        """Save once; nothing is saved any more after it. A disk that is full costs a reading, no more."""
+        """Save once; nothing is saved any more after it. A disk that is full, or a model that whoever owns it has
+        closed, costs a reading, no more."""
         if self.mine and not self._closed:
-            with suppress(StorageError):
+            with suppress(StorageError, ModelError):
                 self._save()
         self._closed, self.mine = True, False
 
     def _released(self) -> None:
         """Another agent takes the model."""
-        if self._closed:
+        if self._closed:  # and nothing of it uses the model any more
             return
         with self._alone(), suppress(StorageError):
             self.mine = False  # first: it is not, whether it can be saved or not
@@ -125,7 +143,7 @@ class Residency:
             snapshot = self._model.snapshot(0, mine)
             self._store.save(self._name, snapshot)
             self._saved = snapshot.tokens
-        for prefix in self._common:
+        for prefix in self._common():
             self._save_shared(prefix)
 
     def _save_shared(self, prefix: tuple[int, ...]) -> None:

@@ -17,7 +17,7 @@ from memos.agents.composition import load_model, open_database
 from memos.agents.history import exported
 from memos.agents.importing import read_past
 from memos.consent import Consent, refuse
-from memos.errors import MemosError
+from memos.errors import InputError, MemosError
 from memos.events import Event
 from memos.functions import Tool
 from memos.protocols import LanguageModel
@@ -149,17 +149,26 @@ class Sessions:
         self._settings = changed
 
     def leave(self) -> None:
-        """Close the agent that is open; the model stays."""
+        """Close the agent that is open; the model stays.
+
+        Raises:
+            InputError: called in the middle of a turn of its own; it stays open.
+        """
         agent, self.agent = self.agent, None
         if agent is not None:
-            agent.close()
+            try:
+                agent.close()
+            except InputError:
+                self.agent = agent
+                raise
 
     def close(self) -> None:
-        """Close agent and model. Closing twice is fine."""
+        """Close agent and model; see `leave`. Closing twice is fine."""
         try:
             self.leave()
         finally:
-            self._unload()
+            if self.agent is None:
+                self._unload()
 
     # ---------------------------------------------------------------------------------------- agents
 

@@ -44,11 +44,15 @@ class Team:
             The answer; that the document does not say, if it was cancelled: what was not read may contradict it.
 
         Raises:
-            InputError: there is no such document, or no question.
+            InputError: there is no such document, or no question; or another one is being answered.
         """
         passages = whole(self._archival, source)
         if not question.strip():
             raise InputError("There is no question.")
+        with self._leader.reader.alone():
+            return self._answered(question, passages)
+
+    def _answered(self, question: str, passages: Sequence[Passage]) -> Answer:
         reader = self._leader.reader
         parts = list(reader.runs(passages))
         prefix = reader.head(prompts.READER) + reader.model.tokenize(prompts.reader_task(question))

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ class FunctionExecutor:
 
 
 def within(seconds: float, function: Callable[[], Any], name: str) -> Any:
-    """Call a function in a thread of its own and give it up after `seconds`.
+    """Call a function in a thread of its own, in the context of this one, and give it up after `seconds`.
 
     A thread cannot be stopped from outside: one that hangs goes on as a daemon, and its result is dropped.
 
@@ -69,10 +70,11 @@ def within(seconds: float, function: Callable[[], Any], name: str) -> Any:
         ToolError: it took too long, or raised.
     """
     outcome: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+    context = copy_context()
 
     def work() -> None:
         try:
-            outcome.put((True, function()))
+            outcome.put((True, context.run(function)))
         except BaseException as error:  # SystemExit in a tool must not end the agent
             outcome.put((False, error))
 

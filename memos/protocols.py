@@ -191,18 +191,20 @@ class LanguageModel(Protocol):
         """Make a snapshot resident in place of what is; False, and nothing is resident, if it cannot be."""
 
     def claim(self, release: Callable[[], None]) -> bool:
-        """Take the resident context over.
+        """Take the resident context over, before anything of it is read or changed. From any thread; of several who
+        ask at once, one comes after the other.
 
         Args:
-            release: called before somebody else takes it over. It may refuse with an error of ours; then the
-                context stays whose it is.
+            release: called before somebody else takes it over, and not to claim it. It may refuse with an error of
+                ours; then the context stays whose it is.
 
         Returns:
             Whether it was somebody else's, or nobody's.
         """
 
     def close(self) -> None:
-        """Free the model. It cannot be used afterwards."""
+        """Free the model, when the step is done that another thread may be in. It cannot be used afterwards; closing it
+        again is fine."""
 
 
 # ------------------------------------------------------------------------------------------- storage

@@ -30,6 +30,7 @@ from memos.generation import (
     shared_prefix,
 )
 from memos.messages import Call
+from memos.tenancy import Tenancy
 
 _WORD = re.compile(r"\S+\s*")
 # What begins a prompt that is read apart.
@@ -95,7 +96,7 @@ class ScriptedModel:
         self._probe: list[int] = []
         self._ahead: list[int] = []
         self._gaps: list[tuple[int, ...]] = []
-        self._release: Callable[[], None] | None = None
+        self._tenancy = Tenancy()
         self.prompts: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.echoes: list[tuple[Echo, ...]] = []
         self.grammars: list[Grammar] = []
@@ -317,11 +318,7 @@ class ScriptedModel:
 
     def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over."""
-        before = self._release
-        if before is not None and before != release:
-            before()
-        self._release = release
-        return before != release
+        return self._tenancy.claim(release)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -1,17 +1,18 @@
 """The decode loop: one resident context, prompts by token ids, calls by grammar.
 
-Owns the model as the kernel sees it. What is resident where is `cache`'s, how the next token comes about is
-`generation`'s. It does not know what a message, a block or an eviction is.
+Owns the model as the kernel sees it, and that it is not freed in the middle of a step. What is resident where is
+`cache`'s, how the next token comes about is `generation`'s. It does not know what a message, a block or an eviction is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,35 @@ from memos.inference.lookup import Lookup
 from memos.inference.rope import Positions
 from memos.inference.surprisal import surprisals
 from memos.inference.template import scaffold_text
+from memos.tenancy import Tenancy
+
+Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
+
+
+def _used(
+    method: Callable[Concatenate[LlamaModel, Arguments], Item],
+) -> Callable[Concatenate[LlamaModel, Arguments], Item]:
+    """The model is not freed while the method runs; after that it is refused with a `ModelError`."""
+
+    @wraps(method)
+    def used(model: LlamaModel, /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Item:
+        with model._llama.uses.one():
+            return method(model, *arguments, **options)
+
+    return used
+
+
+def _used_by_steps(
+    method: Callable[Concatenate[LlamaModel, Arguments], Generator[Item, None, None]],
+) -> Callable[Concatenate[LlamaModel, Arguments], Iterator[Item]]:
+    """As `_used`, for every step of a generator: between two of them, anything may take any time."""
+
+    @wraps(method)
+    def used(model: LlamaModel, /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Iterator[Item]:
+        return model._llama.uses.each(method(model, *arguments, **options))
+
+    return used
 
 
 class LlamaModel:
@@ -58,7 +88,7 @@ class LlamaModel:
         self._cache = Cache(self._llama)
         self._name = name
         self._larger = list(larger)
-        self._release: Callable[[], None] | None = None
+        self._tenancy = Tenancy()
         self._scaffold, note = self._read_template()
         self._notes = (*notes, *([note] if note else []))
         self._fingerprint = fingerprint
@@ -87,6 +117,7 @@ class LlamaModel:
         """What a user should know of how it was opened."""
         return self._notes
 
+    @_used
     def grow(self) -> str:
         """Take the next larger window; see `LanguageModel.grow`. One for which there is no memory is not taken."""
         if not self._larger:
@@ -101,6 +132,7 @@ class LlamaModel:
             return ""
         return method
 
+    @_used
     def reopen(self, window: int, positions: Positions) -> None:
         """Begin anew on the same weights; nothing is resident afterwards.
 
@@ -138,11 +170,13 @@ class LlamaModel:
         """The tokens whose keys and values are in the cache."""
         return self._cache.resident(sequence)
 
+    @_used
     def snapshot(self, sequence: int = MAIN, upto: int | None = None) -> Snapshot:
         """A copy of what is resident, or of its first `upto` tokens."""
         tokens = self.resident(sequence)[:upto][: self._cache.whole(sequence)]
         return Snapshot(self.snapshot_key, tokens, self._cache.state(sequence, len(tokens)))
 
+    @_used
     def restore(self, snapshot: Snapshot, sequence: int = MAIN) -> bool:
         """Make a snapshot resident; see `LanguageModel.restore`."""
         if snapshot.key != self.snapshot_key:
@@ -151,29 +185,35 @@ class LlamaModel:
         return self._cache.restore(snapshot.tokens, snapshot.state, sequence)
 
     @property
+    @_used
     def shift_refusal(self) -> str:
         """Why `splice` would be wrong with this model; empty where it may be used."""
         return self._llama.shift_refusal
 
+    @_used
     def splice(self, start: int, stop: int, tokens: Sequence[int]) -> int:
         """Replace resident tokens and move what follows; see `LanguageModel.splice`."""
         return self._cache.splice(start, stop, tokens)
 
+    @_used
     def park(self, start: int, stop: int) -> Parked | None:
         """Take resident tokens out; see `LanguageModel.park`."""
         return self._cache.park(start, stop)
 
+    @_used
     def unpark(self, parked: Parked) -> bool:
         """Put them back; see `LanguageModel.unpark`."""
         return self._cache.unpark(parked)
 
-    def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading | int]:
+    @_used_by_steps
+    def prepare(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Generator[Reading | int, None, None]:
         """Read a prompt ahead of time; see `LanguageModel.prepare`."""
-        return self._cache.prepare(prompt, cancelled)
+        yield from self._cache.prepare(prompt, cancelled)
 
+    @_used_by_steps
     def surprisal(
         self, prompt: Sequence[int], start: int, cancelled: Callable[[], bool]
-    ) -> Iterator[Reading | tuple[Surprise, ...]]:
+    ) -> Generator[Reading | tuple[Surprise, ...], None, None]:
         """How surprising the tokens from `start` on are; see `LanguageModel.surprisal`."""
         for item in surprisals(self._llama, self._cache, prompt, start, cancelled):
             if isinstance(item, Reading):
@@ -182,19 +222,14 @@ class LlamaModel:
                 spelled = map(self._llama.token_bytes, prompt[start:])
                 yield tuple(Surprise(text, nats) for text, nats in zip(spelled, item, strict=True))
 
+    @_used
     def adopt(self) -> None:
         """Make what was prepared the resident context."""
         self._cache.adopt()
 
     def claim(self, release: Callable[[], None]) -> bool:
         """Take the resident context over; see `LanguageModel.claim`."""
-        before = self._release
-        if before == release:
-            return False
-        if before is not None:
-            before()
-        self._release = release
-        return True
+        return self._tenancy.claim(release)
 
     def _read_template(self) -> tuple[Scaffold, str]:
         llama = self._llama
@@ -212,14 +247,17 @@ class LlamaModel:
         )
         return scaffold, note
 
+    @_used
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Token ids of content; the names of control tokens stay text."""
         return self._llama.tokenize(text, special=False)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model, when no step of anything that uses it is being done any more; what comes after that is a
+        `ModelError`. Twice is fine."""
         self._llama.close()
 
+    @_used
     def choose(self, prompt: Sequence[int], options: Sequence[str], *, fork: bool = False) -> tuple[float, ...]:
         """Probabilities of `options`, each by its first token; see `LanguageModel.choose`."""
         _check_fits(prompt, self.window if fork else SIDE_ROOM)
@@ -234,7 +272,8 @@ class LlamaModel:
         likelihood = np.exp(scores - scores.max())
         return tuple(float(share) for share in likelihood / likelihood.sum())
 
-    def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Iterator[Reading]:
+    @_used_by_steps
+    def keep(self, head: Sequence[int], cancelled: Callable[[], bool]) -> Generator[Reading, None, None]:
         """Have the beginning of prompts beside what is resident; see `LanguageModel.keep`."""
         _check_fits(head, SIDE_ROOM)
         side = self._cache.side(head)
@@ -243,6 +282,7 @@ class LlamaModel:
 
     # ------------------------------------------------------------------------------------- generation
 
+    @_used_by_steps
     def generate(
         self,
         prompt: Sequence[int],
@@ -253,7 +293,7 @@ class LlamaModel:
         cancelled: Callable[[], bool],
         echoes: Sequence[Echo] = (),
         fork: bool = False,
-    ) -> Iterator[Reading | Piece | Generated]:
+    ) -> Generator[Reading | Piece | Generated, None, None]:
         """Continue `prompt` by at most `limit` tokens; see `memos.protocols.LanguageModel.generate`."""
         if len(prompt) + limit > self.window:
             raise WindowError(f"{len(prompt):,} tokens and a reply of {limit:,} exceed the window of {self.window:,}.")

@@ -1,7 +1,8 @@
 """The llama.cpp library as one object: weights, vocabulary and a context with its key-value cache.
 
-Owns every pointer and every call into llama_cpp; translates its return codes into errors of ours. It does
-not know what the tokens mean, which of them are resident (`cache`), or what a grammar is (`engine`).
+Owns every pointer and every call into llama_cpp; translates its return codes into errors of ours. Whoever calls it
+says so (`uses`), so that nothing is freed under them. It does not know what the tokens mean, which of them are resident
+(`cache`), or what a grammar is (`engine`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from memos.errors import ModelError, WindowError
 from memos.header import kv_numbers
 from memos.inference.rope import LINEAR, NONE, UNSCALED, YARN, Positions, Rotary, unscaled
+from memos.inference.uses import Uses
 
 MAIN = 0  # the sequence that the agent sees
 # Sequences beside it: as many as there are prompts with examples, so that each keeps its own.
@@ -108,6 +110,7 @@ class Llama:
         self.options = options
         self._context: object | None = None
         self._model: object | None = None
+        self.uses = Uses()
         lib.llama_log_set(_silent, ctypes.c_void_p(0))
         lib.llama_backend_init()
         self._model = self._load(path, progress)
@@ -245,7 +248,10 @@ class Llama:
         return context
 
     def close(self) -> None:
-        """Free context and weights; harmless when called again."""
+        """Free context and weights when nothing uses them any more (`uses`); harmless when called again."""
+        self.uses.end(self._free)
+
+    def _free(self) -> None:
         self._free_context()
         if self._model is not None:
             lib.llama_model_free(self._model)  # and with it the adapters
@@ -391,9 +397,11 @@ class Llama:
         """Keep the first `length` tokens of a sequence.
 
         Returns:
-            False where the architecture cannot (recurrent state): the sequence is empty then, and the
-            caller starts from nothing.
+            False where the architecture cannot (recurrent state), or it is closed: the sequence is empty then, and
+            the caller starts from nothing.
         """
+        if self._context is None:  # a generation that was left in the middle takes back what it drafted
+            return False
         if lib.llama_memory_seq_rm(self.memory, sequence, length, -1):
             return True
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)

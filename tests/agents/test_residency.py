@@ -146,7 +146,7 @@ def test_what_lies_beside_the_context_already_is_not_restored_again() -> None:
     model = Sides()
     kept = {_shared(one): Snapshot(model.snapshot_key, one, b"") for one in (probes, excerpts)}
     store: Any = SimpleNamespace(load=lambda name, _key: kept.get(name))
-    Residency(model, store, "ada", lambda: head, (head, probes, excerpts), nullcontext).open()
+    Residency(model, store, "ada", lambda: head, lambda: (head, probes, excerpts), nullcontext).open()
     assert sides == {1: (*probes, 7), 2: excerpts}
 
 

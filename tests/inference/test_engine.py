@@ -6,7 +6,9 @@ import dataclasses
 import json
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -332,6 +334,38 @@ def test_whoever_has_the_model_may_refuse_to_give_it_away(model: LlamaModel) -> 
         model.claim(second)
     assert not model.claim(first), "it is still the first one's"
     assert model.claim(second)
+
+
+def test_a_model_is_freed_when_the_step_is_done_that_another_thread_is_in(smollm: Path) -> None:
+    model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
+    in_a_step, go_on = threading.Event(), threading.Event()
+
+    def cancelled() -> bool:
+        with pytest.raises(ModelError, match="in the middle"):
+            model.close()
+        in_a_step.set()
+        assert go_on.wait(60)
+        return False
+
+    prompt = ask(model, "Is it raining?")
+    begin = partial(model.generate, prompt, TextGrammar(), limit=20, sampling=GREEDY)
+    generation, left = begin(cancelled=cancelled), begin(cancelled=lambda: False, fork=True)
+    assert isinstance(next(left), Piece)
+    with ThreadPoolExecutor(2) as beside:
+        reads = beside.submit(list, generation)
+        assert in_a_step.wait(60)
+        closes = beside.submit(model.close)
+        with pytest.raises(TimeoutError):
+            closes.result(0.2)
+        go_on.set()
+        closes.result(60)
+        with pytest.raises(ModelError, match="The model is closed"):
+            reads.result(60)
+    model.close()
+    left.close()  # type: ignore[attr-defined]
+    for use in (lambda: model.tokenize("Hi"), lambda: model.choose(prompt, ("Yes", "No")), lambda: model.grow()):
+        with pytest.raises(ModelError, match="The model is closed"):
+            use()
 
 
 def test_the_sequences_of_probes_can_be_kept_too(model: LlamaModel, smollm: Path) -> None:
