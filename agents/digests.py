@@ -1,14 +1,17 @@
 """Summaries of documents and folders by map and reduce, with the hierarchy kept: section, part, document, folder.
 
-Every level is stored under a hash of what it was made from, so a second call evaluates nothing, a killed one goes on
-where it was, and of a changed document only the changed sections, and what stands above them, are read again. Owns the
-hierarchy. It does not know how digests are stored, or documents read.
+Every level is stored under a hash of what it was made from and of the document where that stands, so a second call
+evaluates nothing, a killed one goes on where it was, and of a changed document only the changed sections, and what
+stands above them, are read again. The same text in two documents is summed up once, and each has its own digest, which
+leads to its own passages and goes with them. Owns the hierarchy. It does not know how digests are stored, or documents
+read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -74,11 +77,15 @@ class Summaries:
 
     def _document(self, source: str) -> Digest:
         sections = list(self._reader.runs(whole(self._archival, source), _heading))
+        identity, times = self._archival.identity(source), Counter[tuple[str, ...]]()
         pieces = []
         for at, passages in enumerate(sections):
             self._reader.observe(Progress("summarising", at, len(sections), "sections"))
             texts = [_Piece(f"archival:{one.id}", one.text.strip()) for one in passages]
-            digest = self._digest(texts, passages[0].location, "section")
+            name = passages[0].location
+            same = (name, *(one.text for one in texts))
+            times[same] += 1
+            digest = self._digest(texts, name, "section", f"{times[same]} in {identity}")
             pieces.append(_Piece(digest.id, digest.text))
         return self._reduced(pieces, source, "document")
 
@@ -86,12 +93,21 @@ class Summaries:
         """One digest of some pieces, by as many levels between as it takes."""
         while len(pieces) > FAN:
             groups = [pieces[at : at + FAN] for at in range(0, len(pieces), FAN)]
-            digests = [self._digest(group, name, "part") for group in groups]
+            digests = [self._digest(group, name, "part", _ids(group)) for group in groups]
             pieces = [_Piece(one.id, one.text) for one in digests]
-        return self._digest(pieces, name, level)
+        return self._digest(pieces, name, level, _ids(pieces))
 
-    def _digest(self, pieces: Sequence[_Piece], name: str, level: Level) -> Digest:
-        key = self._key(pieces, name, level)
+    def _digest(self, pieces: Sequence[_Piece], name: str, level: Level, place: str) -> Digest:
+        """The digest of some pieces, from the store if it is there.
+
+        Args:
+            pieces: what it sums up.
+            name: of what.
+            level: of what.
+            place: what tells them from others of the same texts.
+        """
+        made_from = self._made_from(pieces, name, level)
+        key = _hash(made_from, place)[:12]
         below = tuple(piece.id for piece in pieces)
         stored = self._store.get(key)
         if stored is not None:
@@ -102,15 +118,16 @@ class Summaries:
             return stored
         if self._reader.cancelled():
             raise InputError("The summary was cancelled; what is summed up so far is kept.")
-        text, evaluated = self._told(pieces, name, level)
-        digest = Digest(key, level, name, text, below)
+        alike = self._store.alike(made_from)
+        text, evaluated = self._told(pieces, name, level) if alike is None else (alike, 0)
+        digest = Digest(key, made_from, level, name, text, below)
         self._store.save(digest)
-        self._reader.observe(Digested(digest.id, level, name, False, evaluated))
+        self._reader.observe(Digested(digest.id, level, name, alike is not None, evaluated))
         return digest
 
-    def _key(self, pieces: Sequence[_Piece], name: str, level: Level) -> str:
-        made_from = (self._reader.model.fingerprint, prompts.SUMMARIST, level, name, *(one.text for one in pieces))
-        return hashlib.sha256("\0".join(made_from).encode("utf-8", "replace")).hexdigest()[:12]
+    def _made_from(self, pieces: Sequence[_Piece], name: str, level: Level) -> str:
+        texts = (one.text for one in pieces)
+        return _hash(self._reader.model.fingerprint, prompts.SUMMARIST, level, name, *texts)
 
     def _told(self, pieces: Sequence[_Piece], name: str, level: Level) -> tuple[str, int]:
         """What the model says of some pieces. One summary alone is that of the level above, too."""
@@ -127,6 +144,14 @@ class Summaries:
             raise InputError("The summary was cancelled; what is summed up so far is kept.")
         broke_off = reply.finish == "length" or len(reply.text) >= CHARS
         return " ".join(said(reply.text, whole=False) if broke_off else reply.text.split()), reply.evaluated
+
+
+def _ids(pieces: Sequence[_Piece]) -> str:
+    return " ".join(one.id for one in pieces)
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
 
 
 def _heading(passage: Passage) -> str:

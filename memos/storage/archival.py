@@ -277,6 +277,13 @@ class Archival:
             passages = tuple(_passage(*row) for row in session.execute(page))
         return Found(passages, (0.0,) * len(passages), total)
 
+    def identity(self, source: str) -> str:
+        """What tells the document of a path from every other of the data folder, however often it is read anew: whose
+        it is, and its path. Empty where there is none."""
+        with self._sql.read() as session:
+            row = self._document(session, source)
+            return "" if row is None else f"{row.agent_id or SHARED}:{row.source}"
+
     def _within(self, source: str) -> list[int]:
         """The rows of a document, or of those below a folder."""
         with self._sql.read() as session:

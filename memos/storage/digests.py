@@ -1,8 +1,8 @@
 """Digests on disk: summaries of texts, each with pointers to what it sums up.
 
-One JSON file a digest, named by a hash of what it was made from, written whole or not at all. They can be made anew, so
-a file that is damaged is as good as none; what they sum up may be removed, and they go with it. It does not know how a
-digest is made.
+One JSON file a digest, named by a hash of what it was made from and where that stands, written whole or not at all.
+They can be made anew, so a file that is damaged is as good as none; what they sum up may be removed, and they go with
+it. It does not know how a digest is made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Digest:
     """A summary.
 
     Args:
-        key: 12 hexadecimal digits, from what it was made from.
+        key: 12 hexadecimal digits, from what it was made from and where that stands.
+        made_from: a hash of what it was made from alone: what has the same has the same text.
         level: `section`, `part`, `document` or `folder`.
         name: of what: a path, or a heading.
         text: the summary.
@@ -33,6 +34,7 @@ class Digest:
     """
 
     key: str
+    made_from: str
     level: str
     name: str
     text: str
@@ -53,6 +55,7 @@ class DigestStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._alike: dict[str, str] | None = None  # texts, by what they were made from; read when they are first wanted
 
     def get(self, key: str) -> Digest | None:
         """The digest of this key, or None."""
@@ -60,9 +63,18 @@ class DigestStore:
             return None
         try:
             row = json.loads((self._folder / f"{key}.json").read_text("utf-8"))
-            return Digest(key, row["level"], row["name"], row["text"], tuple(row["below"]))
+            return Digest(key, row["made_from"], row["level"], row["name"], row["text"], tuple(row["below"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def alike(self, made_from: str) -> str | None:
+        """The text of any digest that was made from the same, or None."""
+        if self._alike is None:
+            self._alike = {digest.made_from: digest.text for digest in self._all()}
+        return self._alike.get(made_from)
+
+    def _all(self) -> list[Digest]:
+        return [digest for path in self._folder.glob("*.json") if (digest := self.get(path.stem))]
 
     def save(self, digest: Digest) -> None:
         """Keep a digest, in place of an older one of its key.
@@ -79,6 +91,8 @@ class DigestStore:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
+            if self._alike is not None:
+                self._alike[digest.made_from] = digest.text
         except OSError as error:
             raise StorageError(f"A summary cannot be kept in {self._folder}: {error.strerror}.") from error
 
@@ -91,12 +105,12 @@ class DigestStore:
         Raises:
             StorageError: one cannot be removed.
         """
-        kept = {path.stem: digest for path in self._folder.glob("*.json") if (digest := self.get(path.stem))}
-        below = {key: [_rest(pointer) for pointer in digest.below] for key, digest in kept.items()}
+        below = {digest.key: [_rest(pointer) for pointer in digest.below] for digest in self._all()}
         passages = {rest for rests in below.values() for rest in rests if isinstance(rest, int)}
         known: set[int | str] = set(there(passages))
         while risen := {key for key in below.keys() - known if known.issuperset(below[key])}:
             known |= risen
+        self._alike = None  # what is removed is not to come back in another
         try:
             for path in self._folder.glob("*.json"):
                 if path.stem not in known:

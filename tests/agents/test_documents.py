@@ -458,6 +458,64 @@ def test_an_agent_takes_what_its_own_documents_were_summed_up_in_along(own_home:
         opened(digest)
 
 
+def leaves(pointer: str) -> list[str]:
+    """The passages that a summary is made from, level by level."""
+    if not pointer.startswith("digest:"):
+        return [pointer]
+    (row,) = opened(pointer)
+    return [leaf for below in row.below for leaf in leaves(below)]
+
+
+def test_of_two_documents_with_the_same_text_each_keeps_its_own_summary(archival: Archival) -> None:
+    """It is summed up once, and leads to the passages of its own document."""
+    sources = ("/docs/one.md", "/docs/two.md")
+    for source in sources:
+        texts = ["Licence of all.", f"Only {source}.", "Licence of all."]
+        archival.store_document(source, source, [(text, f"Part {at % 2}") for at, text in enumerate(texts)])
+    seen: list[events.Event] = []
+    with open_research(model=ScriptedModel(summaries=map(str, count())), observe=seen.append) as research:
+        one, two = (research.summaries.summarise(source) for source in sources)
+        evaluated = [event.evaluated for event in seen if isinstance(event, events.Digested)]
+        assert [bool(tokens) for tokens in evaluated] == [True, True, False, True, False, True, False, True]
+        for source, digest in zip(sources, (one, two), strict=True):
+            stored = [f"archival:{passage.id}" for passage in archival.read_document(source).items]
+            assert leaves(digest.id) == stored
+        with library() as documents:
+            documents.remove(["/docs/one.md"])
+        with pytest.raises(InputError):
+            opened(one.id)
+        assert len(leaves(two.id)) == 3 and research.summaries.summarise("/docs/two.md") == two
+
+
+def test_an_agents_own_document_and_one_that_all_see_keep_their_own_summaries(own_home: Path) -> None:
+    texts = ["Visitors sign the book.", "Dogs stay outside."]
+    with Database.open(own_home) as database:
+        fill(database.library(), RULES, texts)
+        with database.agent("ada") as ada:
+            fill(ada.archival, RULES, texts)
+        digests = []
+        for agent in ("ada", None):
+            with open_research(agent=agent, model=ScriptedModel()) as research:
+                digests.append(research.summaries.summarise("/docs").id)
+        database.delete_agent("ada")
+    with pytest.raises(InputError):
+        opened(digests[0])
+    assert len(leaves(digests[1])) == 2
+
+
+def test_what_a_removed_document_was_summed_up_in_does_not_come_back_in_another(archival: Archival) -> None:
+    model = ScriptedModel(summaries=map(str, count()))
+    with open_research(model=model) as research:
+        first = research.summaries.summarise(RULES)
+        fill(archival, "/docs/new.md", ["Nothing."])
+        research.summaries.summarise("/docs/new.md")  # what is alike was looked for
+    with library() as documents:
+        documents.remove([RULES])
+    with open_research(model=model) as research:
+        fill(archival, RULES, ["Visitors sign the book.", "The tapes are blue.", "Dogs stay outside."])
+        assert research.summaries.summarise(RULES).text != first.text
+
+
 def test_a_summary_that_is_interrupted_goes_on_where_it_was(archival: Archival) -> None:
     seen: list[events.Event] = []
     stop = False
