@@ -1,10 +1,10 @@
 """Summaries of documents and folders by map and reduce, with the hierarchy kept: section, part, document, folder.
 
-Every level is stored under a hash of what it was made from and of the document where that stands, so a second call
-evaluates nothing, a killed one goes on where it was, and of a changed document only the changed sections, and what
-stands above them, are read again. The same text in two documents is summed up once, and each has its own digest, which
-leads to its own passages and goes with them. Owns the hierarchy. It does not know how digests are stored, or documents
-read.
+Every level is stored under a hash of what it was made from (the very prompt, and what decides what the model says to
+it) and of the document where that stands, so a second call evaluates nothing, a killed one goes on where it was, and of
+a changed document only the changed sections, and what stands above them, are read again. The same text in two documents
+is summed up once, and each has its own digest, which leads to its own passages and goes with them. Owns the hierarchy.
+It does not know how digests are stored, or documents read.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class Summaries:
             level: of what.
             place: what tells them from others of the same texts.
         """
-        made_from = self._made_from(pieces, name, level)
+        prompt = self._prompt(pieces, name)
+        made_from = _hash(self._reader.model.voice, level, name, repr((prompt, WORDS, CHARS)))
         key = _hash(made_from, place)[:12]
         below = tuple(piece.id for piece in pieces)
         stored = self._store.get(key)
@@ -119,27 +120,25 @@ class Summaries:
         if self._reader.cancelled():
             raise InputError("The summary was cancelled; what is summed up so far is kept.")
         alike = self._store.alike(made_from)
-        text, evaluated = self._told(pieces, name, level) if alike is None else (alike, 0)
+        text, evaluated = self._told(pieces, prompt, level) if alike is None else (alike, 0)
         digest = Digest(key, made_from, level, name, text, below)
         self._store.save(digest)
         self._reader.observe(Digested(digest.id, level, name, alike is not None, evaluated))
         return digest
 
-    def _made_from(self, pieces: Sequence[_Piece], name: str, level: Level) -> str:
-        texts = (one.text for one in pieces)
-        return _hash(self._reader.model.fingerprint, prompts.SUMMARIST, level, name, *texts)
-
-    def _told(self, pieces: Sequence[_Piece], name: str, level: Level) -> tuple[str, int]:
-        """What the model says of some pieces. One summary alone is that of the level above, too."""
-        if len(pieces) == 1 and level != "section":
-            return pieces[0].text, 0
+    def _prompt(self, pieces: Sequence[_Piece], name: str) -> tuple[int, ...]:
         reader = self._reader
         text = "\n\n".join(piece.text for piece in pieces)
         body = reader.model.tokenize(prompts.titled(name.rsplit("/", 1)[-1]))
         told = reader.model.tokenize(text)[: reader.budget]
         asked = reader.model.tokenize(prompts.SUM_UP) + reader.model.scaffold.user_to_model
-        prompt = reader.head(prompts.SUMMARIST) + body + told + asked
-        reply = reader.generate(prompt, TextGrammar(max_chars=CHARS), limit=WORDS)
+        return reader.head(prompts.SUMMARIST) + body + told + asked
+
+    def _told(self, pieces: Sequence[_Piece], prompt: Sequence[int], level: Level) -> tuple[str, int]:
+        """What the model says of some pieces. One summary alone is that of the level above, too."""
+        if len(pieces) == 1 and level != "section":
+            return pieces[0].text, 0
+        reply = self._reader.generate(prompt, TextGrammar(max_chars=CHARS), limit=WORDS)
         if reply.finish == "cancelled":
             raise InputError("The summary was cancelled; what is summed up so far is kept.")
         broke_off = reply.finish == "length" or len(reply.text) >= CHARS

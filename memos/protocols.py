@@ -29,6 +29,11 @@ class LanguageModel(Protocol):
         """Identifies weights, tokenizer and template; token ids are valid under one fingerprint only."""
 
     @property
+    def voice(self) -> str:
+        """Identifies what it would say to a prompt: the fingerprint, adapters, and how positions are reached. To keep
+        its words by; under another voice, it would say otherwise."""
+
+    @property
     def window(self) -> int:
         """Tokens that prompt and reply together may have."""
 

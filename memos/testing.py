@@ -120,6 +120,11 @@ class ScriptedModel:
         return self._name
 
     @property
+    def voice(self) -> str:
+        """Its name, too."""
+        return self._name
+
+    @property
     def window(self) -> int:
         """Tokens of the context."""
         return self._window

@@ -108,6 +108,11 @@ class LlamaModel:
         return self._fingerprint
 
     @property
+    def voice(self) -> str:
+        """What it says is kept under this; see `LanguageModel.voice`."""
+        return f"{self._fingerprint}/{self._llama.voice}"
+
+    @property
     def window(self) -> int:
         """Tokens that prompt and reply together may have."""
         return self._llama.options.window

@@ -496,10 +496,15 @@ class Llama:
         return False
 
     @property
+    def voice(self) -> str:
+        """What the words depend on besides the weights; how sums are rounded is no part of it."""
+        return f"{self.options.positions.key}/{self._adapted}"
+
+    @property
     def state_key(self) -> str:
         """What a state depends on besides the weights."""
         options = self.options
-        parts = (options.kv_type, int(options.flash_attention), options.positions.key, self._adapted)
+        parts = (options.kv_type, int(options.flash_attention), self.voice)
         return "/".join((*map(str, parts), version("llama-cpp-python")))
 
 

@@ -503,6 +503,20 @@ def test_an_agents_own_document_and_one_that_all_see_keep_their_own_summaries(ow
     assert len(leaves(digests[1])) == 2
 
 
+def test_what_another_voice_would_say_otherwise_is_summed_up_again(archival: Archival) -> None:
+    """The same model with an adapter, say."""
+
+    class Adapted(ScriptedModel):
+        voice = "scripted, with an adapter"
+
+    models = (ScriptedModel(summaries=["It is plain."] * 9), Adapted(summaries=["It is in verse."] * 9))
+    for _ in range(2):
+        for model, text in zip(models, ("It is plain.", "It is in verse."), strict=True):
+            with open_research(model=model) as research:
+                assert text in research.summaries.summarise(RULES).text
+    assert [len(model.prompts) for model in models] == [1, 1]
+
+
 def test_what_a_removed_document_was_summed_up_in_does_not_come_back_in_another(archival: Archival) -> None:
     model = ScriptedModel(summaries=map(str, count()))
     with open_research(model=model) as research:

@@ -167,10 +167,10 @@ def adapter(file: Path, *, width: int = 576, strength: float = 0.0) -> Path:
     return file
 
 
-def with_adapter(smollm: Path, file: Path, scale: float) -> tuple[NDArray[np.float32], str]:
+def with_adapter(smollm: Path, file: Path, scale: float) -> tuple[NDArray[np.float32], tuple[str, str]]:
     opened = LlamaModel(smollm, name="l", fingerprint="f", options=replace(OPTIONS, adapters=((file, scale),)))
     try:
-        return after(opened, opened.tokenize(TEXT)), opened.snapshot_key
+        return after(opened, opened.tokenize(TEXT)), (opened.snapshot_key, opened.voice)
     finally:
         opened.close()
 
@@ -179,12 +179,16 @@ def test_an_adapter_is_added_with_its_scale(model: LlamaModel, smollm: Path, tmp
     model.reopen(1024, Positions())
     plain = after(model, model.tokenize(TEXT))
     file = adapter(tmp_path / "strong.gguf", strength=0.5)
-    strong, key = with_adapter(smollm, file, 1.0)
-    weak, other = with_adapter(smollm, file, 0.01)
+    strong, keys = with_adapter(smollm, file, 1.0)
+    weak, others = with_adapter(smollm, file, 0.01)
     none, _ = with_adapter(smollm, adapter(tmp_path / "none.gguf"), 1.0)
     assert np.array_equal(none, plain)
     assert 0 < np.abs(weak - plain).max() < np.abs(strong - plain).max()
-    assert len({key, other, model.snapshot_key}) == 3, "keys and values depend on it"
+    for of_each in zip(keys, others, (model.snapshot_key, model.voice), strict=True):
+        assert len(set(of_each)) == 3, "keys and values depend on it, and so do the words"
+    voice = model.voice
+    model.reopen(1024, Positions(base=20_000.0))
+    assert model.voice != voice, "it reads, and says, the same otherwise"
 
 
 def test_a_missing_or_mismatched_adapter_is_a_clear_error(smollm: Path, tmp_path: Path) -> None:
