@@ -17,9 +17,8 @@ from memos import prompts
 from memos.dates import dated, undated
 from memos.errors import BlockError
 from memos.events import Event
-from memos.messages import Message
+from memos.messages import Message, Origin
 from memos.naming import asked_after, shared_words, stems, words
-from memos.pager import SEARCHED
 from memos.probes import Prober, pieces
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
@@ -27,6 +26,7 @@ from memos.working_context import PINNED, WorkingContext
 from memos.zone import local
 
 MOST = 4  # notes that one request may be about
+SEARCHED = 100  # notes that may be what a request is about
 ASKED = 10  # notes that are asked about, whether they tell what is to be forgotten
 # How surely a note must, if it shares a word with the request, and if not: of those tried that do, all have .66, and
 # what was never told has, but for one, .58 at most (docs/prompts.md).
@@ -154,11 +154,11 @@ class Amending:
         """What is noted, the likeliest first: of notes as search finds them, of the newest, and of lines of blocks. A
         pin quotes a message, which stays as it was said: it can be forgotten, and not corrected."""
         found: dict[str, _Noted] = {}
-        newest = self._archival.search("", limit=SEARCHED).items  # without vectors, search finds the same words alone
-        passages = {one.id: one for one in (*self._archival.search(request, limit=SEARCHED).items, *newest)}
-        for passage in passages.values():
-            if not passage.source:
-                found.setdefault(passage.text, _Noted(passage.text)).notes.append(passage.id)
+        # The newest, too: without vectors, search finds the same words alone.
+        for query in (request, ""):
+            for note in self._archival.search(query, limit=SEARCHED, origin=Origin.NOTE).items:
+                notes = found.setdefault(note.text, _Noted(note.text)).notes
+                notes += [] if note.id in notes else [note.id]
         for label, line in self._working.told():
             if forgets or label != PINNED:
                 found.setdefault(line, _Noted(line)).blocks.append(label)

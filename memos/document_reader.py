@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from memos import prompts
 from memos.document_pager import PASSAGE
 from memos.events import Event
-from memos.messages import Passage
+from memos.messages import Origin, Passage
 from memos.naming import asks_more, mentions, names, stems
-from memos.pager import SEARCHED, bearing, excerpt
+from memos.pager import bearing, excerpt
 from memos.probes import from_name, sentences
 from memos.protocols import ArchivalStorage
 from memos.reading import Reader
@@ -162,8 +162,7 @@ def likeliest(archival: ArchivalStorage, question: str, source: str | None = Non
         question: what is asked.
         source: only of this document, or of those below this folder.
     """
-    found = archival.search(question, limit=SEARCHED, source=source).items
-    return [passage for passage in found if passage.source][:CANDIDATES]
+    return list(archival.search(question, limit=CANDIDATES, source=source, origin=Origin.DOCUMENT).items)
 
 
 def sentences_of(passages: Iterable[Passage]) -> list[Passage]:

@@ -143,6 +143,13 @@ class BlockChange:
     at: datetime
 
 
+class Origin(StrEnum):
+    """What a passage is of."""
+
+    NOTE = "note"  # of the agent: what the user said, or what the model keeps
+    DOCUMENT = "document"
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One row of archival storage: a note of the agent, or a piece of a document.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from memos import prompts
 from memos.dates import FOREVER, dated
 from memos.errors import ToolError
-from memos.messages import Found, Kind, Message, Passage, pointed
+from memos.messages import Found, Kind, Message, Origin, Passage, pointed
 from memos.naming import stems
 from memos.probes import asks, sentences
 from memos.protocols import ArchivalStorage, RecallStorage
@@ -22,7 +22,6 @@ from memos.zone import LOCAL, local
 
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
-SEARCHED = 100  # notes and passages of documents, among which notes are looked for
 TALK, LONGEST = 12, 96  # messages that are read apart, and tokens of each
 Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
@@ -219,8 +218,7 @@ class Pager:
             text: what the message asks.
             spoken: the messages that may tell it, the likeliest first.
         """
-        stored = self._archival.search(text, limit=SEARCHED, asked_at=self._now()).items
-        notes = [one for one in stored if not one.source][:NOTES]
+        notes = self._archival.search(text, limit=NOTES, origin=Origin.NOTE, asked_at=self._now()).items
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
         superseded = self._archival.superseded()
         # A question tells nothing, a sentence that is a note already is not asked about twice, and one whose note was

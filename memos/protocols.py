@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from memos.generation import Echo, Generated, Grammar, Parked, Piece, Reading, Sampling, Scaffold, Snapshot, Surprise
-from memos.messages import Block, Call, Eviction, Found, Kind, Message, Passage, State
+from memos.messages import Block, Call, Eviction, Found, Kind, Message, Origin, Passage, State
 
 # ------------------------------------------------------------------------------------------- the model
 
@@ -335,15 +335,17 @@ class ArchivalStorage(Protocol):
         limit: int = 10,
         offset: int = 0,
         source: str | None = None,
+        origin: Origin | None = None,
         asked_at: datetime | None = None,
     ) -> Found[Passage]:
-        """Passages by meaning and words, best first.
+        """Passages by meaning and words, best first; an empty query finds the newest.
 
         Args:
             query: words.
             limit: the most to return.
             offset: how many of the best to skip.
             source: only passages of this document, or of those below this folder.
+            origin: only notes, or only passages of documents; the others take nobody's place then.
             asked_at: what "last week" in the query is relative to; None: now.
         """
 

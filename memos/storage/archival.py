@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from memos.messages import Found, Passage
+from memos.messages import Found, Origin, Passage
 from memos.protocols import StoredFile
 from memos.storage.digests import DigestStore
 from memos.storage.documents import Document, Documents, Job
@@ -102,6 +102,7 @@ class Archival:
         limit: int = 10,
         offset: int = 0,
         source: str | None = None,
+        origin: Origin | None = None,
         asked_at: datetime | None = None,
     ) -> Found[Passage]:
         """Passages by meaning and words, best first; an empty query finds the newest.
@@ -111,16 +112,20 @@ class Archival:
             limit: the most to return.
             offset: how many of the best to skip.
             source: only passages of this document, or of those below this folder.
+            origin: only notes, or only passages of documents; what is rare is counted among these.
             asked_at: what the query's "last week" is relative to; None: now.
         """
         where = [self._visible(PassageRow)]
-        wanted = Filter()
+        documents: list[int] | None = None
         if source is not None:
             documents = self._within(source)
             if not documents:
                 return Found((), (), 0)
-            wanted = Filter(groups=frozenset(documents))
             where.append(PassageRow.document_id.in_(documents))
+        if origin is not None:
+            of = PassageRow.document_id
+            where.append(of.is_(None) if origin == Origin.NOTE else of.is_not(None))
+        wanted = Filter(groups=None if documents is None else frozenset(documents), origin=origin)
         if not query.strip():
             return self._newest(where, limit, offset)
         if not query_words(clean(query)):
@@ -150,13 +155,12 @@ class Archival:
 
     def entries(self, session: Session, after_id: int) -> list[Entry]:
         """Rows for the corpus of a search; see `memos.storage.searching.Source`."""
-        from memos.storage.corpus import Entry
+        from memos.storage.corpus import Entry, note_group
 
         columns = (PassageRow.id, PassageRow.document_id, PassageRow.created_at, PassageRow.terms)
         newer = select(*columns).where(self._visible(PassageRow), PassageRow.id > after_id).order_by(PassageRow.id)
         return [
-            # A note is a group of its own.
-            Entry(row, PASSAGE, at, "", -row - 1 if document is None else document, terms)
+            Entry(row, PASSAGE, at, "", note_group(row) if document is None else document, terms)
             for row, document, at, terms in session.execute(newer)
         ]
 

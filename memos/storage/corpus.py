@@ -35,7 +35,8 @@ class Entry:
         kind: of message or passage.
         said_at: UTC.
         speaker: whose words; may be empty.
-        group: what it is a part of (a document); None: sessions follow from the times.
+        group: what it is a part of: a document, or of a note itself (`note_group`); None: sessions follow from the
+            times.
         terms: see `memos.storage.text.text_terms`.
     """
 
@@ -56,7 +57,7 @@ class Corpus:
         lengths: words of each.
         telling: of these, those that are no stop words.
         sessions: number of the session of each; neighbours share one.
-        groups: what each is a part of; `UNGROUPED`: nothing.
+        groups: what each is a part of; `UNGROUPED`: nothing. Documents are above it, notes below.
         kinds: code of each row's kind, an index of `kind_names`.
         speakers: code of each row's speaker, an index of `speaker_names`.
     """
@@ -74,6 +75,16 @@ class Corpus:
         self.speaker_names: dict[str, int] = {}
         self._postings = _Postings()
         self._session = -1
+
+    @property
+    def of_documents(self) -> Mask:
+        """Which rows are passages of documents."""
+        return self.groups > UNGROUPED
+
+    @property
+    def notes(self) -> Mask:
+        """Which rows are notes."""
+        return self.groups < UNGROUPED
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -199,6 +210,11 @@ class _Postings:
             rows = np.append(rows, np.fromiter(loose, np.int64))
             counts = np.append(counts, np.fromiter(loose.values(), float))
         return rows, counts
+
+
+def note_group(row_id: int) -> int:
+    """The group that a note is, with no other row in it."""
+    return UNGROUPED - row_id
 
 
 def _codes(names: Iterable[str], known: dict[str, int]) -> Ints:

@@ -192,12 +192,12 @@ class _Candidates:
 
     def parts(self, query: Query, meaning: Mapping[int, Likeness]) -> dict[str, Floats]:
         """The parts of the score of each candidate; see `SCALED`, `PLAIN` and `STATED`."""
-        ids = self.scope.corpus.ids[self.rows].tolist()
+        corpus = self.scope.corpus
+        ids = corpus.ids[self.rows].tolist()
         farthest = Likeness(*np.min(list(meaning.values()), axis=0)) if meaning else Likeness(0.0, 0.0)
         likeness = np.array([meaning.get(item, farthest) for item in ids])
-        groups = self.scope.corpus.groups[self.rows]
-        talk = groups == UNGROUPED  # "Wow!" tells little; notes and passages are there to tell
-        documents = groups > UNGROUPED  # a note is a group of its own, below it
+        talk = corpus.groups[self.rows] == UNGROUPED  # "Wow!" tells little; notes and passages are there to tell
+        documents = corpus.of_documents[self.rows]
         said = {**SCALED, **PLAIN, **(STATED if query.states else {})}
         weights = {name: np.where(documents, PASSAGES.get(name, usual), usual) for name, usual in said.items()}
         windows = [name for name in WINDOWS if weights[name].any()]
@@ -207,7 +207,7 @@ class _Candidates:
             "question": talk * self._marked(QUESTION),
             "time": self._marked(TIMED) if query.wants_time else self._none(),
             "number": self._marked(NUMBERED) if query.wants_number else self._none(),
-            "length": talk * (np.log1p(self.scope.corpus.telling[self.rows]) - USUAL_LENGTH),
+            "length": talk * (np.log1p(corpus.telling[self.rows]) - USUAL_LENGTH),
             **self._by_time(query),
         }
         parts = {name: weights[name] * z_scores(values) for name, values in scaled.items()}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.orm import Session
 
+from memos.messages import Origin
 from memos.storage.index import SearchIndex
 from memos.storage.schema import as_utc, clean, now
 from memos.storage.sql import Sql
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from memos.storage.ranking import Ranked
 
 
-# Rows that are named to the index one by one, in some 50 ms; of more, the nearest of all are likely to be among them.
+# Rows that are named to the index one by one, in some 50 ms: those that a search may find, or, if they are fewer, those
+# that it may not. Where both are more, the nearest of all are likely to be among them.
 MOST_NAMED = 32_768
 
 
@@ -48,6 +50,7 @@ class Filter:
         before_id: smaller ids only.
         speaker: whose words.
         groups: of these documents only.
+        origin: notes only, or passages of documents.
     """
 
     kinds: tuple[str, ...] | None = None
@@ -56,6 +59,7 @@ class Filter:
     before_id: int | None = None
     speaker: str | None = None
     groups: frozenset[int] | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +171,19 @@ def _admitted(corpus: Corpus, wanted: Filter) -> Mask:
         admitted &= corpus.speakers == corpus.speaker_names.get(wanted.speaker, -1)
     if wanted.groups is not None:
         admitted &= np.isin(corpus.groups, list(wanted.groups))
+    if wanted.origin is not None:
+        admitted &= corpus.notes if wanted.origin == Origin.NOTE else corpus.of_documents
     return admitted
 
 
 def _narrowed(scope: Scope | None, wanted: Filter, corpus: Corpus, admitted: Mask) -> Scope | None:
     """A scope that names the rows, where a filter is about what the index does not know: of all rows, those that are
-    nearest to the query may be others."""
-    if scope is None or (wanted.groups is None and wanted.speaker is None):
+    nearest to the query may be others. None where a filter admits no row."""
+    known = wanted.groups is None and wanted.speaker is None and wanted.origin is None
+    if scope is None or known or admitted.all():
         return scope
-    ids = tuple(corpus.ids[admitted].tolist())
-    if len(ids) > MOST_NAMED:
+    ids, others = (tuple(corpus.ids[rows].tolist()) for rows in (admitted, ~admitted))
+    if min(len(ids), len(others)) > MOST_NAMED:
         return scope
-    return replace(scope, ids=ids) if ids else None
+    named = replace(scope, ids=ids) if len(ids) <= len(others) else replace(scope, without=others)
+    return named if ids else None

@@ -85,6 +85,7 @@ class Scope:
         end: before, in microseconds since 1970.
         before_id: smaller ids only.
         ids: of these rows only.
+        without: of none of these.
     """
 
     agent_ids: tuple[int, ...]
@@ -93,6 +94,7 @@ class Scope:
     end: int | None = None
     before_id: int | None = None
     ids: tuple[int, ...] | None = None
+    without: tuple[int, ...] | None = None
 
 
 class Vectors:
@@ -393,4 +395,6 @@ def _condition(scope: Scope) -> Any:
         condition = condition & (col("id") < lit(scope.before_id))
     if scope.ids is not None:
         condition = condition & col("id").isin(list(scope.ids))
+    if scope.without is not None:
+        condition = condition & ~col("id").isin(list(scope.without))
     return condition

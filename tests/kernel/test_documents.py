@@ -17,6 +17,7 @@ from tests.kernel.conftest import Bench
 
 MOVES = ["Ada went to the attic. It was raining all day.", "Bob slept. Ada moved to the cellar. Nobody saw it."]
 WHERE = "Where is Ada?"
+MANY = 250  # more than a search looks at
 
 
 def answers(*, ask: float, told: float, whole: float | None = None) -> dict[str, Any]:
@@ -182,15 +183,23 @@ def test_where_a_note_nearly_tells_it_documents_do_not(bench: Bench, probability
 
 
 def test_notes_are_found_among_many_passages_of_documents(bench: Bench) -> None:
-    store(bench.stored, "/tea.txt", *(f"The tea that I like is number {number}." for number in range(40)))
+    store(bench.stored, "/tea.txt", *(f"The tea that I like is number {number}." for number in range(MANY)))
     bench.stored.archival.insert("I like green tea.", location="recall:1")
     found = bench.kernel.remembering._pager.candidates("Which tea do I like?", ())
     assert [one.text for one in found] == ["I like green tea."]
 
 
+def test_what_is_to_be_corrected_is_found_among_many_passages_of_documents(bench: Bench) -> None:
+    bench.stored.archival.insert("I like green tea.", location="recall:1")
+    store(bench.stored, "/tea.txt", *(f"I like tea, and that is number {number}." for number in range(MANY)))
+    amending = bench.kernel.remembering._keeping._amending
+    found = amending._clauses("Correct that: I like black tea.", forgets=False)
+    assert [one.text for one in found] == ["I like green tea."]
+
+
 def test_documents_are_found_among_many_notes(bench: Bench) -> None:
     store(bench.stored, "/tea.txt", "The tea that everybody here likes is number 7.")
-    for number in range(20):
+    for number in range(MANY):
         bench.stored.archival.insert(f"I like tea, {number} cups.", location="recall:1")
     archival, asked = bench.stored.archival, "Which tea do I like?"
     assert not any(one.source for one in archival.search(asked, limit=CANDIDATES).items)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from memos.errors import ModelError, ModelNotFound, StorageError
-from memos.messages import SPOKEN, Kind, State, Told
+from memos.messages import SPOKEN, Kind, Origin, State, Told
 from memos.storage import AgentStorage, Archival, Database, documents
 from memos.storage.text import text_terms
 from memos.storage.vectors import INDEXED, Scope, Vector, Vectors
@@ -126,6 +126,30 @@ def test_within_a_document_or_of_a_speaker_all_is_found_by_meaning(
             assert [one.text for one in archival.search("tea", source=source).items] == [kettle.content]
         assert [one.content for one in recall.search("tea", speaker="Bob").items] == [kettle.content]
         assert not recall.search("tea", speaker="Cleo").items and not indexed.take_notices()
+
+
+@pytest.mark.parametrize("many", Origin)
+def test_notes_or_documents_alone_are_found_whatever_the_others_are(
+    indexed: Database, embedder: WordHashEmbedder, monkeypatch: pytest.MonkeyPatch, many: Origin
+) -> None:
+    """By words, by meaning, the newest, to the letter; there are more of the others than a search looks at."""
+    monkeypatch.setattr(embedder, "_vector", lambda text: [0.8, 0.6] if "kettle" in text else [1.0, 0.0])
+    embedder.dimension = 2
+    kettle, tea = "The kettle whistles :-).", "Tea again :-)."
+    (other,) = set(Origin) - {many}
+    texts = {many: [tea] * 250, other: [kettle]}
+    with indexed.agent("sam") as agent:
+        archival = agent.archival
+        archival.store_document("/a", "1" * 64, [(text, "") for text in texts[Origin.DOCUMENT]])
+        for text in texts[Origin.NOTE]:
+            archival.insert(text)
+        archival.index_pending()
+        for query in ("tea", "tea whistles", "", ":-)"):
+            found = archival.search(query, limit=300, origin=other)
+            assert ([one.text for one in found.items], found.total) == ([kettle], 1), query
+        assert {one.text for one in archival.search("kettle", limit=300, origin=many).items} == {tea}
+        of_document = archival.search("tea", source="/a", origin=Origin.NOTE)
+        assert not of_document.total and not indexed.take_notices()
 
 
 def test_jobs_are_noted(indexed: Database) -> None:
