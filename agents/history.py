@@ -87,8 +87,8 @@ class AgentHistory:
         message = self._stored.recall.get(message_id)
         if message is None or message.state is State.REWOUND:
             raise InputError(f"There is no message recall:{message_id} to go back to.")
-        done = self._stored.history.rewind(self._stored.history.turn_start(message_id))
-        yield from self._kernel.by_hand.rewound(blocks_differ=bool(done.kept_blocks))
+        self._stored.history.rewind(self._stored.history.turn_start(message_id))
+        yield from self._kernel.by_hand.rewound()
 
     def export(self, form: str = "markdown") -> str:
         """The conversation as a document.

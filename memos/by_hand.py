@@ -133,16 +133,11 @@ class ByHand:
             yield events.BlockEdited(new.label, old.text, new.text, "user")
         yield from self._queue.redact(message_ids, blocks_differ=bool(changed))
 
-    def rewound(self, *, blocks_differ: bool) -> Iterator[Event]:
-        """The end of the history was taken back in storage: bring blocks and queue in line with it.
-
-        Args:
-            blocks_differ: the prompt's copy of a block is not what storage has, and nothing in the queue tells.
-        """
+    def rewound(self) -> Iterator[Event]:
+        """The end of the history was taken back in storage, and the blocks' copies in the head with it where nothing in
+        the queue would tell the difference: bring blocks and queue in line."""
         self._working.reload()
         yield from self._queue.reload("rewind")
-        if blocks_differ:
-            yield from self._queue.write_back()
 
     def _line(self, pointer: str) -> str:
         where, number = pointed(pointer) or ("", 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -42,19 +41,6 @@ _RECALL = re.compile(r"\brecall:(\d+)(?:-(\d+))?")
 _ARCHIVAL = re.compile(r"\barchival:(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Rewound:
-    """What a rewind did.
-
-    Args:
-        messages: how many messages were taken back.
-        kept_blocks: labels of blocks that the user has edited by hand since; they stay as they are.
-    """
-
-    messages: int
-    kept_blocks: tuple[str, ...]
-
-
 class History:
     """The history of one agent. Safe to use from several threads.
 
@@ -82,16 +68,20 @@ class History:
             raise InputError(f"There is no message recall:{message_id} to go back to.")
         return first
 
-    def rewind(self, first_id: int) -> Rewound:
+    def rewind(self, first_id: int) -> int:
         """Take back every message from `first_id` on, with what was noted of them and what they did to blocks.
 
         The summary and the queue's start go back to the last page-out before them. A block that the user has edited
-        by hand since keeps its text.
+        by hand since keeps its text; the blocks' copies in the prompt are laid out anew where nothing in the queue
+        would tell the difference.
+
+        Returns:
+            How many messages were taken back.
         """
         with self._sql.write() as session:
-            rewound = take_back(session, self._agent_id, first_id)
+            gone = take_back(session, self._agent_id, first_id)
         self._changed()
-        return rewound
+        return gone
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -139,16 +129,17 @@ class History:
 # ------------------------------------------------------------------------------------------------- rewind
 
 
-def take_back(session: Session, agent_id: int, first_id: int) -> Rewound:
+def take_back(session: Session, agent_id: int, first_id: int) -> int:
     """Do what `History.rewind` does, within the caller's transaction."""
     gone = _taken_back(session, agent_id, first_id)
     if not gone:
-        return Rewound(0, ())
+        return 0
     since = _began(session, agent_id, first_id, gone)
     _drop_notes(session, agent_id, first_id)
     _notes_back(session, agent_id, first_id)
     written = _window_back(session, agent_id, first_id, since)
-    return Rewound(len(gone), tuple(_blocks_back(session, agent_id, since, written)))
+    _blocks_back(session, agent_id, since, written)
+    return len(gone)
 
 
 def _taken_back(session: Session, agent_id: int, first_id: int) -> list[MessageRow]:
@@ -205,27 +196,24 @@ def _window_back(session: Session, agent_id: int, first_id: int, since: datetime
     return last.created_at if last else None
 
 
-def _blocks_back(session: Session, agent_id: int, since: datetime, written: datetime | None) -> list[str]:
-    """Blocks as they were, and their copies in the head where nothing in view would tell the difference.
+def _blocks_back(session: Session, agent_id: int, since: datetime, written: datetime | None) -> None:
+    """Blocks as they were, but for those that the user has edited by hand since; and their copies in the head as the
+    blocks are then, where nothing in view would tell the difference.
 
     Args:
         session: an open, writing one.
         agent_id: whose.
         since: when what is taken back began.
         written: when the copies were made at the earliest; what was edited then is told in the queue.
-
-    Returns:
-        Labels of those that the user has edited by hand since.
     """
     agent = session.get_one(AgentRow, agent_id)
     copies = {label: text for label, text, *_ in agent.prompt.get("blocks", [])}
     rows = list(session.scalars(select(BlockRow).where(BlockRow.agent_id == agent_id).order_by(BlockRow.position)))
-    by_hand, told = [], True
+    told = True
     for row in rows:
         changes = _changes(session, row, written)
         undone = [change for change in changes if change.changed_at >= since]
         if any(change.changed_by in BY_HAND for change in undone):
-            by_hand.append(row.label)
             known = {row.text}  # what told of it may be gone
         else:
             known = {change.former for change in changes[: len(changes) - len(undone) + 1]}
@@ -234,7 +222,6 @@ def _blocks_back(session: Session, agent_id: int, since: datetime, written: date
     if copies and not told:
         laid_out = [[row.label, row.text, row.token_limit, row.description] for row in rows]
         agent.prompt = {**agent.prompt, "blocks": laid_out}
-    return sorted(by_hand)
 
 
 def _changes(session: Session, row: BlockRow, start: datetime | None) -> list[BlockHistoryRow]:

@@ -137,6 +137,20 @@ class TestGoingBack:
             assert events.PrefixMoved("rewind", len(before)) in moved
             assert agent.kernel.queue.context.tokens == before
 
+    def test_nor_does_it_where_another_block_was_edited_by_hand_since(self) -> None:
+        with opened([say("Hello."), say("Again.")]) as agent:
+            agent.ask("Hi.")
+            agent.blocks["user"] = "Name is Ada"
+            before = agent.kernel.queue.context.tokens
+            agent.ask("My dog is called Rex.")
+            agent.blocks["assistant"] = "Talks like a pirate."
+            agent.blocks.undo("assistant")
+            moved = agent.history.rewind(asked(agent)[-1].id)
+            assert [event for event in moved if isinstance(event, events.PrefixMoved)] == [
+                events.PrefixMoved("rewind", len(before))
+            ]
+            assert agent.kernel.queue.context.tokens == before
+
     def test_a_copy_from_before_an_eviction_tells_nothing_of_what_was_edited_then(self) -> None:
         out = {"label": "user", "old_content": "Has a dog", "new_content": "Has no pet"}
         script = [say("Hello."), Call("core_memory_replace", out), say("No.")]

@@ -916,7 +916,7 @@ def test_nothing_is_kept_of_what_was_taken_back_or_saved_before_the_turn_was_lef
         next(event for event in turn if isinstance(event, events.Speech))
         turn.close()
     bench.stored.history.rewind(bench.stored.recall.since(0)[-2].id)
-    list(bench.kernel.by_hand.rewound(blocks_differ=False))
+    list(bench.kernel.by_hand.rewound())
     assert of(bench.kernel.controller.ahead(lambda: False), events.Probed)
     assert _facts(bench) == []
 
