@@ -28,7 +28,9 @@ from memos.storage.digests import Digest, DigestStore
 
 WORDS, CHARS = 120, 500  # tokens and characters that a summary may have
 FAN = 6  # summaries that one of the next level sums up
-# `page 3`, `slide 2: Plans`, `sheet Sales, rows 2-30`: each passage would be a section, and cost a generation.
+# `page 3`, `slide 2: Plans`, `sheet Sales, rows 2-30`: each passage would be a section, and cost a generation. Not what
+# `heading_of` leaves out of a place, which are the words that say nothing: a slide's title does, and begins no section;
+# `chapter 3` does not, and begins one.
 _COUNTED = re.compile(r"(?:^|, )(?:page|slide|cell|line|row|item)s? \d.*")
 
 

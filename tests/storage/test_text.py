@@ -12,7 +12,7 @@ import pytest
 
 from memos.dates import periods
 from memos.storage import text
-from memos.storage.text import runs, stem, term_hash, text_terms
+from memos.storage.text import heading_of, runs, stem, term_hash, text_terms
 from memos.time_words import hints_at_time
 
 WORDS = [
@@ -89,3 +89,21 @@ def test_the_words_that_are_kept_may_be_few_and_what_a_text_is_found_by_is_the_s
     text._words_of.cache_clear()
     assert text_terms(said, now) == whole and len(text._words_of("english")) <= 3
     text._words_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("page 3", ""),
+        ("Setup > Linux, lines 3-9", "Setup > Linux"),
+        ("sheet Sales, rows 2-30", "sheet Sales"),
+        ("message 3, page 2", ""),
+        ("chapter 3", ""),
+        ("item 2: Ada > name", "Ada > name"),
+        ("slide 2: Plans, and why", "slide 2: Plans, and why"),
+        ("Ducks > Teals, cell 3 output", "Ducks > Teals"),
+    ],
+)
+def test_the_words_above_a_passage_are_those_that_its_stored_terms_have(place: str, words: str) -> None:
+    """To change what they are needs a migration, as schema 0008 was."""
+    assert heading_of("/docs/notes.md", place) == "\n".join(filter(None, ("notes", words)))
