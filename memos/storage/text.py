@@ -31,6 +31,7 @@ UNSPACED = (
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _RUN = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+")
 
+SOFT_HYPHEN = "\u00ad"  # where a word may be parted at the end of a line; books are full of them
 # A whole pasted page may be a query; beyond this many different words more of them change nothing.
 MOST_WORDS = 32
 # Words of one language that are kept with what they are indexed under: some eight megabytes of three languages.
@@ -96,7 +97,7 @@ SHORT, MIDDLE, LONG = 8, 100, 400  # days: what is said of days, months, years
 
 def runs(text: str) -> list[str]:
     """The runs of letters and digits of a text, in lower case; one of an unspaced script stays whole."""
-    normal = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    normal = text if text.isascii() else unicodedata.normalize("NFKC", text).replace(SOFT_HYPHEN, "")
     return [run.lower() for run in _RUN.findall(normal)]
 
 

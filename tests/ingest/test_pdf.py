@@ -50,6 +50,7 @@ def test_a_page_of_two_columns_is_read_column_by_column(make_pdf: MakePdf) -> No
     [
         ("Soft\ufffeware im Haupt\x02server", "Software im Hauptserver"),
         ("Home\ufffeVerzeichnis, 2\ufffe3", "Home-Verzeichnis, 2-3"),
+        ("пред\ufffeложение", "предложение"),
         ("le microphone `a condensateur int´egr´e", "le microphone à condensateur intégré"),
         ("run `a` and ``b''", "run `a` and ``b''"),
         ("\x10 a bullet\r\n\tand a tab", "  a bullet\n\tand a tab"),

@@ -158,6 +158,12 @@ def test_names_that_are_written_together_are_found_by_their_words(agent: AgentSt
     assert agent.recall.search("pserver").total == 0
 
 
+def test_a_word_that_may_be_parted_is_one(agent: AgentStorage) -> None:
+    agent.archival.insert("Die Vor\u00adrats\u00adkammer ist im Kel\u00adler.")
+    assert agent.archival.search("Vorratskammer").total == agent.archival.search("Kel\u00adler").total == 1
+    assert agent.archival.search("Vor").total == 0
+
+
 def place(agent: AgentStorage, query: str) -> str:
     """Where the best passage for a query stands."""
     return agent.archival.search(query).items[0].location

@@ -23,7 +23,7 @@ from memos.ingest.formats.pdf_tables import with_tables
 FEWEST_PAGES = 3  # on which a line that counts them stands
 LEAST_OF_HEADING = 15  # characters by which a heading is known whose rest is in the next line
 _NUMBERED = re.compile(r"^(?:[^\W\d]+ )?(?:\d+|[ivxlc]+|[a-z](?=\.))(?:\.\d+)*[.):]?\s+")  # "chapter 1: ", "a.2 "
-_HYPHEN = re.compile("[\x02\ufffe](?P<small>[a-zß-ÿ])?")  # pdfium's mark, where a word is parted at the end of a line
+_HYPHEN = re.compile("[\x02\ufffe](.?)")  # pdfium's mark, where a word is parted at the end of a line, and what goes on
 _CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f]")
 _NUMBER = re.compile(r"\d+")
 # TeX's old fonts draw an accent, and then its letter: "int´egr´e", "`a".
@@ -87,7 +87,7 @@ def _page(pdf: Any, index: int) -> _Page | None:
 
 def plain(text: str) -> str:
     """Text without what only a page needs: parted words are whole, accents sit on their letters."""
-    joined = _HYPHEN.sub(lambda found: found["small"] or "-", text.replace("\r\n", "\n"))
+    joined = _HYPHEN.sub(lambda found: found[1] if found[1].islower() else f"-{found[1]}", text.replace("\r\n", "\n"))
     joined = _CONTROLS.sub(" ", joined).encode("utf-8", "replace").decode("utf-8")
     if "´" in joined or "¨" in joined:  # a grave alone may quote
         joined = _ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2] + _COMBINING[found[1]]), joined)
