@@ -178,7 +178,9 @@ def test_an_edit_in_another_thread_is_over_before_the_model_is_freed(
     evicts = beside.submit(agent.evict)
     assert model.waits.wait(PATIENCE)
     closed_meanwhile(model, beside, agent.close)
-    assert any(isinstance(event, events.Evicted) for event in evicts.result(PATIENCE)) and not model.misused
+    told = evicts.result(PATIENCE)
+    assert any(isinstance(event, events.Notice) and "stopped" in event.text for event in told)
+    assert not any(isinstance(event, events.Evicted) for event in told) and not model.misused
 
 
 def test_whoever_closes_at_the_same_time_waits_as_well(
