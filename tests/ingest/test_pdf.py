@@ -158,6 +158,14 @@ class TestPagesThatAreCounted:
         pages = ["Words\n1", "Words\n2", "3", "Words\n4"]
         assert [place for place, _ in places(make_pdf(pages))] == ["page 1", "page 2", "page 4"]
 
+    def test_the_number_below_is_not_taken_from_the_heading_above(self, make_pdf: MakePdf) -> None:
+        pages = ["1 Introduction\nGoats.\n1", "2 Methods\nSheep.\n2", "More of them.\n3"]
+        assert [text for _, text in places(make_pdf(pages))] == [
+            "1 Introduction Goats.",
+            "2 Methods Sheep.",
+            "More of them.",
+        ]
+
     def test_other_numbers_stay(self, make_pdf: MakePdf) -> None:
         pages = [f"Tea | Price\nLapsang\nTotal {total}" for total in (7, 19, 3, 40)]
         assert [text for _, text in places(make_pdf(pages))] == [" ".join(page.split()) for page in pages]

@@ -99,25 +99,15 @@ def plain(text: str) -> str:
 
 def _uncounted(pages: Sequence[_Page]) -> list[_Page]:
     """Pages without the lines at their ends that count them, be the title of the book beside the number."""
-    ends = [_ends(page) for page in pages]
-    often = Counter(
-        count for page, lines in zip(pages, ends, strict=True) for line in lines for count in _counts(page, line)
-    )
+    lines = [page.text.strip().split("\n") for page in pages]
+    ends = [[_counts(page, one[end]) for end in (0, -1)] for page, one in zip(pages, lines, strict=True)]
+    often = Counter(count for both in ends for count in both[0] | both[1])
     counting = {count for count, found in often.items() if found >= FEWEST_PAGES}
     left = []
-    for page, lines in zip(pages, ends, strict=True):
-        text = page.text
-        for line in lines:
-            if counting.intersection(_counts(page, line)):
-                text = text.replace(line, "", 1) if text.lstrip().startswith(line) else "".join(text.rsplit(line, 1))
-        left.append(replace(page, text=text))
+    for page, inside, (first, last) in zip(pages, lines, ends, strict=True):
+        kept = inside[: -1 if counting & last else None][1 if counting & first else 0 :]
+        left.append(replace(page, text="\n".join(kept)))
     return left
-
-
-def _ends(page: _Page) -> list[str]:
-    """The first and the last line of a page."""
-    lines = page.text.strip().split("\n")
-    return lines[:1] + lines[1:][-1:]
 
 
 def _counts(page: _Page, line: str) -> set[tuple[str, int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from statistics import median
 from typing import Any
 
@@ -59,9 +59,9 @@ def _grids(pdf: Any, index: int, page: Any) -> list[Grid]:
     """The cells round which lines are drawn, by tables."""
     from pypdfium2.raw import FPDF_PAGEOBJ_PATH
 
-    drawn = sum(1 for _ in page.get_objects(filter=[FPDF_PAGEOBJ_PATH]))
     left, bottom, _, top = page.get_mediabox()
-    if drawn < FEWEST_LINES or page.get_rotation() or (left, bottom) != (0, 0):
+    drawn = islice(page.get_objects(filter=[FPDF_PAGEOBJ_PATH]), FEWEST_LINES)  # a map draws thousands
+    if page.get_rotation() or (left, bottom) != (0, 0) or len(list(drawn)) < FEWEST_LINES:
         return []
     import pdfplumber
     import pypdfium2
