@@ -199,8 +199,10 @@ def _past(agent: _Agent) -> Past:
 
 def _told(talk: _Tree | _Lines) -> Iterator[Told]:
     """What was said in a talk; what has no time of its own was said when what is before it was."""
-    lines = _branch(talk) if isinstance(talk, _Tree) else _lines(talk)
-    began = _time(talk.create_time) if isinstance(talk, _Tree) else talk.created_at
+    if isinstance(talk, _Tree):
+        began, lines = _time(talk.create_time), iter(_branch(talk))
+    else:
+        began, lines = talk.created_at, _lines(talk)
     last = began or datetime(1970, 1, 1, tzinfo=UTC)
     for sender, text, said_at in lines:
         if sender in _SENDERS and (text := text.strip()):

@@ -56,6 +56,10 @@ class Status:
             sys.stderr.flush()
             self._shown = True
 
+    def embedding(self, done: int, total: int) -> None:
+        """Show how many texts of how many are embedded."""
+        self.show(f"embedding {done:,} of {total:,}", done / max(1, total))
+
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:

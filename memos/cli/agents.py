@@ -104,13 +104,15 @@ def import_(agent: str, file: Path, as_json: bool) -> None:
     from memos.agents.composition import open_home
     from memos.agents.importing import read_past
 
-    status = Status()
-    status.show("reading", None)
-    past = read_past(file)
-    with open_home() as database:
-        database.import_agent(agent, past)
-        database.index.index_pending(lambda done, total: status.show(f"embedding {done:,} of {total:,}", done / total))
-    status.clear()
+    status = Status(quiet=as_json)
+    try:
+        status.show("reading")
+        past = read_past(file)
+        with open_home() as database:
+            database.import_agent(agent, past)
+            database.index.index_pending(status.embedding)
+    finally:
+        status.clear()
     if as_json:
         click.echo(json.dumps({"agent": agent, "messages": len(past.told), "notes": len(past.notes)}))
         return

@@ -13,9 +13,9 @@ def command() -> None:
     from memos.agents.composition import open_home
 
     status = Status()
-    with open_home() as database:
-        count = database.reindex(
-            lambda done, total: status.show(f"embedding {done:,} of {total:,}", done / max(1, total))
-        )
+    try:
+        with open_home() as database:
+            count = database.reindex(status.embedding)
+    finally:
         status.clear()
     click.echo(f"{count:,} messages and passages indexed.")

@@ -17,6 +17,7 @@ from memos.agents import Sessions
 from memos.agents.importing import read_past
 from memos.cli.agents import command as agents_command
 from memos.messages import Call, Kind, State, Told
+from memos.printing import Status
 from memos.settings import home
 from memos.storage import Database
 from memos.testing import ScriptedModel, say
@@ -188,6 +189,15 @@ def test_archives_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read_past(tmp_path / "nowhere.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_past(tmp_path)
+
+
+def test_the_line_of_progress_goes_where_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(status: Status, *, quiet: bool = False) -> None:
+        status._on, status._shown = True, False
+
+    monkeypatch.setattr(Status, "__init__", shown)
+    failed = invoke("import", "ada", tmp_path / "nowhere.json")
+    assert isinstance(failed.exception, InputError) and failed.stderr.endswith("\r\x1b[2K")
 
 
 def test_times_that_are_none(tmp_path: Path) -> None:
