@@ -26,16 +26,16 @@ def lines(bench: Bench) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "noted"),
-    [
-        ("I saw the dentist yesterday.", f"I saw the dentist yesterday ({day(1)})."),
-        ("I began my new job today.", f"I began my new job today ({day(0)})."),
-        ("I swim on Fridays.", "I swim on Fridays."),
-    ],
+    ("told", "ago"),
+    [("I saw the dentist yesterday.", 1), ("I began my new job today.", 0), ("I swim on Fridays.", None)],
 )
-def test_a_fact_is_noted_with_its_day_in_archival_memory_and_in_the_block(bench: Bench, told: str, noted: str) -> None:
+def test_a_fact_is_noted_with_its_day_in_archival_memory_and_in_the_block(
+    bench: Bench, told: str, ago: int | None
+) -> None:
     bench.open(model=probed(fact=1.0))
     bench.say(told)
+    # The day is asked for here and not where tests are collected: midnight may be between the two.
+    noted = told if ago is None else f"{told.rstrip('.')} ({day(ago)})."
     assert lines(bench) == ([noted], noted)
 
 
