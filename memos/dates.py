@@ -35,6 +35,8 @@ _DATED = re.compile(
     rf" \((?=[^)]*\d)(?P<date>(?:around |week of |weekend of )?(?:\d\d? )?(?:(?:{_MONTH})\b ?)?(?:\d{{4}})?"
     rf"(?: ?to \d\d? (?:{_MONTH})(?: \d{{4}})?)?)\)"
 )
+# What asks for a stretch of time wants to hear of it: "two years ago (2020)".
+_HOW_LONG = re.compile(r"\bhow (?:long|many|much|old|often)\b", re.IGNORECASE)
 _NEAR = 32  # characters before an expression that can bend its meaning
 
 
@@ -140,6 +142,19 @@ def undated(text: str, now: datetime) -> tuple[str, dict[str, str]]:
 def has_date(text: str) -> bool:
     """Whether a text has a date as `dated` writes it."""
     return bool(_DATED.search(text))
+
+
+def told_later(says: str, question: str, said_at: datetime) -> str:
+    """What was said at a time, as it is told to who asks about it now: its "last Friday" is another day than theirs.
+
+    Args:
+        says: what was said, in a few words.
+        question: what is asked; one for a stretch of time wants to hear of that: "two years ago (2020)".
+        said_at: when it was said, in the zone of who said it.
+    """
+    if not any(map(str.isdigit, says)):
+        says = dated(says, said_at)
+    return says if _HOW_LONG.search(question) else answered(says, said_at)
 
 
 def answered(text: str, now: datetime) -> str:

@@ -322,6 +322,14 @@ class PagesShown(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten(Event):
+    """A question that leans on what was said before it is asked of memory so that it can be understood alone."""
+
+    question: str
+    alone: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakenApart(Event):
     """A question that nothing tells at once is answered in two steps. `rest`: what is left when `first` is answered,
     with `_` where its answer goes."""

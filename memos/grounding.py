@@ -69,15 +69,20 @@ class Ground:
         question: what it answers.
         told: what was told.
         instead: what is said where the answer says more before it has said any of that.
+        says: what each sentence has all words of, in a few words; empty: nothing.
     """
 
     question: str
     told: str
     instead: str
+    says: str = ""
 
     def adds(self, sentence: str) -> tuple[str, ...]:
-        """The words by which a sentence says what was not told, or says it in the user's voice; none where it does
-        not: one word that is no name or number may be new beside what was told."""
+        """The words by which a sentence says what was not told, or says it in the user's voice, or what it leaves out
+        of what it is to say; none where it does not: one word that is no name or number may be new beside what was
+        told."""
+        if missing := beyond(self.says, f"{self.question}\n{sentence}"):
+            return missing
         voice = (*_THEIR_VOICE.findall(sentence), *self._taken_for(sentence))
         plain = _ORDINAL.sub("", _NUMBERED.sub("", sentence))
         more = self._more(plain, f"{self.question}\n{self.told}")

@@ -28,12 +28,14 @@ from memos.memory import KernelMemory
 from memos.messages import Block
 from memos.noting import Noting
 from memos.pager import Pager
+from memos.past_reader import PastReader
 from memos.policy import KernelSettings
 from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage
 from memos.queue_manager import QueueManager
 from memos.reading import Reader
 from memos.remembering import Remembering
+from memos.rewriting import Rewriting
 from memos.showing import Showing
 from memos.speech import FUNCTION as SPEECH
 from memos.step_reader import StepReader
@@ -136,7 +138,7 @@ def boot(
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
     talk = TalkReader(pager, excerpts)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
-    stepping = Stepping(model)
+    stepping, rewriting = Stepping(model), Rewriting(model)
     steps = StepReader(stepping, working, pager, excerpts, documents)
     amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
     amending = Amending(prober, amender, storage.archival, working)
@@ -144,6 +146,8 @@ def boot(
     keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
     remembering = Remembering(
         prober,
+        rewriting,
+        PastReader(pager, excerpts, prober),
         talk,
         documents,
         steps,
@@ -175,7 +179,7 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
-    common = (head, *prober.prefixes, excerpts.prefix, stepping.prefix)
+    common = (head, *prober.prefixes, excerpts.prefix, stepping.prefix, rewriting.prefix)
     by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
     yield Kernel(controller, queue, working, remembering, by_hand, policy, common)
 

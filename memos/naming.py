@@ -103,6 +103,11 @@ def shared_words(text: str, request: str) -> int:
     return sum(any(_alike(word, other) for other in having) for word in wanted)
 
 
+def shares_word(text: str, question: str) -> bool:
+    """Whether a text has a word of a question, in some form, one that only says how words belong together aside."""
+    return len(beyond(question, text)) < len(beyond(question, ""))
+
+
 def content(text: str) -> frozenset[str]:
     """The stems of a text's words, without those that only say how words belong together."""
     return frozenset(stem(word) for word in words(text) if word not in _LINKING)

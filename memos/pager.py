@@ -204,6 +204,11 @@ class Pager:
         spoken = (Kind.USER, Kind.SPEECH)
         return self._recall.search(text, limit=TALK, before_id=before_id, kinds=spoken, asked_at=self._now())
 
+    def said_before(self, message: Message) -> list[tuple[str, str]]:
+        """Who said what just before a message: the user, and what was answered."""
+        before = self._recall.around(message.id, before=2, after=0)[:-1]
+        return [(prompts.speaks(one), self.cut(" ".join(one.content.split()), LONGEST)) for one in before]
+
     def names_speaker(self, text: str) -> bool:
         """Whether a text asks, and names somebody who speaks in memory: it is about what is there, then."""
         return asks(text) and bool(self._recall.search(text, limit=1).speakers)
@@ -232,19 +237,52 @@ class Pager:
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 
-    def talk(self, spoken: Sequence[Message], first: Collection[int], *, own: bool) -> list[Message]:
-        """Messages to read, the likeliest first, each in one line.
+    def statements(self, text: str, *, before_id: int) -> list[Statement]:
+        """The messages that may tell what is asked, whole, the likeliest first: those of others than the assistant,
+        without what was corrected or forgotten since.
 
         Args:
-            spoken: the messages, the likeliest first by search.
-            first: ids of those that are likelier than search says.
+            text: what is asked.
+            before_id: id of the message that asks it.
+        """
+        away = self._archival.superseded()
+        found = []
+        for message in self.talk(self.spoken(text, before_id=before_id).items, own=False):
+            if self._only_forgets(message):
+                continue
+            said_at = local(message.created_at)
+            parts = sentences(message.content, least=1)
+            left = [part for part in parts if not {part, dated(part, said_at, alone=True)} & away]
+            if left:
+                shown = replace(message, content=" ".join(left))
+                said, at = self._about(shown, text, prompts.said), shown.created_at
+                found.append(Statement(f"recall:{shown.id}", prompts.speaks(shown), shown.content, said, at))
+        return found
+
+    def _only_forgets(self, message: Message) -> bool:
+        """Whether a message had something forgotten, and nothing noted in its place."""
+        pointer = f"recall:{message.id}"
+        return bool(self._archival.superseded(by=message.id)) and not self._archival.quoting(pointer)
+
+    def statement_line(self, one: Statement, query: str) -> str:
+        """What was told as a page shows it; of a long one what a query is about."""
+        head = f"[{one.pointer} {local(one.at):%Y-%m-%d}] {one.speaker}: "
+        line = head + dated(one.text, local(one.at))
+        if self._count(line) > LONGEST:
+            line = self.cut(head + dated(excerpt(one.text, query), local(one.at)), LONGEST)
+        return line
+
+    def talk(self, spoken: Sequence[Message], *, own: bool) -> list[Message]:
+        """Messages to read, each in one line.
+
+        Args:
+            spoken: the messages, the likeliest first.
             own: whether what the assistant itself said is among them.
         """
-        ranked = sorted(spoken, key=lambda one: one.id not in first)
         # A question alone tells nothing.
         return [
             replace(one, content=" ".join(one.content.split()))
-            for one in ranked
+            for one in spoken
             if (own or not _own(one)) and (not asks(one.content) or len(sentences(one.content)) > 1)
         ]
 
@@ -261,6 +299,25 @@ class Pager:
         if self._count(line) <= LONGEST:
             return line
         return self.cut(form(_dated(replace(message, content=excerpt(message.content, query)))), LONGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something that was told, whole.
+
+    Args:
+        pointer: where it stands, as `recall:7`.
+        speaker: who told it.
+        text: it.
+        said: with who told it and when, as it is read apart; of a long one what was asked.
+        at: when it was told.
+    """
+
+    pointer: str
+    speaker: str
+    text: str
+    said: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,49 @@ STEP_EXAMPLES = (
     ((), "What did my aunt's doctor tell her?", "Who is my aunt's doctor? What did _ tell her?"),
 )
 
+# For rewriting: a question that leans on what was said, as one that can be understood alone.
+REWRITER = (
+    "Write the person's last question so that it can be understood alone: put in who or what its words stand for, in "
+    "the person's own words. Change nothing else."
+)
+REWRITES = (
+    (
+        ("user: Who is my dentist?", "assistant: Your dentist is Dr. Lind."),
+        "And when do I see her?",
+        "When do I see my dentist, Dr. Lind?",
+    ),
+    (
+        ("user: My brother has bought a boat in Kiel!", "assistant: How exciting! Will you go sailing with him?"),
+        "what was it called again",
+        "What was my brother's boat called?",
+    ),
+    (
+        ("user: What does my aunt Vera drink in the morning?", "assistant: Vera drinks tea."),
+        "And my cousin?",
+        "What does my cousin drink in the morning?",
+    ),
+    (
+        ("user: Why do cats purr?", "assistant: Mostly because they are content."),
+        "Do lions do that too?",
+        "Do lions purr too?",
+    ),
+    (
+        ("user: Where did I leave the car?", "assistant: Behind the church."),
+        "since when",
+        "Since when has my car been behind the church?",
+    ),
+    (
+        ("user: I'm meeting Karl for lunch.", "assistant: Enjoy it! Where will you two go?"),
+        "How much does it cost to fly to Rome?",
+        "How much does it cost to fly to Rome?",
+    ),
+    (
+        ("user: Wo wohnt meine Tante?", "assistant: Deine Tante wohnt in Linz."),
+        "Und was macht sie dort?",
+        "Was macht meine Tante in Linz?",
+    ),
+)
+
 # For amending: what a request wants, and a note as it wants it. The note stands first, as it does where one reads.
 AMEND_PROBE = """A person tells their assistant what to do with its notes. Answer with one word:
 Add: something new is to be noted.
@@ -346,6 +389,16 @@ def stored(pointer: str) -> str:
     return f"stored as {pointer}. {_TELL_WHAT}"
 
 
+def spoken(speaker: str, text: str) -> str:
+    """What somebody said, as it stands before a question that is rewritten."""
+    return f"{speaker}: {text}"
+
+
+def last_question(question: str) -> str:
+    """A question that is to be rewritten, below what was said before it."""
+    return f"\nLast question: {question}"
+
+
 def noted(text: str) -> str:
     """A note, as it is shown to be written anew."""
     return f"Note: {text}"
@@ -427,6 +480,18 @@ def talk(lines: Iterable[str], question: str, says: str = "") -> str:
     """
     source = f"They say: {sentence(says)}\n" if says else "Answer from these messages: "
     return f"{_remembered(lines)}\n[system] {source}{question}"
+
+
+def recalled(lines: Iterable[str], question: str, says: str) -> str:
+    """What the user told, where it was read apart, and the answer is to be a sentence that says so.
+
+    Args:
+        lines: what they told.
+        question: what is asked.
+        says: what they say to it, in a few words.
+    """
+    told = f'They say: {sentence(says)}\nTell the person that in one short sentence, addressing them as "you"'
+    return f"{_remembered(lines)}\n[system] {told}: {question}"
 
 
 def _remembered(lines: Iterable[str]) -> str:
@@ -511,16 +576,22 @@ def cut_off() -> str:
 
 def line(message: Message) -> str:
     """A message as search results and pages show it."""
-    return f"[recall:{message.id} {local(message.created_at):%Y-%m-%d}] {_who(message)}: {message.content}"
+    return f"[recall:{message.id} {local(message.created_at):%Y-%m-%d}] {speaks(message)}: {message.content}"
 
 
 def said(message: Message) -> str:
     """A message as it is read apart: without what only pages need, and its day as one says it."""
-    day = local(message.created_at)
-    return f"[{day.day} {day:%B %Y}] {_who(message)}: {message.content}"
+    return f"[{day(message.created_at)}] {speaks(message)}: {message.content}"
 
 
-def _who(message: Message) -> str:
+def day(moment: datetime) -> str:
+    """The day of a moment, as one says it."""
+    at = local(moment)
+    return f"{at.day} {at:%B %Y}"
+
+
+def speaks(message: Message) -> str:
+    """Who speaks in a message."""
     return message.speaker or {Kind.USER: "user", Kind.SPEECH: "assistant"}.get(message.kind, str(message.kind))
 
 

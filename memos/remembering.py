@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
-from memos import events, prompts
+from memos import events, past_reader, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
 from memos.dates import has_date
 from memos.document_pager import PASSAGE
@@ -26,12 +26,14 @@ from memos.generation import Opening
 from memos.grounding import Ground, asks_for_what_was_told
 from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
-from memos.naming import added, shared_words
+from memos.naming import added, shared_words, shares_word
 from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, in_blocks, passage_line
+from memos.past_reader import PastReader, Recollection
 from memos.policy import KernelSettings
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
+from memos.rewriting import Rewriting
 from memos.showing import Line, Showing
 from memos.step_reader import Stepped, StepReader
 from memos.talk_reader import TalkReader
@@ -41,14 +43,20 @@ CERTAIN = 0.9  # what asks so surely, and nothing surely tells, is said to be un
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
 PLAIN = 0.8  # what asks so surely asks for what was told and no more; where it asks for advice, it is less sure
+NOTED = 0.8  # where a note is so sure, talk is not read
 SURELY = 0.7  # a note that is less sure, and of which the model says something else, only comes closest
-MAY_TELL = 0.5  # where no message is surer than this and than the middle, nor its speaker named, talk is not read
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
 RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
 MOST_LINES = 3  # on a page; more distract a small model
 BEARING = 2  # of the messages that were read apart, shown with what they say
 WAY = 2  # results' worth of tokens that a way of identifiers may take
+# A question about something that another thing tells, as "my boss's dog", or "the shop where I …"; in English.
+_NESTED = re.compile(
+    r"(?<=\w )(?:that|who|whom|whose|which|where)\b|"
+    r"\b(?!(?:what|where|who|when|how|that|it|s?he|there)['’])\w+['’]s \w|\bof (?:my|our|the)\b",
+    re.IGNORECASE,
+)
 OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
 
 Withheld = frozenset[str]
@@ -81,8 +89,8 @@ class _Question:
     """What a message asks of memory.
 
     Args:
-        text: its sentences that ask.
-        message: the message.
+        text: its sentences that ask, each so that it can be understood alone.
+        message: the message, as it was said.
         cancelled: asked between probes.
         sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
         plain: whether it asks for that alone, so that an answer is to say no more.
@@ -103,12 +111,10 @@ class _Told:
 
     Args:
         by: those that tell it, with their log-odds.
-        talk_may: whether a message may tell it.
         nearly: whether any stands out, if not far enough.
     """
 
     by: Sequence[tuple[float, Candidate]]
-    talk_may: bool
     nearly: bool
 
 
@@ -117,7 +123,9 @@ class Remembering:
 
     Args:
         prober: asks the model about single sentences.
-        talk: reads messages apart.
+        rewriting: says what a question leans on.
+        past: reads what the user told apart.
+        talk: reads messages of several people apart.
         documents: reads documents apart.
         steps: answers by steps what nothing tells at once.
         keeping: corrects, forgets and notes what a message asks to.
@@ -133,6 +141,8 @@ class Remembering:
     def __init__(
         self,
         prober: Prober,
+        rewriting: Rewriting,
+        past: PastReader,
         talk: TalkReader,
         documents: DocumentReader,
         steps: StepReader,
@@ -146,7 +156,8 @@ class Remembering:
         *,
         others: bool,
     ) -> None:
-        self._prober, self._talk, self._documents, self._steps = prober, talk, documents, steps
+        self._prober, self._rewriting, self._past, self._talk = prober, rewriting, past, talk
+        self._documents, self._steps = documents, steps
         self._keeping, self._pager, self._queue, self._showing = keeping, pager, queue, showing
         self._working, self._archival, self._policy = working, archival, policy
         self._others = others
@@ -177,7 +188,11 @@ class Remembering:
 
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
-        wanted = yield from self._wanted(message, cancelled)
+        alone = yield from self._rewriting.alone(message.content, self._pager.said_before(message), cancelled)
+        wanted = yield from self._wanted(alone, cancelled)
+        if alone != message.content:  # only as they said it is anything kept, corrected or forgotten
+            said = sentences(message.content)
+            wanted = replace(wanted, keeps=tuple(one for one in wanted.keeps if one.sentence in said))
         done = yield from self._keeping.heed(message, wanted, cancelled)
         if done and done.whole:
             yield from self._showing.tell(prompts.tell(done.text), message.turn, cancelled)
@@ -187,7 +202,7 @@ class Remembering:
         followed = yield from self._follow(message, cancelled)
         text = self._pager.cut(" ".join(asked), policy.page // 3)
         sure, certain = wanted.ask >= policy.memory_threshold, wanted.ask >= CERTAIN
-        plain = not done and wanted.ask >= PLAIN and asks_for_what_was_told(message.content)
+        plain = not done and wanted.ask >= PLAIN and asks_for_what_was_told(alone)
         question = _Question(text, message, cancelled, sure, plain, certain)
         found = Remembered(followed)
         if asked and not followed:
@@ -199,17 +214,17 @@ class Remembering:
         left = not (found.told or saving or question.certain)
         if (left or done) and not (paged or found.opening):
             yield from self._ask_again(message, cancelled)
-        opening = found.opening and replace(found.opening, whole=not wanted.leaves(message.content, asked))
+        opening = found.opening and replace(found.opening, whole=not wanted.leaves(alone, asked))
         withheld = self._withheld(saving=saving, searching=question.sure, told=found.told)
         return replace(found, opening=_behind(done, opening), withheld=withheld)
 
-    def _wanted(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Wanted]:
+    def _wanted(self, text: str, cancelled: Callable[[], bool]) -> Generator[Event, None, Wanted]:
         """Ask what the sentences of a message want of memory."""
         policy = self._policy
         asked: list[str] = []
         keeps: list[Answer] = []
         ask = 0.0
-        for answer in self._prober.requests(message.content):
+        for answer in self._prober.requests(text):
             if cancelled():
                 break
             if answer.question == "keep":
@@ -276,25 +291,70 @@ class Remembering:
         spoken = self._pager.spoken(asked, before_id=self._queue.first_id)
         # Of somebody who speaks in memory, talk is read in any case; then its messages are not asked about one by one.
         found = self._pager.candidates(asked, () if spoken.speakers else spoken.items)
-        notes = {candidate.text for candidate in found}
         # What stands in a block is in view and needs no page, unless it tells a day: of one far above, a small model
         # makes another. Asked about once, as a note if it is one.
         in_view = [
             one if has_date(one.text) else replace(one, line="")
-            for one in in_blocks(self._working.told(), asked, notes)
+            for one in in_blocks(self._working.told(), asked, {candidate.text for candidate in found})
         ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)
+        if not spoken.speakers:  # what the user said is read together: one message, asked about alone, tells too easily
+            found = [one for one in found if not (one.message_id and one.first_hand)]
         told = yield from self._told(question, [*in_view, *found])
         if question.cancelled():
             return Remembered()
-        of_talk = all(candidate.message_id for _, candidate in told.by)
-        if question.sure and (spoken.speakers or told.talk_may) and of_talk:
-            return (yield from self._show_talk(question, spoken, [one for _, one in told.by]))
+        if spoken.speakers and not told.by:
+            return (yield from self._show_talk(question, spoken))
+        if not spoken.speakers:
+            recalled = yield from self._show_past(question, spoken, told)
+            if recalled.told or question.cancelled():
+                return recalled
         if told.by:
             return (yield from self._show_of_whom(question, spoken, told))
         # What the user told, and is in view as a rule, goes before what others wrote.
-        return Remembered() if told.nearly else (yield from self._show_documents(question))
+        nearly = told.nearly and not question.certain
+        return Remembered() if nearly else (yield from self._show_documents(question))
+
+    def _show_past(
+        self, question: _Question, spoken: Found[Message], told: _Told
+    ) -> Generator[Event, None, Remembered]:
+        """Read what the user told, unless a note of it tells it surely enough, and is so still; and put into view what
+        it says with what says it: unless that only says who or what it is that the question is about, or documents may
+        tell it more surely, and do."""
+        asked, before_id, cancelled = question.text, question.message.id, question.cancelled
+        surest = max(told.by, key=lambda one: one[0], default=None)
+        if surest and surest[1].first_hand and surest[0] >= log_odds(NOTED) and shares_word(surest[1].text, asked):
+            recalled = yield from self._past.updated(asked, surest[1].text, before_id, cancelled)
+            return (yield from self._show_recalled(question, recalled)) if recalled else Remembered()
+        least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
+        recalled = yield from self._past.read(asked, before_id, self._read_at_once, cancelled, least=least)
+        if recalled is None:
+            return Remembered()
+        by = [one.text for one in recalled.by[:BEARING]]
+        if question.sure and _NESTED.search(asked) and added(asked, by[0]):
+            stepped = yield from self._stepped(question, spoken, by)
+            if stepped and stepped.says:
+                return (yield from self._show_stepped(question, stepped))
+            if stepped and not stepped.may_tell(by[0]):
+                return Remembered()
+        if recalled.sure < past_reader.SURELY and (found := (yield from self._show_documents(question))).told:
+            return found
+        return (yield from self._show_recalled(question, recalled))
+
+    def _show_recalled(self, question: _Question, recalled: Recollection) -> Generator[Event, None, Remembered]:
+        """Put into view what the user told. Asked for that and no more, the model says it in a sentence, which says
+        what was read; else the answer is what was read."""
+        by, says = recalled.by[:BEARING], recalled.says
+        lines = in_order(self._pager.statement_line(one, f"{says} {question.text}") for one in by)
+        if not question.plain or not added(says, question.text):
+            return (yield from self._show_said(question, says, lines))
+        told = "\n".join([says, *(one.text for one in by)])
+        ground = Ground(f"{question.message.content}\n{question.text}", told, prompts.sentence(says), says)
+        form = partial(prompts.recalled, says=says)
+        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
+        their_own = shown and bool(OF_ONESELF.search(question.text))
+        return Remembered(shown, ground=ground if shown else None, quotes_them=their_own)
 
     def _near(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,
@@ -307,7 +367,8 @@ class Remembering:
             return (yield from self._show_of_whom(question, spoken, told))
         if (by_steps := (yield from self._show_steps(question, spoken))).told:
             return by_steps
-        return Remembered() if told.nearly else (yield from self._say_untold(question))
+        nearly = told.nearly and not question.certain
+        return Remembered() if nearly else (yield from self._say_untold(question))
 
     def _say_untold(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Say that nothing tells what is certainly asked, if there is nowhere else to look."""
@@ -374,7 +435,7 @@ class Remembering:
         margin = self._policy.answer_margin + (0 if question.sure else UNSURE)
         asked_of: list[Answer] = []
         by: list[tuple[float, Candidate]] = []
-        talk_may = nearly = False
+        nearly = False
         # The assistant's own words count only where the past is surely asked for, and nobody else's tell it: it may
         # have been wrong.
         for first_hand in (True, False) if question.sure else (True,):
@@ -384,13 +445,12 @@ class Remembering:
             for candidate, answer in new:
                 out = log_odds(answer.probability) - middle if answer.probability >= LEAST else -math.inf
                 tells, nearly = out >= margin, nearly or out >= self._policy.answer_margin
-                talk_may = talk_may or bool(candidate.message_id and answer.probability > MAY_TELL and out > 0)
                 yield answer.probed("answer" if tells else "")
                 if tells:
                     by.append((log_odds(answer.probability), candidate))
             if by or question.cancelled():
                 break
-        return _Told(by, talk_may, nearly)
+        return _Told(by, nearly)
 
     def _answers(
         self, question: _Question, candidates: Sequence[Candidate]
@@ -406,16 +466,11 @@ class Remembering:
                 found.append((candidate, answer))
         return found
 
-    def _show_talk(
-        self, question: _Question, spoken: Found[Message], told: Sequence[Candidate]
-    ) -> Generator[Event, None, Remembered]:
+    def _show_talk(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
         """Read the likeliest messages and put what they say into view with those that say it; where they say nothing,
-        all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as often as in
-        what a probe takes for it. What talk does not surely tell, documents may; and a general question, which only
-        sounds as if it asked for it, is left to the model."""
-        own = any(not one.first_hand for one in told)
-        first = {one.message_id for one in told}
-        talk = self._pager.talk(spoken.items, first, own=own) or self._pager.talk(spoken.items, first, own=True)
+        all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as often. What
+        talk does not surely tell, documents may."""
+        talk = self._pager.talk(spoken.items, own=False) or self._pager.talk(spoken.items, own=True)
         room = self._read_at_once
         heard = yield from self._talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
         form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
@@ -424,9 +479,7 @@ class Remembering:
             form = partial(prompts.declined, instead=opening)
         elif not (heard.says and heard.surely):
             found = yield from self._show_documents(question)
-            if not found.told:
-                found = yield from self._show_steps(question, spoken)
-            if found.told or not question.certain:
+            if found.told:
                 return found
             if heard.says:
                 opening = prompts.unmentioned(heard.says)

@@ -11,13 +11,11 @@ does not know how messages are searched, what decides that they are read, nor wh
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from memos.dates import answered, dated
+from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import said_of
@@ -31,8 +29,6 @@ TOLD = 1.45  # the least log-odds that messages tell it, with what speaks for th
 ODDS_A_NAT = 0.1  # what a nat by which a question about that one is likelier adds to them
 MOST = 6.0  # nats that count, either way; where nobody else spoke, all of them count
 LATER = 0.3  # what messages that search finds less likely must be surer by, in log-odds
-# What asks for a stretch of time wants to hear of it: "two years ago (2020)".
-_HOW_LONG = re.compile(r"\bhow (?:long|many|much|old|often)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ class TalkReader:
         told_by = bearing(lines, says, ask.question)
         by = tuple(read[index] for index in told_by)
         if by:  # its "last Friday" is another day than that of who asks
-            says = _told_later(says, ask.question, local(by[0].created_at))
+            says = told_later(says, ask.question, local(by[0].created_at))
         teller = by[0].speaker if by else ""
         other = teller if ask.other and teller not in ("", *ask.named) else ask.other
         favours = MOST
@@ -156,13 +152,6 @@ class TalkReader:
             favours = yield from self._reader.likelier(line, ask.question, of_other, ask.cancelled)
         sure = told + ODDS_A_NAT * max(-MOST, min(MOST, favours))
         return _Reading(says, read, by, sure, teller if teller == other else "")
-
-
-def _told_later(says: str, question: str, said_at: datetime) -> str:
-    """What was said at a time, as it is told to who asks now."""
-    if not any(map(str.isdigit, says)):
-        says = dated(says, said_at)
-    return says if _HOW_LONG.search(question) else answered(says, said_at)
 
 
 def likeliest_other(messages: Sequence[Message], named: Sequence[str]) -> str:

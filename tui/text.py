@@ -81,6 +81,8 @@ def paging_line(event: events.Event, segment: str = "") -> tuple[str, int] | Non
             return f"? {question} {probability:.2f} → {where}", 0
         case events.Judged(probability=probability, sources=sources):
             return f"? {', '.join(sources) or 'what was read'} tell it: {probability:.2f}", _first(sources)
+        case events.Rewritten(alone=alone):
+            return f"? {one_line(alone, 60)}", 0
         case events.TakenApart(first=first, rest=rest):
             return f"? {one_line(first, 60)} Then: {one_line(rest, 60)}", 0
         case events.Unsaid(words=words):

@@ -402,26 +402,25 @@ def test_long_facts_and_those_of_a_full_block_become_notes_alone(bench: Bench, o
 @pytest.mark.parametrize(
     ("model", "shown"),
     [
-        (probed(ask=1.0, answer=0.6), True),
-        (probed(ask=1.0, answer=0.5), False),
-        (probed(ask=1.0, answer=0.2), False),
-        (probed(ask=0.5, answer=0.6), False),  # neither is sure
-        (probed(ask=0.5, answer=0.8), True),
-        (probed(ask=0.1, answer=1.0), False),  # memory is not searched
+        (probed(ask=1.0, answer=0.6, told=0.6), True),
+        (probed(ask=1.0, answer=0.6, told=0.4), False),
+        (probed(ask=0.5, answer=0.6, told=0.6), False),  # neither is sure
+        (probed(ask=0.5, answer=0.6, told=0.8), True),
+        (probed(ask=0.1, told=1.0), False),  # memory is not searched
     ],
 )
 def test_what_a_message_asks_for_is_paged_in(bench: Bench, of: Any, model: dict[str, Any], shown: bool) -> None:
     bench.say("My sister Ottilie lives in Tromsø.")
     list(bench.kernel.queue.evict("asked"))
     assert "Ottilie" not in bench.view()
-    bench.open(model=model, note_facts=False)
+    bench.open(model={"readings": ["Tromsø."], **model}, note_facts=False)
     asked = "Hello again. Where does my sister live?"
     happened = bench.say(asked)
     assert bool(of(happened, events.PagedIn)) is shown
     assert ("Ottilie lives in Tromsø" in bench.view()) is shown
     if shown:
         page = bench.stored.recall.get(of(happened, events.PagedIn)[0].message_id)
-        assert page is not None and page.content.endswith((f": {asked}", ": Where does my sister live?"))
+        assert page is not None and page.content.endswith(f"They say: Tromsø.\n{asked}")
 
 
 ASKED = "Which tea do I like?"
@@ -468,7 +467,7 @@ def test_the_assistants_own_words_count_only_where_nobody_elses_tell_it(bench: B
     bench.open([say("Black tea travels best.")], prefetch=False, note_facts=False)
     bench.say("I like green tea most.")
     list(bench.kernel.queue.evict("asked"))
-    bench.open(model=_answering("Black", "green"), note_facts=False)
+    bench.open(model={**_answering("Black", "green"), "readings": ["Green tea."]}, note_facts=False)
     bench.say(ASKED)
     assert "I like green tea" in bench.view() and "Black tea travels" not in bench.view()
     list(bench.kernel.queue.evict("asked"))
@@ -483,12 +482,13 @@ def test_where_talk_tells_it_what_is_likeliest_is_shown_whole(bench: Bench, of: 
     said = [(Kind.USER, "I drank tea last Friday. It was green. It is the tea that I like. Then it rained.", "Ann")]
     said += [(Kind.SPEECH, "I like tea as well, but black.", "Bea"), (Kind.USER, "Which tea?", "Ann")]
     _told(bench, said)
-    bench.open(model=_answering("that I like"), window=2048, note_facts=False)
+    model = {"readings": ["Tea, green, not black."], **probed(ask=0.95, answer=0.7, told=0.8)}
+    bench.open(model=model, window=2048, note_facts=False)
     page = of(bench.say(ASKED), events.PagedIn)[0]
     view = bench.view().partition("[memory of earlier talks]")[2]
     assert "Ann: I drank tea last Friday (17 June 2022). It was green." in view and "Then it rained." in view
     assert "Bea: I like tea as well, but black." in view and "Ann: Which tea?" not in view
-    assert page.sources == ("recall:1", "recall:2")
+    assert set(page.sources) == {"recall:1", "recall:2"}
 
 
 ROOM = "How did Ann paint her room?"
@@ -558,7 +558,8 @@ def test_none_of_their_words_may_begin(text: str) -> None:
 )
 def test_an_answer_that_was_read_ends_there_unless_more_is_asked(bench: Bench, of: Any, asked: str, said: str) -> None:
     _told(bench, [(Kind.USER, "For my room I took turquoise paint.", "Ann"), *PAINTED[2:]])
-    model = {"readings": ["Turquoise."], **probed(told=0.9)}
+    rewritten = ["Is it raining?"] if "Is it" in asked else []
+    model = {"readings": [*rewritten, "Turquoise."], **probed(told=0.9)}
     bench.open([say("And it rains.")], model=model, window=2048, note_facts=False)
     assert of(bench.say(asked), events.Speech)[0].text == said
 
@@ -588,7 +589,7 @@ def test_a_general_question_that_talk_does_not_tell_is_left_to_the_model(bench: 
     """It sounds as if it asked for what was told, and does not certainly do so."""
     _told(bench, [(Kind.USER, "My room has a large window.", ""), (Kind.SPEECH, "A bright room, then.", "")])
     asked = "I have a free day. Which colours suit such a room? I like plain ones."
-    model = {"readings": ["A large window."], **probed(ask=0.8, answer=0.6, told=0.6)}
+    model = {"readings": ["A large window."], **probed(ask=0.8, answer=0.5, told=0.55)}
     bench.open([say("Warm ones.")], model=model, window=2048, note_facts=False)
     happened = bench.say(asked)
     assert of(happened, events.Judged), "the messages were read"
@@ -659,7 +660,7 @@ def test_where_talk_says_nothing_the_answer_begins_as_the_model_likes(bench: Ben
     [
         (ROOM, 0.4, True),
         (ROOM, 0.1, True),
-        ("How was the room painted?", 0.4, False),
+        ("How was the room painted?", 0.1, False),
         ("Ann painted her room.", 0.1, False),
     ],
 )
@@ -678,24 +679,6 @@ def test_what_does_not_stand_out_stays_away(bench: Bench, of: Any) -> None:
     probed_notes = [event for event in of(bench.say(ASKED), events.Probed) if event.question == "answer"]
     assert [event.led_to for event in probed_notes] == ["answer", ""]
     assert "user: I like green tea." in bench.view() and "smell" not in bench.view()
-
-
-@pytest.mark.parametrize(("note", "read"), [(0.7, False), (0.1, True)])
-def test_talk_is_read_where_a_message_is_surer_than_the_rest(bench: Bench, of: Any, note: float, read: bool) -> None:
-    """Of some questions every line seems to tell the answer, and none does."""
-    for kind in ("hot", "wet", "old", "far", "new"):
-        bench.stored.archival.insert(f"Tea is {kind}.", location="recall:1")
-    _told(bench, [(Kind.USER, "I had tea, and I like it.", ""), (Kind.SPEECH, "See you soon!", "")])
-
-    def yes(prompt: str) -> tuple[float, ...]:
-        if prompts.ANSWER_PROBE not in prompt:
-            return (1.0, 0.0, 0.0, 0.0) if prompts.REQUEST_PROBE in prompt else (0.9, 0.1)
-        return (0.6, 0.4) if "I had tea" in prompt.rpartition("Note: ")[2] else (note, 1 - note)
-
-    bench.open(model={"yes": yes, "readings": ["Green."]}, window=2048, answer_margin=3.0, note_facts=False)
-    happened = bench.say(ASKED)
-    assert bool(of(happened, events.PagedIn)) is read
-    assert of(happened, events.Speech)[0].text.startswith("Green.") is read
 
 
 def test_where_not_all_fit_search_has_a_say_and_the_surest_comes_first(bench: Bench, of: Any) -> None:

@@ -81,6 +81,10 @@ def test_a_paging_line_names_segment_and_reason() -> None:
         "? recall:7, recall:9 tell it: 0.20",
         7,
     )
+    assert paging_line(events.Rewritten("And since when?", "Since when does my boss live there?")) == (
+        "? Since when does my boss live there?",
+        0,
+    )
     assert paging_line(events.TakenApart("Where does my boss live?", "Who is my boss?", "Where does _ live?")) == (
         "? Who is my boss? Then: Where does _ live?",
         0,

@@ -1,0 +1,196 @@
+"""What the user told, read apart: what their messages say to a question, as of the last one that says it.
+
+Asked of sentences one by one, a small model takes what a question is about for what answers it, and misses what is
+said in other words or another language; of a few whole messages together it finds the answer. Then it answers always,
+so it is asked of all, and of the one that says it twice, whether they tell it. And of two that differ it takes the
+first, whatever it is told of their order, so each that was told later is asked about alone, and the newest that tells
+it about as surely is read alone. Owns how what was told is read, and these judgements. It does not know how it is
+searched, what decides that it is read, nor what becomes of what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from memos.dates import told_later
+from memos.events import Event
+from memos.naming import added, content
+from memos.pager import Pager, Statement, bearing
+from memos.probes import Prober
+from memos.reading import Reader
+from memos.zone import local
+
+# Probabilities, by the model; chosen on questions that are not among those published, see docs/prompts.md.
+# The least that it is told, on the average of what the model says of all that is read, and of what says it alone as a
+# message and as a note: where the past is certainly asked for, where it surely is, and where it may be.
+TOLD, LIKELY, SURELY = 0.51, 0.57, 0.65
+UNLIKELY = 0.4  # what all together tell less surely is not read
+UNCITED = 0.75  # the least of all together, where none of them has a word of the answer, as of "how many"
+MOST = 0.8  # of a note's words, which the message has that it is of
+UPDATES = 0.5  # the least that one that was told later tells it alone, as a message and as a note
+LESS = 0.1  # how much less surely it may do so than what was told before it
+# What is asked of several things is told by several, none of which takes another's place; in English.
+_SEVERAL = re.compile(
+    r"\b(?:how many|count|list|(?<!at )all|both|together|total|each|every|(?<!any )more|most|less|least|"
+    r"(?:which|who|whose) (?:of|in))\b",
+    re.IGNORECASE,
+)
+# What takes the place of something without naming it: "I moved to Linz.", where one lived in Graz.
+_CHANGED = re.compile(
+    r"\b(?:no longer|any ?more|instead|mov(?:ed|ing)|switched|replaced|turned out|put off|cancell?ed|quit|"
+    r"gave up|given up|nicht mehr|umgezogen|statt(?:dessen)?|abgesagt|verschoben|d[ée]m[ée]nag\w*|finalement|"
+    r"ne \w+ plus|annul\w+|ya no|mud[éa]\w*|non \w+ più|traslocat\w+)\b|不再|搬|改成|换成",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What the user told says to a question.
+
+    Args:
+        says: in a few words.
+        by: those that say it, the likeliest first.
+        sure: the probability that they tell it, by the model.
+    """
+
+    says: str
+    by: tuple[Statement, ...]
+    sure: float
+
+
+class PastReader:
+    """Reads what one user told.
+
+    Args:
+        pager: finds it, and fits it into the room there is.
+        reader: reads lines apart.
+        prober: says whether one of them tells it, as it does of notes.
+    """
+
+    def __init__(self, pager: Pager, reader: Reader, prober: Prober) -> None:
+        self._pager, self._reader, self._prober = pager, reader, prober
+
+    def read(
+        self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float = TOLD
+    ) -> Generator[Event, None, Recollection | None]:
+        """Look for a question's answer.
+
+        Args:
+            question: what is asked.
+            before_id: id of the message that asks it.
+            room: tokens of messages that are read at once.
+            cancelled: asked between tokens.
+            least: probability that it is told.
+
+        Returns:
+            What was told; None if that does not surely tell it, or it was cancelled.
+        """
+        found = self._pager.statements(question, before_id=before_id)
+        shown = found[: len(self._pager.fit((one.said for one in found), room))]
+        if not shown or (together := (yield from self._told(question, shown, cancelled))) < UNLIKELY:
+            return None
+        says = yield from self._read(question, shown, cancelled)
+        by = [shown[at] for at in bearing([one.text for one in shown], says, question)] if says else []
+        if not by:
+            uncited = says and together >= UNCITED and not cancelled()
+            return Recollection(says, tuple(shown), together) if uncited else None
+        told = _newest_of_the_same(by, says, question)
+        alone = yield from self._alone(question, told, cancelled)
+        sure = mean([together, *alone])
+        if sure < least:
+            return None
+        last = (yield from self._update(question, told, mean(alone), f"{says} {question}", shown, cancelled)) or told
+        if last is not by[0] or sum(_has_all(one, says, question) for one in by) > 1:
+            anew = yield from self._read(question, [last], cancelled)
+            says, last = (anew, last) if anew else (says, by[0])
+        by = [last, *(one for one in by if one is not last)]
+        return None if cancelled() else Recollection(told_later(says, question, local(last.at)), tuple(by), sure)
+
+    def updated(
+        self, question: str, noted: str, before_id: int, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Recollection | None]:
+        """Look for what was told after what a note says.
+
+        Args:
+            question: what is asked.
+            noted: a note that tells it.
+            before_id: id of the message that asks it.
+            cancelled: asked between tokens.
+
+        Returns:
+            What was told last; None if that is the note, or it was cancelled.
+        """
+        found = self._pager.statements(question, before_id=before_id)
+        told = max(found, key=lambda one: len(content(noted) & content(one.text)), default=None)
+        if told is None or len(content(noted) & content(told.text)) < MOST * len(content(noted)):
+            return None  # the note is of something else, or older than what is found
+        sure = mean((yield from self._alone(question, told, cancelled)))
+        last = yield from self._update(question, told, sure, noted, found, cancelled)
+        says = (yield from self._read(question, [last], cancelled)) if last else ""
+        if last is None or not says or cancelled():
+            return None
+        return Recollection(told_later(says, question, local(last.at)), (last, told), sure)
+
+    def _update(
+        self,
+        question: str,
+        told: Statement,
+        sure: float,
+        about: str,
+        some: Sequence[Statement],
+        cancelled: Callable[[], bool],
+    ) -> Generator[Event, None, Statement | None]:
+        """The newest that tells a question after what told it; None where that is the newest."""
+        for one in _later(question, told, about, some):
+            if cancelled():
+                break
+            if mean((yield from self._alone(question, one, cancelled))) >= max(UPDATES, sure - LESS):
+                return one
+        return None
+
+    def _alone(
+        self, question: str, one: Statement, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, list[float]]:
+        """How surely one tells it, as a message and as a note, unless it is too long for that."""
+        told = yield from self._told(question, [one], cancelled)
+        noted = None if cancelled() else self._prober.answered(question, one.text)
+        return [told, noted.probability] if noted else [told]
+
+    def _told(
+        self, question: str, some: Sequence[Statement], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, float]:
+        ids = [one.pointer for one in some]
+        return (yield from self._reader.told(question, _nearest_last(some), cancelled, ids))
+
+    def _read(
+        self, question: str, some: Sequence[Statement], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, str]:
+        return (yield from self._reader.read(question, _nearest_last(some), cancelled))
+
+
+def _later(question: str, told: Statement, about: str, some: Sequence[Statement]) -> list[Statement]:
+    """Those that may take the place of one, the newest first: they are about the same, or speak of a change."""
+    if _SEVERAL.search(question):
+        return []
+    words = content(about)
+    later = [one for one in some if one.at > told.at and (words & content(one.text) or _CHANGED.search(one.text))]
+    return sorted(later, key=lambda one: one.at, reverse=True)
+
+
+def _newest_of_the_same(by: Sequence[Statement], says: str, question: str) -> Statement:
+    """Of those that have all words of an answer the newest, since it may say that it is no longer so; or the first."""
+    return max((one for one in by if _has_all(one, says, question)), key=lambda one: one.at, default=by[0])
+
+
+def _has_all(one: Statement, says: str, question: str) -> bool:
+    return added(says, question) <= content(one.text)
+
+
+def _nearest_last(some: Sequence[Statement]) -> list[str]:
+    """As they are read: the likeliest next to the question, since the middle is overlooked (Liu et al. 2023, arXiv
+    2307.03172)."""
+    return [one.said for one in reversed(some)]

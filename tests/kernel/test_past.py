@@ -1,0 +1,142 @@
+"""What the user told, read apart: the answer in other words, the newest of what differs, and nothing that is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from memos import events, prompts
+from memos.messages import Kind, Told
+from memos.naming import shares_word
+from memos.testing import say
+from tests.kernel.conftest import Bench, probed, replies
+
+ASKED = "Which book am I in the middle of these days?"
+OLD = "My book is Hyperion at the moment, no spoilers please."
+NEW = "I gave up on Hyperion, too many priests. The book is a life of Ada Lovelace now."
+OTHER = "In the middle of the day the bus broke down."
+BEGIN = datetime(2026, 3, 2, 18, tzinfo=UTC)
+
+
+def tell(bench: Bench, *said: str) -> None:
+    """Messages of the user out of view, each told a week after the one before it."""
+    told = [Told(Kind.USER, text, BEGIN + timedelta(weeks=week), "") for week, text in enumerate(said)]
+    bench.stored.recall.import_past(told)
+
+
+def sure_of(told: Callable[[Sequence[str], str], float], *, ask: float = 0.95, answer: float = 0.6) -> dict[str, Any]:
+    """A model that is so sure of the lines that it is shown and a question."""
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        if prompts.EXCERPTOR in prompt:
+            shown = prompt.rpartition("</model>")[2]
+            lines = [line for line in shown.splitlines() if " user: " in line]
+            probability = told(lines, shown.rpartition("Question: ")[2].partition("\n")[0])
+            return probability, 1 - probability
+        return replies(prompt, ask=ask, keep=0, answer=answer, fact=0, told=0, change=0, forget=0)
+
+    return {"yes": yes}
+
+
+def said(happened: Sequence[events.Event]) -> str:
+    (speech,) = [event for event in happened if isinstance(event, events.Speech)]
+    return speech.text
+
+
+def test_what_is_told_in_other_words_is_read(bench: Bench, of: Any) -> None:
+    tell(bench, OTHER, OLD)
+    bench.open(model={"readings": ["Hyperion."], **probed(ask=0.95, answer=0.6, told=0.6)}, window=2048)
+    happened = bench.say(ASKED)
+    assert said(happened) == "Hyperion."
+    (page,) = of(happened, events.PagedIn)
+    assert page.sources == ("recall:2",), "only what says it"
+    together, alone = of(happened, events.Judged)[:2]
+    assert set(together.sources) == {"recall:1", "recall:2"} and alone.sources == ("recall:2",)
+
+
+@pytest.mark.parametrize(("together", "alone"), [(0.35, 0.9), (0.7, 0.4)])
+def test_what_is_not_surely_told_is_not_said(bench: Bench, together: float, alone: float) -> None:
+    tell(bench, OTHER, OLD)
+    model = sure_of(lambda lines, _: together if len(lines) > 1 else alone, answer=0.3)
+    bench.open(model={"readings": ["Hyperion."], **model}, window=2048)
+    assert said(bench.say(ASKED)) == prompts.UNMENTIONED
+
+
+@pytest.mark.parametrize(("ask", "told", "read"), [(0.95, 0.54, True), (0.8, 0.54, False), (0.8, 0.6, True)])
+def test_the_less_surely_it_is_asked_for_the_more_surely_it_is_told(
+    bench: Bench, of: Any, ask: float, told: float, read: bool
+) -> None:
+    tell(bench, OTHER, OLD)
+    bench.open(model={"readings": ["Hyperion."], **probed(ask=ask, answer=told, told=told)}, window=2048)
+    assert bool(of(bench.say(ASKED), events.PagedIn)) is read
+
+
+def test_of_what_differs_the_last_counts(bench: Bench, of: Any) -> None:
+    tell(bench, OLD, OTHER, NEW)
+    bench.open(model={"readings": ["At the moment.", "Ada Lovelace."], **sure_of(lambda lines, _: 0.7)}, window=2048)
+    happened = bench.say(ASKED)
+    assert said(happened) == "Ada Lovelace."
+    assert of(happened, events.PagedIn)[0].sources == ("recall:3", "recall:1"), "the newest, and what it replaces"
+
+
+@pytest.mark.parametrize("later", [NEW, OTHER])
+def test_what_is_told_later_and_does_not_tell_it_changes_nothing(bench: Bench, later: str) -> None:
+    tell(bench, OLD, later)
+    model = sure_of(lambda lines, _: 0.3 if len(lines) == 1 and later in lines[0] else 0.7)
+    bench.open(model={"readings": ["At the moment.", "Later."], **model}, window=2048)
+    assert said(bench.say(ASKED)) == "At the moment."
+
+
+def test_what_several_tell_is_not_taken_for_a_change(bench: Bench) -> None:
+    tell(bench, OLD, NEW)
+    bench.open(model={"readings": ["At the moment.", "Later."], **sure_of(lambda lines, _: 0.8)}, window=2048)
+    assert said(bench.say("How many books am I in the middle of?")) == "At the moment."
+
+
+def test_a_note_that_surely_tells_it_is_looked_for_in_what_was_told_since(bench: Bench) -> None:
+    tell(bench, OLD, NEW)
+    bench.stored.archival.insert("My book is Hyperion at the moment.", location="recall:1")
+    model = sure_of(lambda lines, _: 0.7, answer=0.9)
+    bench.open(model={"readings": ["Ada Lovelace."], **model}, window=2048)
+    assert said(bench.say(ASKED)) == "Ada Lovelace."
+
+
+def test_a_note_that_surely_tells_it_and_is_so_still_needs_no_reading(bench: Bench, of: Any) -> None:
+    tell(bench, OLD, OTHER)
+    bench.stored.archival.insert("I am reading a book, Hyperion, at the moment.", location="recall:1")
+    bench.open(model=sure_of(lambda lines, _: 0.9, answer=0.9), window=2048)
+    happened = bench.say(ASKED)
+    assert not of(happened, events.Judged) and of(happened, events.PagedIn)[0].sources == ("archival:1",)
+
+
+def test_what_was_forgotten_is_not_read(bench: Bench) -> None:
+    tell(bench, OTHER, "Hello. My locker is number 1743.")
+    note = bench.stored.archival.insert("My locker is number 1743.", location="recall:2")
+    bench.stored.archival.put_away([note.id], by=2)
+    bench.open(model=probed(ask=0.95, answer=0.6, told=0.9), window=2048)
+    bench.say("What is my locker's number?")
+    texts = [bench.model.text(prompt) for prompt, _ in bench.model.prompts]
+    read = [text.partition("</system>")[2] for text in texts if text.startswith(f"<s>{prompts.EXCERPTOR}")]
+    assert any("user: Hello." in text for text in read) and not any("1743" in text for text in read)
+
+
+def test_the_answer_is_a_sentence_that_says_what_was_read(bench: Bench) -> None:
+    tell(bench, OTHER, OLD)
+    asked = "Which book am I reading?"
+    for spoken, answer in (
+        ("You are reading Hyperion.", "You are reading Hyperion."),
+        ("You are reading a good book.", "Hyperion."),  # it leaves out what was read
+        ("You are reading Hyperion, a novel of 1989 by Simmons.", "Hyperion."),  # nobody told that
+        ("I am reading Hyperion.", "Hyperion."),  # in their voice
+    ):
+        model = {"readings": ["Hyperion."], **probed(ask=0.95, answer=0.6, told=0.9)}
+        bench.open([say(spoken)], model=model, window=2048)
+        assert said(bench.say(asked)) == answer
+
+
+def test_a_text_shares_a_word_in_any_form() -> None:
+    assert shares_word("I'm reading The Glass Ferry.", "Which book should I read?")
+    assert not shares_word("That works, thanks.", "What colour is my car?")
