@@ -332,13 +332,14 @@ class Remembering:
         if recalled is None:
             return Remembered()
         by = [one.text for one in recalled.by[:BEARING]]
-        if question.sure and _NESTED.search(asked) and added(asked, by[0]):
+        unsure = recalled.sure < past_reader.SURELY
+        if unsure and question.sure and _NESTED.search(asked) and added(asked, by[0]):
             stepped = yield from self._stepped(question, spoken, by)
             if stepped and stepped.says:
                 return (yield from self._show_stepped(question, stepped))
             if stepped and not stepped.may_tell(by[0]):
                 return Remembered()
-        if recalled.sure < past_reader.SURELY and (found := (yield from self._show_documents(question))).told:
+        if unsure and (found := (yield from self._show_documents(question))).told:
             return found
         return (yield from self._show_recalled(question, recalled))
 
