@@ -237,9 +237,9 @@ class Pager:
                 found.append(Candidate(message_line(shown), shown.content, rank, not _own(message), message.id))
         return found
 
-    def statements(self, text: str, *, before_id: int) -> list[Statement]:
-        """The messages that may tell what is asked, whole, the likeliest first: those of others than the assistant,
-        without what was corrected or forgotten since.
+    def past(self, text: str, *, before_id: int) -> list[Message]:
+        """The messages that may tell what is asked, the likeliest first, each in one line: those of others than the
+        assistant, without what was corrected or forgotten since.
 
         Args:
             text: what is asked.
@@ -248,29 +248,19 @@ class Pager:
         away = self._archival.superseded()
         found = []
         for message in self.talk(self.spoken(text, before_id=before_id).items, own=False):
-            if self._only_forgets(message):
+            if away and self._only_forgets(message):
                 continue
             said_at = local(message.created_at)
             parts = sentences(message.content, least=1)
             left = [part for part in parts if not {part, dated(part, said_at, alone=True)} & away]
             if left:
-                shown = replace(message, content=" ".join(left))
-                said, at = self._about(shown, text, prompts.said), shown.created_at
-                found.append(Statement(f"recall:{shown.id}", prompts.speaks(shown), shown.content, said, at))
+                found.append(replace(message, content=" ".join(left)))
         return found
 
     def _only_forgets(self, message: Message) -> bool:
         """Whether a message had something forgotten, and nothing noted in its place."""
         pointer = f"recall:{message.id}"
         return bool(self._archival.superseded(by=message.id)) and not self._archival.quoting(pointer)
-
-    def statement_line(self, one: Statement, query: str) -> str:
-        """What was told as a page shows it; of a long one what a query is about."""
-        head = f"[{one.pointer} {local(one.at):%Y-%m-%d}] {one.speaker}: "
-        line = head + dated(one.text, local(one.at))
-        if self._count(line) > LONGEST:
-            line = self.cut(head + dated(excerpt(one.text, query), local(one.at)), LONGEST)
-        return line
 
     def talk(self, spoken: Sequence[Message], *, own: bool) -> list[Message]:
         """Messages to read, each in one line.
@@ -288,7 +278,11 @@ class Pager:
 
     def transcript(self, messages: Iterable[Message], query: str, room: int) -> list[str]:
         """Messages as they are read apart, as many as fit into `room` tokens; of a long one what a query is about."""
-        return self.fit((self._about(message, query, prompts.said) for message in messages), room)
+        return self.fit((self.apart(message, query) for message in messages), room)
+
+    def apart(self, message: Message, query: str) -> str:
+        """A message as it is read apart; of a long one what a query is about."""
+        return self._about(message, query, prompts.said)
 
     def shown(self, message: Message, query: str) -> str:
         """A message as a page shows it; of a long one what a query is about."""
@@ -299,25 +293,6 @@ class Pager:
         if self._count(line) <= LONGEST:
             return line
         return self.cut(form(_dated(replace(message, content=excerpt(message.content, query)))), LONGEST)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """Something that was told, whole.
-
-    Args:
-        pointer: where it stands, as `recall:7`.
-        speaker: who told it.
-        text: it.
-        said: with who told it and when, as it is read apart; of a long one what was asked.
-        at: when it was told.
-    """
-
-    pointer: str
-    speaker: str
-    text: str
-    said: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from statistics import mean
 
 from memos.dates import told_later
 from memos.events import Event
+from memos.messages import Message
 from memos.naming import added, content
-from memos.pager import Pager, Statement, bearing
+from memos.pager import Pager, bearing
 from memos.probes import Prober
 from memos.reading import Reader
 from memos.zone import local
@@ -58,7 +59,7 @@ class Recollection:
     """
 
     says: str
-    by: tuple[Statement, ...]
+    by: tuple[Message, ...]
     sure: float
 
 
@@ -75,7 +76,7 @@ class PastReader:
         self._pager, self._reader, self._prober = pager, reader, prober
 
     def read(
-        self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float = TOLD
+        self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float
     ) -> Generator[Event, None, Recollection | None]:
         """Look for a question's answer.
 
@@ -89,12 +90,12 @@ class PastReader:
         Returns:
             What was told; None if that does not surely tell it, or it was cancelled.
         """
-        found = self._pager.statements(question, before_id=before_id)
-        shown = found[: len(self._pager.fit((one.said for one in found), room))]
+        found = self._pager.past(question, before_id=before_id)
+        shown = found[: len(self._pager.transcript(found, question, room))]
         if not shown or (together := (yield from self._told(question, shown, cancelled))) < UNLIKELY:
             return None
         says = yield from self._read(question, shown, cancelled)
-        by = [shown[at] for at in bearing([one.text for one in shown], says, question)] if says else []
+        by = [shown[at] for at in bearing([one.content for one in shown], says, question)] if says else []
         if not by:
             uncited = says and together >= UNCITED and not cancelled()
             return Recollection(says, tuple(shown), together) if uncited else None
@@ -108,7 +109,9 @@ class PastReader:
             anew = yield from self._read(question, [last], cancelled)
             says, last = (anew, last) if anew else (says, by[0])
         by = [last, *(one for one in by if one is not last)]
-        return None if cancelled() else Recollection(told_later(says, question, local(last.at)), tuple(by), sure)
+        return (
+            None if cancelled() else Recollection(told_later(says, question, local(last.created_at)), tuple(by), sure)
+        )
 
     def updated(
         self, question: str, noted: str, before_id: int, cancelled: Callable[[], bool]
@@ -124,26 +127,26 @@ class PastReader:
         Returns:
             What was told last; None if that is the note, or it was cancelled.
         """
-        found = self._pager.statements(question, before_id=before_id)
-        told = max(found, key=lambda one: len(content(noted) & content(one.text)), default=None)
-        if told is None or len(content(noted) & content(told.text)) < MOST * len(content(noted)):
+        found = self._pager.past(question, before_id=before_id)
+        told = max(found, key=lambda one: len(content(noted) & content(one.content)), default=None)
+        if told is None or len(content(noted) & content(told.content)) < MOST * len(content(noted)):
             return None  # the note is of something else, or older than what is found
         sure = mean((yield from self._alone(question, told, cancelled)))
         last = yield from self._update(question, told, sure, noted, found, cancelled)
         says = (yield from self._read(question, [last], cancelled)) if last else ""
         if last is None or not says or cancelled():
             return None
-        return Recollection(told_later(says, question, local(last.at)), (last, told), sure)
+        return Recollection(told_later(says, question, local(last.created_at)), (last, told), sure)
 
     def _update(
         self,
         question: str,
-        told: Statement,
+        told: Message,
         sure: float,
         about: str,
-        some: Sequence[Statement],
+        some: Sequence[Message],
         cancelled: Callable[[], bool],
-    ) -> Generator[Event, None, Statement | None]:
+    ) -> Generator[Event, None, Message | None]:
         """The newest that tells a question after what told it; None where that is the newest."""
         for one in _later(question, told, about, some):
             if cancelled():
@@ -152,45 +155,46 @@ class PastReader:
                 return one
         return None
 
-    def _alone(
-        self, question: str, one: Statement, cancelled: Callable[[], bool]
-    ) -> Generator[Event, None, list[float]]:
+    def _alone(self, question: str, one: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, list[float]]:
         """How surely one tells it, as a message and as a note, unless it is too long for that."""
         told = yield from self._told(question, [one], cancelled)
-        noted = None if cancelled() else self._prober.answered(question, one.text)
+        noted = None if cancelled() else self._prober.answered(question, one.content)
         return [told, noted.probability] if noted else [told]
 
     def _told(
-        self, question: str, some: Sequence[Statement], cancelled: Callable[[], bool]
+        self, question: str, some: Sequence[Message], cancelled: Callable[[], bool]
     ) -> Generator[Event, None, float]:
-        ids = [one.pointer for one in some]
-        return (yield from self._reader.told(question, _nearest_last(some), cancelled, ids))
+        ids = [f"recall:{one.id}" for one in some]
+        return (yield from self._reader.told(question, self._lines(question, some), cancelled, ids))
 
     def _read(
-        self, question: str, some: Sequence[Statement], cancelled: Callable[[], bool]
+        self, question: str, some: Sequence[Message], cancelled: Callable[[], bool]
     ) -> Generator[Event, None, str]:
-        return (yield from self._reader.read(question, _nearest_last(some), cancelled))
+        return (yield from self._reader.read(question, self._lines(question, some), cancelled))
+
+    def _lines(self, question: str, some: Sequence[Message]) -> list[str]:
+        """As they are read: the likeliest next to the question, since the middle is overlooked (Liu et al. 2023, arXiv
+        2307.03172)."""
+        return [self._pager.apart(one, question) for one in reversed(some)]
 
 
-def _later(question: str, told: Statement, about: str, some: Sequence[Statement]) -> list[Statement]:
+def _later(question: str, told: Message, about: str, some: Sequence[Message]) -> list[Message]:
     """Those that may take the place of one, the newest first: they are about the same, or speak of a change."""
     if _SEVERAL.search(question):
         return []
     words = content(about)
-    later = [one for one in some if one.at > told.at and (words & content(one.text) or _CHANGED.search(one.text))]
-    return sorted(later, key=lambda one: one.at, reverse=True)
+    later = [
+        one
+        for one in some
+        if one.created_at > told.created_at and (words & content(one.content) or _CHANGED.search(one.content))
+    ]
+    return sorted(later, key=lambda one: one.created_at, reverse=True)
 
 
-def _newest_of_the_same(by: Sequence[Statement], says: str, question: str) -> Statement:
+def _newest_of_the_same(by: Sequence[Message], says: str, question: str) -> Message:
     """Of those that have all words of an answer the newest, since it may say that it is no longer so; or the first."""
-    return max((one for one in by if _has_all(one, says, question)), key=lambda one: one.at, default=by[0])
+    return max((one for one in by if _has_all(one, says, question)), key=lambda one: one.created_at, default=by[0])
 
 
-def _has_all(one: Statement, says: str, question: str) -> bool:
-    return added(says, question) <= content(one.text)
-
-
-def _nearest_last(some: Sequence[Statement]) -> list[str]:
-    """As they are read: the likeliest next to the question, since the middle is overlooked (Liu et al. 2023, arXiv
-    2307.03172)."""
-    return [one.said for one in reversed(some)]
+def _has_all(one: Message, says: str, question: str) -> bool:
+    return added(says, question) <= content(one.content)

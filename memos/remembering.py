@@ -111,11 +111,16 @@ class _Told:
 
     Args:
         by: those that tell it, with their log-odds.
-        nearly: whether any stands out, if not far enough.
+        nearly: whether any stands out, if not far enough, of what is not certainly asked for.
     """
 
     by: Sequence[tuple[float, Candidate]]
     nearly: bool
+
+    @property
+    def surest(self) -> tuple[float, Candidate]:
+        """The one that tells it most surely; there must be any."""
+        return max(self.by, key=lambda one: one[0])
 
 
 class Remembering:
@@ -299,22 +304,21 @@ class Remembering:
         ]
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)
-        if not spoken.speakers:  # what the user said is read together: one message, asked about alone, tells too easily
+        else:  # what the user said is read together: one message, asked about alone, tells too easily
             found = [one for one in found if not (one.message_id and one.first_hand)]
         told = yield from self._told(question, [*in_view, *found])
         if question.cancelled():
             return Remembered()
-        if spoken.speakers and not told.by:
-            return (yield from self._show_talk(question, spoken))
         if not spoken.speakers:
             recalled = yield from self._show_past(question, spoken, told)
             if recalled.told or question.cancelled():
                 return recalled
+        elif not told.by:
+            return (yield from self._show_talk(question, spoken))
         if told.by:
             return (yield from self._show_of_whom(question, spoken, told))
         # What the user told, and is in view as a rule, goes before what others wrote.
-        nearly = told.nearly and not question.certain
-        return Remembered() if nearly else (yield from self._show_documents(question))
+        return Remembered() if told.nearly else (yield from self._show_documents(question))
 
     def _show_past(
         self, question: _Question, spoken: Found[Message], told: _Told
@@ -323,15 +327,16 @@ class Remembering:
         it says with what says it: unless that only says who or what it is that the question is about, or documents may
         tell it more surely, and do."""
         asked, before_id, cancelled = question.text, question.message.id, question.cancelled
-        surest = max(told.by, key=lambda one: one[0], default=None)
-        if surest and surest[1].first_hand and surest[0] >= log_odds(NOTED) and shares_word(surest[1].text, asked):
-            recalled = yield from self._past.updated(asked, surest[1].text, before_id, cancelled)
-            return (yield from self._show_recalled(question, recalled)) if recalled else Remembered()
+        if told.by:
+            sure, note = told.surest
+            if note.first_hand and sure >= log_odds(NOTED) and shares_word(note.text, asked):
+                recalled = yield from self._past.updated(asked, note.text, before_id, cancelled)
+                return (yield from self._show_recalled(question, recalled)) if recalled else Remembered()
         least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
         recalled = yield from self._past.read(asked, before_id, self._read_at_once, cancelled, least=least)
         if recalled is None:
             return Remembered()
-        by = [one.text for one in recalled.by[:BEARING]]
+        by = [one.content for one in recalled.by[:BEARING]]
         unsure = recalled.sure < past_reader.SURELY
         if unsure and question.sure and _NESTED.search(asked) and added(asked, by[0]):
             stepped = yield from self._stepped(question, spoken, by)
@@ -347,10 +352,10 @@ class Remembering:
         """Put into view what the user told. Asked for that and no more, the model says it in a sentence, which says
         what was read; else the answer is what was read."""
         by, says = recalled.by[:BEARING], recalled.says
-        lines = in_order(self._pager.statement_line(one, f"{says} {question.text}") for one in by)
+        lines = in_order(self._pager.shown(one, f"{says} {question.text}") for one in by)
         if not question.plain or not added(says, question.text):
             return (yield from self._show_said(question, says, lines))
-        told = "\n".join([says, *(one.text for one in by)])
+        told = "\n".join([says, *(one.content for one in by)])
         ground = Ground(f"{question.message.content}\n{question.text}", told, prompts.sentence(says), says)
         form = partial(prompts.recalled, says=says)
         shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
@@ -368,8 +373,7 @@ class Remembering:
             return (yield from self._show_of_whom(question, spoken, told))
         if (by_steps := (yield from self._show_steps(question, spoken))).told:
             return by_steps
-        nearly = told.nearly and not question.certain
-        return Remembered() if nearly else (yield from self._say_untold(question))
+        return Remembered() if told.nearly else (yield from self._say_untold(question))
 
     def _say_untold(self, question: _Question) -> Generator[Event, None, Remembered]:
         """Say that nothing tells what is certainly asked, if there is nowhere else to look."""
@@ -385,7 +389,7 @@ class Remembering:
         """Put what tells it into view if it does so of whom it is asked. A note about somebody else may have the same
         words, and one that only says who somebody is seems to tell more of them. So where the surest has not all that
         is asked, it is looked for by steps first."""
-        surest = max(told.by, key=lambda one: one[0])[1]
+        surest = told.surest[1]
         stepped = None
         if question.sure and added(question.text, surest.text):
             stepped = yield from self._stepped(question, spoken, [one.text for _, one in told.by])
@@ -400,7 +404,7 @@ class Remembering:
     def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
         """Put those candidates into view that tell what is asked: the one that does most surely, since there may be
         room for one, and the others by how surely they do and by what search says."""
-        surest = max(told.by, key=lambda one: one[0])
+        surest = told.surest
         wanted = sorted(told.by, key=lambda one: (one is not surest, RANK * one[1].rank - one[0]))
         lines = [(sure, candidate.line) for sure, candidate in wanted if candidate.line]
         # "What is she called, and where does she live?" may be told by two, of which a page has room for the wrong one.
@@ -451,7 +455,7 @@ class Remembering:
                     by.append((log_odds(answer.probability), candidate))
             if by or question.cancelled():
                 break
-        return _Told(by, nearly)
+        return _Told(by, nearly and not question.certain)
 
     def _answers(
         self, question: _Question, candidates: Sequence[Candidate]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 
 from memos import prompts
 from memos.events import Event, Rewritten
-from memos.naming import content, exact, stems
+from memos.naming import content, exact, stem, stems
 from memos.probes import asks, sentences
 from memos.protocols import LanguageModel
 from memos.reading import Reader
@@ -130,11 +130,13 @@ def follows(new: str, question: str, said: Sequence[str]) -> bool:
     more = content(new) - stems(question)
     foreign = more - known
     kept = not own or bool(own & stems(new))
-    return asks(new) and kept and bool(more & known) and len(foreign) <= FOREIGN and not foreign & stems(_names(new))
-
-
-def _names(text: str) -> str:
-    return " ".join(exact(text))
+    return (
+        asks(new)
+        and kept
+        and bool(more & known)
+        and len(foreign) <= FOREIGN
+        and not foreign & {stem(word) for word in exact(new)}
+    )
 
 
 def joined(before: Sequence[str], question: str) -> str:
