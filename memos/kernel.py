@@ -136,7 +136,7 @@ def boot(
     page = policy.result - 8 - count(prompts.QUOTATION)
     memory = KernelMemory(working, pager, storage.archival, queue, pending.append, page, now)
     prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
-    talk = TalkReader(pager, excerpts)
+    talk, updates = TalkReader(pager, excerpts), Reader(model, prompts.UPDATER, prompts.UPDATES)
     documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
     stepping, rewriting = Stepping(model), Rewriting(model)
     steps = StepReader(stepping, working, pager, excerpts, documents)
@@ -147,7 +147,7 @@ def boot(
     remembering = Remembering(
         prober,
         rewriting,
-        PastReader(pager, excerpts, prober),
+        PastReader(pager, excerpts, updates, prober),
         talk,
         documents,
         steps,
@@ -179,7 +179,7 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
-    common = (head, *prober.prefixes, excerpts.prefix, stepping.prefix, rewriting.prefix)
+    common = (head, *prober.prefixes, excerpts.prefix, updates.prefix, stepping.prefix, rewriting.prefix)
     by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
     yield Kernel(controller, queue, working, remembering, by_hand, policy, common)
 

@@ -280,9 +280,9 @@ class Pager:
         """Messages as they are read apart, as many as fit into `room` tokens; of a long one what a query is about."""
         return self.fit((self.apart(message, query) for message in messages), room)
 
-    def apart(self, message: Message, query: str) -> str:
+    def apart(self, message: Message, query: str, form: Callable[[Message], str] = prompts.said) -> str:
         """A message as it is read apart; of a long one what a query is about."""
-        return self._about(message, query, prompts.said)
+        return self._about(message, query, form)
 
     def shown(self, message: Message, query: str) -> str:
         """A message as a page shows it; of a long one what a query is about."""

@@ -2,10 +2,11 @@
 
 Asked of sentences one by one, a small model takes what a question is about for what answers it, and misses what is
 said in other words or another language; of a few whole messages together it finds the answer. Then it answers always,
-so it is asked of all, and of the one that says it twice, whether they tell it. And of two that differ it takes the
-first, whatever it is told of their order, so each that was told later is asked about alone, and the newest that tells
-it about as surely is read alone. Owns how what was told is read, and these judgements. It does not know how it is
-searched, what decides that it is read, nor what becomes of what it says.
+so it is asked of all, and of the one that says it twice, whether they tell it. And of several that differ it takes the
+first, whatever it is told of their order; shown by examples how what was told later changes what was told first, or is
+about something else, it reads two of them right. So each that was told later is read with the one that tells it. Owns
+how what was told is read, and these judgements. It does not know how it is searched, what decides that it is read, nor
+what becomes of what it says.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from memos import prompts
 from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
 from memos.naming import added, content
 from memos.pager import Pager, bearing
-from memos.probes import Prober
+from memos.probes import Prober, asks, sentences
 from memos.reading import Reader
 from memos.zone import local
 
@@ -31,21 +33,17 @@ TOLD, LIKELY, SURELY = 0.51, 0.57, 0.65
 UNLIKELY = 0.4  # what all together tell less surely is not read
 UNCITED = 0.75  # the least of all together, where none of them has a word of the answer, as of "how many"
 MOST = 0.8  # of a note's words, which the message has that it is of
-UPDATES = 0.5  # the least that one that was told later tells it alone, as a message and as a note
+UPDATES = 0.5  # the least that one that was told later tells it alone, where the two together do not say which counts
 LESS = 0.1  # how much less surely it may do so than what was told before it
+MOST_LATER = 3  # that are read with what tells it, the newest first
 # What is asked of several things is told by several, none of which takes another's place; in English.
 _SEVERAL = re.compile(
     r"\b(?:how many|count|list|(?<!at )all|both|together|total|each|every|(?<!any )more|most|less|least|"
     r"(?:which|who|whose) (?:of|in))\b",
     re.IGNORECASE,
 )
-# What takes the place of something without naming it: "I moved to Linz.", where one lived in Graz.
-_CHANGED = re.compile(
-    r"\b(?:no longer|any ?more|instead|mov(?:ed|ing)|switched|replaced|turned out|put off|cancell?ed|quit|"
-    r"gave up|given up|nicht mehr|umgezogen|statt(?:dessen)?|abgesagt|verschoben|d[ée]m[ée]nag\w*|finalement|"
-    r"ne \w+ plus|annul\w+|ya no|mud[éa]\w*|non \w+ più|traslocat\w+)\b|不再|搬|改成|换成",
-    re.IGNORECASE,
-)
+# An answer that has no words of what was told: which of the likeliest says it is not seen from it.
+_YES_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[íì])[,.!]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,17 @@ class PastReader:
     Args:
         pager: finds it, and fits it into the room there is.
         reader: reads lines apart.
+        updates: reads what was told first and what was told later, by examples of what that changes.
         prober: says whether one of them tells it, as it does of notes.
     """
 
-    def __init__(self, pager: Pager, reader: Reader, prober: Prober) -> None:
-        self._pager, self._reader, self._prober = pager, reader, prober
+    def __init__(self, pager: Pager, reader: Reader, updates: Reader, prober: Prober) -> None:
+        self._pager, self._reader, self._updates, self._prober = pager, reader, updates, prober
 
     def read(
         self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float
     ) -> Generator[Event, None, Recollection | None]:
-        """Look for a question's answer.
+        """Look for a question's answer, or of several questions the answers, each by itself.
 
         Args:
             question: what is asked.
@@ -88,14 +87,29 @@ class PastReader:
             least: probability that it is told.
 
         Returns:
-            What was told; None if that does not surely tell it, or it was cancelled.
+            What was told; None if that does not surely tell any of it, or it was cancelled.
         """
+        found: list[Recollection] = []
+        for part in [part for part in sentences(question) if asks(part)] or [question]:
+            one = yield from self._read_one(part, before_id, room, cancelled, least=least)
+            found += [one] if one else []
+        if not found or cancelled():
+            return None
+        by = {message.id: message for at in (0, 1) for one in found for message in one.by[at : at + 1]}
+        sure = min(one.sure for one in found)
+        return found[0] if len(found) == 1 else Recollection(", ".join(o.says for o in found), (*by.values(),), sure)
+
+    def _read_one(
+        self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float
+    ) -> Generator[Event, None, Recollection | None]:
         found = self._pager.past(question, before_id=before_id)
         shown = found[: len(self._pager.transcript(found, question, room))]
         if not shown or (together := (yield from self._told(question, shown, cancelled))) < UNLIKELY:
             return None
         says = yield from self._read(question, shown, cancelled)
         by = [shown[at] for at in bearing([one.content for one in shown], says, question)] if says else []
+        if not by and _YES_NO.fullmatch(says):
+            by = shown[:1]
         if not by:
             uncited = says and together >= UNCITED and not cancelled()
             return Recollection(says, tuple(shown), together) if uncited else None
@@ -104,8 +118,11 @@ class PastReader:
         sure = mean([together, *alone])
         if sure < least:
             return None
-        last = (yield from self._update(question, told, mean(alone), f"{says} {question}", shown, cancelled)) or told
-        if last is not by[0] or sum(_has_all(one, says, question) for one in by) > 1:
+        later = _later(question, told, f"{says} {question}", found, shown)
+        last, update = yield from self._update(question, told, mean(alone), later, cancelled)
+        if update:
+            says = update
+        elif last is not by[0] or sum(_has_all(one, says, question) for one in by) > 1:
             anew = yield from self._read(question, [last], cancelled)
             says, last = (anew, last) if anew else (says, by[0])
         by = [last, *(one for one in by if one is not last)]
@@ -132,28 +149,30 @@ class PastReader:
         if told is None or len(content(noted) & content(told.content)) < MOST * len(content(noted)):
             return None  # the note is of something else, or older than what is found
         sure = mean((yield from self._alone(question, told, cancelled)))
-        last = yield from self._update(question, told, sure, noted, found, cancelled)
-        says = (yield from self._read(question, [last], cancelled)) if last else ""
-        if last is None or not says or cancelled():
+        later = _later(question, told, f"{noted} {question}", found)
+        last, says = yield from self._update(question, told, sure, later, cancelled)
+        if not says or cancelled():
             return None
         return Recollection(told_later(says, question, local(last.created_at)), (last, told), sure)
 
     def _update(
-        self,
-        question: str,
-        told: Message,
-        sure: float,
-        about: str,
-        some: Sequence[Message],
-        cancelled: Callable[[], bool],
-    ) -> Generator[Event, None, Message | None]:
-        """The newest that tells a question after what told it; None where that is the newest."""
-        for one in _later(question, told, about, some):
-            if cancelled():
+        self, question: str, told: Message, sure: float, later: Sequence[Message], cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, tuple[Message, str]]:
+        """The newest that tells a question after what told it, and what it says; or that itself, and nothing."""
+        for one in later[:MOST_LATER]:
+            lines = [self._pager.apart(told, question, prompts.told_first)]
+            lines.append(self._pager.apart(one, question, prompts.told_then))
+            says = yield from self._updates.read(question, lines, cancelled)
+            if cancelled() or not says:
                 break
-            if mean((yield from self._alone(question, one, cancelled))) >= max(UPDATES, sure - LESS):
-                return one
-        return None
+            new = added(says, question)
+            first, then = new & content(told.content), new & content(one.content)
+            if then - first and not first - then:
+                return one, says
+            # Of two that both have its words ("I gave up on Hyperion"), it may be what is no longer so.
+            if first == then and mean((yield from self._alone(question, one, cancelled))) >= max(UPDATES, sure - LESS):
+                return one, (yield from self._read(question, [one], cancelled))
+        return told, ""
 
     def _alone(self, question: str, one: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, list[float]]:
         """How surely one tells it, as a message and as a note, unless it is too long for that."""
@@ -178,15 +197,15 @@ class PastReader:
         return [self._pager.apart(one, question) for one in reversed(some)]
 
 
-def _later(question: str, told: Message, about: str, some: Sequence[Message]) -> list[Message]:
-    """Those that may take the place of one, the newest first: they are about the same, or speak of a change."""
+def _later(
+    question: str, told: Message, about: str, found: Sequence[Message], shown: Sequence[Message] = ()
+) -> list[Message]:
+    """Those that may take the place of one, the newest first: they are among the likeliest, or about the same."""
     if _SEVERAL.search(question):
         return []
     words = content(about)
     later = [
-        one
-        for one in some
-        if one.created_at > told.created_at and (words & content(one.content) or _CHANGED.search(one.content))
+        one for one in found if one.created_at > told.created_at and (one in shown or words & content(one.content))
     ]
     return sorted(later, key=lambda one: one.created_at, reverse=True)
 

@@ -22,6 +22,14 @@ CLAUSE = 0.8  # a clause that is less sure than this says no more than the sente
 MOST_SENTENCES = 12  # of one message; a longer one is a text rather than talk
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|(?<=[.!?…]['’][\"”])\s+|(?<=[。！？])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Hr|Fr|vs|[A-HJ-Z])\.$")  # no sentence ends with these
+# Nor with a number in order, as German and its neighbours write it: "am 3. Oktober", "im 4. Stock", "den 17. mai".
+_IN_ORDER = re.compile(r"\b\d{1,2}\.$")
+_OF_NUMBER = re.compile(
+    r"\b(?:am|im|zum|zur|vom|beim|d(?:er|ie|as|en|em|es)|ein(?:e[nmrs]?)?|[mds]ein(?:e[nmrs]?)?|ihr(?:e[nmrs]?)?|"
+    r"unser(?:e[nmrs]?)?|jede[nmrs]?|bis|und) \d{1,2}\.$",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"[^\W\d_A-Z\u00c0-\u00de]|(?:Jan|Feb|M[äa]r|Apr|Ma[ijy]|Jun|Jul|Aug|Sep|O[kc]t|Nov|De[zc])")
 _QUESTION = ("?", "？")
 # How questions begin in English, for those who leave out the mark: "where do i live", "which book did i like", "do you
 # know it". Strict, since a statement taken for a question is noted nowhere: no clause ("when anna was born we moved"),
@@ -182,10 +190,17 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where the sentences of a text begin and end."""
     begin = 0
     for end in _END.finditer(text):
-        if not _ABBREVIATED.search(text[begin : end.start()]):
+        if "\n" in end[0] or _ends(text[begin : end.start()], text[end.end() :][:3]):
             yield begin, end.start()
             begin = end.end()
     yield begin, len(text)
+
+
+def _ends(sentence: str, following: str) -> bool:
+    """Whether what looks like the end of a sentence is one, by what follows."""
+    if _ABBREVIATED.search(sentence):
+        return False
+    return not (_IN_ORDER.search(sentence) and (_OF_NUMBER.search(sentence) or _NUMBERED.match(following)))
 
 
 def clauses(text: str) -> list[str]:

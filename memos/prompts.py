@@ -139,6 +139,82 @@ EXCERPTS = (
     ),
 )
 
+# For reading what was told first and what was told later: the later one may change the first, or be about something
+# else. Two questions of the same lines show best which is which.
+UPDATER = (
+    "A person told two things. What they told later may have changed the first, or be about something else. Say what "
+    "is true now, in a few words taken from what they told."
+)
+_COMING = (
+    "First: My mother and my aunt both come on Friday, so I'm baking.",
+    "Later: My aunt missed her train, it will be Sunday now.",
+)
+_HELPING = (
+    "First: Ben and Olga are helping me move on Saturday.",
+    "Later: Ben put his back out, so he can't lift anything.",
+)
+UPDATES = (
+    (_COMING, "When does my aunt come?", "Sunday"),
+    (_COMING, "When does my mother come?", "Friday"),
+    (
+        ("First: I live in Graz, near the river.", "Later: The last box is unpacked, and Linz is lovely in spring."),
+        "Where do I live?",
+        "Linz",
+    ),
+    (
+        ("First: Leo's teacher is called Ms Brandt.", "Later: My niece has got a teacher who sings, Mr Orlov."),
+        "Who is Leo's teacher?",
+        "Ms Brandt",
+    ),
+    (
+        (
+            "First: I take the tram to work every day, it's 20 minutes.",
+            "Later: I gave my tram pass back, the bike is faster anyway.",
+        ),
+        "Do I still take the tram?",
+        "No, you gave the pass back",
+    ),
+    (
+        (
+            "First: We've booked Crete for the first week of June!",
+            "Later: The hotel burned down, so nothing comes of Crete.",
+        ),
+        "Am I going away in June?",
+        "No, nothing comes of Crete",
+    ),
+    (
+        ("First: I'm still waiting to hear about the exam.", "Later: Oh, and I passed, only two mistakes!"),
+        "How did my exam go?",
+        "Passed, with two mistakes",
+    ),
+    (
+        (
+            "First: I play chess on Thursdays and sing on Mondays.",
+            "Later: I've had enough of chess, it's darts for me.",
+        ),
+        "What do I play?",
+        "Darts",
+    ),
+    (
+        (
+            "First: The vet thinks the rash is from fleas.",
+            "Later: It wasn't fleas at all, it's the new shampoo.",
+        ),
+        "What is the rash from?",
+        "The new shampoo",
+    ),
+    (_HELPING, "Will Ben help me move?", "No, he put his back out"),
+    (_HELPING, "Is Olga helping?", "Yes"),
+    (
+        (
+            "First: Unser Chor probt montags im Pfarrsaal.",
+            "Later: Die Chorleiterin kann montags nicht mehr, wir singen jetzt freitags.",
+        ),
+        "Wann probt mein Chor?",
+        "Freitags",
+    ),
+)
+
 # For stepping: of a question that nothing tells at once, what is to be looked up before.
 FOUND = "_"  # stands for what was found, in the question that is left
 STEPS = (
@@ -582,6 +658,16 @@ def line(message: Message) -> str:
 def said(message: Message) -> str:
     """A message as it is read apart: without what only pages need, and its day as one says it."""
     return f"[{day(message.created_at)}] {speaks(message)}: {message.content}"
+
+
+def told_first(message: Message) -> str:
+    """A message, as it is read with one that was told later."""
+    return f"First: {message.content}"
+
+
+def told_then(message: Message) -> str:
+    """A message, as it is read with what was told before it."""
+    return f"Later: {message.content}"
 
 
 def day(moment: datetime) -> str:

@@ -39,7 +39,9 @@ from memos.step_reader import Stepped, StepReader
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 
-CERTAIN = 0.9  # what asks so surely, and nothing surely tells, is said to be unmentioned; general questions stay below
+# What asks so surely, and nothing surely tells, is said to be unmentioned. A question about the world seldom is so sure
+# ("What is the capital of Australia?": .92), and of those who ask themselves even less.
+CERTAIN, CERTAIN_OF_THEM = 0.93, 0.78
 UNSURE = 0.8  # how much farther above the rest an answer must be where the message does not surely ask for one
 LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
 PLAIN = 0.8  # what asks so surely asks for what was told and no more; where it asks for advice, it is less sure
@@ -57,7 +59,7 @@ _NESTED = re.compile(
     r"\b(?!(?:what|where|who|when|how|that|it|s?he|there)['’])\w+['’]s \w|\bof (?:my|our|the)\b",
     re.IGNORECASE,
 )
-OF_ONESELF = re.compile(r"\b(?:I|[Mm]y)\b")  # in English
+OF_ONESELF = re.compile(r"\b(?:[Ii]|[Mm](?:y|e|ine)|[Ww]e|[Oo]urs?|[Uu]s)\b")  # in English
 
 Withheld = frozenset[str]
 
@@ -206,8 +208,10 @@ class Remembering:
         saving = bool(wanted.keeps) and not done
         followed = yield from self._follow(message, cancelled)
         text = self._pager.cut(" ".join(asked), policy.page // 3)
-        sure, certain = wanted.ask >= policy.memory_threshold, wanted.ask >= CERTAIN
-        plain = not done and wanted.ask >= PLAIN and asks_for_what_was_told(alone)
+        told_before = asks_for_what_was_told(alone)
+        of_them = told_before and bool(OF_ONESELF.search(text))
+        certain = wanted.ask >= (CERTAIN_OF_THEM if of_them else CERTAIN)
+        sure, plain = wanted.ask >= policy.memory_threshold, not done and wanted.ask >= PLAIN and told_before
         question = _Question(text, message, cancelled, sure, plain, certain)
         found = Remembered(followed)
         if asked and not followed:
@@ -306,13 +310,16 @@ class Remembering:
             question = replace(question, sure=True, certain=True)
         else:  # what the user said is read together: one message, asked about alone, tells too easily
             found = [one for one in found if not (one.message_id and one.first_hand)]
-        told = yield from self._told(question, [*in_view, *found])
+        own = [] if spoken.speakers else [one for one in found if not one.first_hand]
+        told = yield from self._told(question, [one for one in [*in_view, *found] if one not in own])
         if question.cancelled():
             return Remembered()
         if not spoken.speakers:
             recalled = yield from self._show_past(question, spoken, told)
             if recalled.told or question.cancelled():
                 return recalled
+            if not told.by:
+                told = yield from self._told(question, own)
         elif not told.by:
             return (yield from self._show_talk(question, spoken))
         if told.by:

@@ -41,6 +41,9 @@ _NAMED = re.compile(
 _CLEFT = re.compile(r"\b(?:(?:is|was) it (?:that|who)|(?:is|are|was|were) there)\b", re.IGNORECASE)
 _MAY_BE_NOTHING = re.compile(r"(?:it|there|es|il|ci|y|das)", re.IGNORECASE)  # "Is it raining?"
 _OF_US = re.compile(r"\b(?:I|you|we|ich|du|wir|Sie|je|tu|nous|vous)\b")  # "How are you?"
+# Two questions in one, of which the second may lean on the first: "What is my sister called, and where does she live?"
+_ASKS = r"(?:what|where|when|who|whose|whom|how|which|why)"
+_TWO = re.compile(rf"(?P<one>{_ASKS}\b[^,;]+?),? and (?P<other>{_ASKS} \w+ [^,;]+)", re.IGNORECASE)
 SHORT = (2, 3)  # words; a question of so many leans on something: "Since when?"
 FOREIGN = 1  # words that a rewritten question may have of neither the question nor what was said
 
@@ -64,6 +67,14 @@ def _left_open(question: str) -> list[str]:
         for found in _STANDS_FOR.finditer(question)
         if not _NAMED.search(question[: found.start()]) or not re.search(r"\w", question[found.end() :])
     ]
+
+
+def _apart(sentence: str) -> list[str]:
+    """A sentence, or the two questions in it if the second leans on the first."""
+    two = _TWO.fullmatch(sentence)
+    if two is None or not _left_open(two["other"]):
+        return [sentence]
+    return [f"{two['one']}?", two["other"][:1].upper() + two["other"][1:]]
 
 
 def _surely_leans(question: str) -> bool:
@@ -105,7 +116,9 @@ class Rewriting:
         Returns:
             The message, with these questions.
         """
-        parts, before, changed = sentences(text, least=1), list(said), False
+        whole = sentences(text, least=1)
+        parts = [part for one in whole for part in _apart(one)]
+        before, changed = list(said), len(parts) > len(whole)
         for at, part in enumerate(parts):
             if before and asks(part) and leans(part):
                 lines = [prompts.spoken(*one) for one in before[-2:]]

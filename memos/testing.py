@@ -34,7 +34,7 @@ from memos.tenancy import Tenancy
 
 _WORD = re.compile(r"\S+\s*")
 # What begins a prompt that is read apart.
-_READINGS = (prompts.EXCERPTOR, prompts.QUOTER, prompts.AMENDER, prompts.STEPS, prompts.REWRITER)
+_READINGS = (prompts.EXCERPTOR, prompts.QUOTER, prompts.AMENDER, prompts.STEPS, prompts.REWRITER, prompts.UPDATER)
 
 
 def say(text: str) -> Call:

@@ -43,6 +43,12 @@ def test_other_calls_are_not_speech() -> None:
         ("line one\nline two", ["line one", "line two"]),
         ("“She said, ‘Go there.’” Ada went.", ["“She said, ‘Go there.’”", "Ada went."]),
         ("I met Mr. Huber. He left.", ["I met Mr. Huber.", "He left."]),
+        ("Lenas Geburtstag ist am 3. Oktober. Es regnet.", ["Lenas Geburtstag ist am 3. Oktober.", "Es regnet."]),
+        ("Wir wohnen im 4. Stock. Bald.", ["Wir wohnen im 4. Stock.", "Bald."]),
+        ("Han kommer den 17. mai.", ["Han kommer den 17. mai."]),
+        ("We live at number 14. Come by.", ["We live at number 14.", "Come by."]),
+        ("We are 14.\nand tired", ["We are 14.", "and tired"]),
+        ("Ask Dr.\nHuber", ["Ask Dr.", "Huber"]),
         ("ok", []),
     ],
 )

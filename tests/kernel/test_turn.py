@@ -23,7 +23,7 @@ from tests.kernel.conftest import Bench, probed
 
 SEARCH = Call("conversation_search", {"query": "dog"})
 SAVE = Call("core_memory_append", {"label": "user", "content": "The dog is called Rex"})
-ASKS = probed(ask=0.8)  # the message surely asks something of memory, and nothing is found that tells it
+ASKS = probed(ask=0.75)  # the message surely asks something of memory, and nothing is found that tells it
 
 
 def test_only_speaking_ends_a_turn(bench: Bench, of: Any) -> None:
@@ -81,9 +81,9 @@ def test_an_identical_call_is_not_admitted_twice(bench: Bench, of: Any) -> None:
     ("model", "call", "admitted"),
     [
         (probed(), SEARCH, False),
-        (probed(ask=0.8), SEARCH, True),
+        (probed(ask=0.75), SEARCH, True),
         (probed(ask=0.5), SEARCH, False),
-        (probed(ask=0.8), SAVE, False),
+        (probed(ask=0.75), SAVE, False),
         (probed(keep=1.0), SAVE, True),
         (probed(keep=1.0), SEARCH, False),
         (probed(ask=1.0, answer=1.0), SEARCH, False),

@@ -31,10 +31,22 @@ def test_what_nothing_tells_is_not_guessed(bench: Bench, of: Any) -> None:
     assert prompts.tell(prompts.UNMENTIONED) in bench.view()
 
 
-@pytest.mark.parametrize("asked", [0.85, 0.5])
-def test_what_may_be_a_general_question_is_answered(bench: Bench, of: Any, asked: float) -> None:
+@pytest.mark.parametrize(
+    ("asked", "question", "answered"),
+    [
+        (0.8, ASKED, False),
+        (0.75, ASKED, True),
+        (0.8, "what should i wear?", True),  # of themselves, but for advice
+        (0.92, "What is the capital of Australia?", True),
+        (0.94, "Which university is Felix at?", False),
+    ],
+)
+def test_who_asks_of_themselves_is_answered_only_what_is_told(
+    bench: Bench, of: Any, asked: float, question: str, answered: bool
+) -> None:
     bench.open([GUESS], model=probed(ask=asked), note_facts=False)
-    assert of(bench.say(ASKED), events.Speech)[0].text == "Your shoe size is 40."
+    text = of(bench.say(question), events.Speech)[0].text
+    assert text == ("Your shoe size is 40." if answered else prompts.UNMENTIONED)
 
 
 def test_where_other_functions_may_tell_it_the_model_looks_there(bench: Bench, of: Any) -> None:
