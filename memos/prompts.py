@@ -240,6 +240,7 @@ REWRITER = (
     "Write the person's last question so that it can be understood alone: put in who or what its words stand for, in "
     "the person's own words. Change nothing else."
 )
+LISTENING = "Let me see."  # stands for the reply to what is said before a question in the same message
 REWRITES = (
     (
         ("user: Who is my dentist?", "assistant: Your dentist is Dr. Lind."),

@@ -121,8 +121,9 @@ class Rewriting:
         before, changed = list(said), len(parts) > len(whole)
         for at, part in enumerate(parts):
             if before and asks(part) and leans(part):
-                lines = [prompts.spoken(*one) for one in before[-2:]]
-                new = yield from self._reader.read(part, lines, cancelled)
+                # As in the examples, a reply stands behind what is asked: else the model writes both questions again.
+                lines = [prompts.spoken(*one) for one in (*before[-2:], *_reply(before[-1]))][-2:]
+                new = _as_theirs((yield from self._reader.read(part, lines, cancelled)), lines)
                 if cancelled():
                     return text
                 if not follows(new, part, lines):
@@ -136,6 +137,16 @@ class Rewriting:
         return "\n".join(parts) if changed else text
 
 
+def _reply(last: tuple[str, str]) -> list[tuple[str, str]]:
+    return [("assistant", prompts.LISTENING)] if last[0] == "user" else []
+
+
+def _as_theirs(new: str, said: Sequence[str]) -> str:
+    """A question that was rewritten, with "my" where the model says "your" of what the person called theirs."""
+    owned = {found.casefold() for line in said for found in re.findall(r"\bmy (\w+)", line, re.IGNORECASE)}
+    return re.sub(r"\byour (?=(\w+))", lambda found: "my " if found[1].casefold() in owned else found[0], new)
+
+
 def follows(new: str, question: str, said: Sequence[str]) -> bool:
     """Whether a question that was rewritten is one, and says of what was said what the question left out."""
     known = stems(" ".join(said))
@@ -145,6 +156,7 @@ def follows(new: str, question: str, said: Sequence[str]) -> bool:
     kept = not own or bool(own & stems(new))
     return (
         asks(new)
+        and len(sentences(new)) == 1
         and kept
         and bool(more & known)
         and len(foreign) <= FOREIGN

@@ -29,7 +29,7 @@ from memos.inference.uses import Uses
 
 MAIN = 0  # the sequence that the agent sees
 # Sequences beside it: as many as there are prompts with examples, so that each keeps its own.
-SIDES = (1, 2, 3, 4, 5, 6)
+SIDES = (1, 2, 3, 4, 5, 6, 7)
 FORK = 1 + len(SIDES)  # begins as the main one or a side does and goes on otherwise
 SPARE = 2 + len(SIDES)  # to hold a part of another for a moment; takes no cells of its own
 SIDE_ROOM = 768  # cells of the cache that each of the sides may take

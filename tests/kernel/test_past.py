@@ -82,6 +82,38 @@ def test_of_what_differs_the_last_counts(bench: Bench, of: Any) -> None:
     assert of(happened, events.PagedIn)[0].sources == ("recall:3", "recall:1"), "the newest, and what it replaces"
 
 
+@pytest.mark.parametrize(
+    ("reading", "answer"),
+    [
+        ("A life of Ada Lovelace.", "A life of Ada Lovelace."),  # by what was told later
+        ("Spoilers.", "At the moment."),  # by what was told first: the later is of something else
+        ("", "At the moment."),
+    ],
+)
+def test_what_was_told_later_is_read_with_what_was_told_first(bench: Bench, of: Any, reading: str, answer: str) -> None:
+    tell(bench, OLD, NEW)
+    model = sure_of(lambda lines, _: 0.3 if NEW in lines[-1] and len(lines) == 1 else 0.7)
+    bench.open(model={"readings": ["At the moment.", reading], **model}, window=2048)
+    assert said(bench.say(ASKED)) == answer
+    prompt = next(text for one, _ in bench.model.prompts if prompts.UPDATER in (text := bench.model.text(one)))
+    assert f"First: {OLD}\nLater: {NEW}" in prompt
+
+
+def test_what_was_so_may_be_so_no_longer(bench: Bench) -> None:
+    tell(bench, OLD, "I took Hyperion back to the library.")
+    model = {"readings": ["Yes.", "No, you took it back."], **sure_of(lambda lines, _: 0.7)}
+    bench.open(model=model, window=2048)
+    assert said(bench.say("Is Hyperion still my book at the moment?")) == "No, you took it back."
+
+
+def test_the_assistants_words_do_not_stand_in_for_what_the_user_told(bench: Bench, of: Any) -> None:
+    tell(bench, OTHER, OLD)
+    own = Told(Kind.SPEECH, "In the middle of these days, read The Great Gatsby.", BEGIN + timedelta(weeks=3), "")
+    bench.stored.recall.import_past([own])
+    bench.open(model={"readings": ["Hyperion."], **probed(ask=0.95, answer=0.9, told=0.9)}, window=2048)
+    assert said(bench.say(ASKED)) == "Hyperion."
+
+
 @pytest.mark.parametrize("later", [NEW, OTHER])
 def test_what_is_told_later_and_does_not_tell_it_changes_nothing(bench: Bench, later: str) -> None:
     tell(bench, OLD, later)

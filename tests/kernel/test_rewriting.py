@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from memos import events, prompts
+from memos.messages import Kind, Told
 from memos.rewriting import follows, joined, leans
 from tests.kernel.conftest import Bench, probed
 
@@ -61,6 +63,7 @@ def test_a_question_that_names_it_does_not(question: str) -> None:
         ("Since when does she live there?", False),  # as it was
         ("Since when does Otto work at the mill?", False),  # of nobody who was spoken of
         ("Paula lives there since May.", False),
+        (f"{FIRST} And since when does Paula live there?", False),  # both
         ("", False),
     ],
 )
@@ -115,3 +118,32 @@ def test_a_cancelled_turn_rewrites_nothing(bench: Bench, of: Any) -> None:
         if isinstance(event, events.Progress):
             bench.kernel.controller.cancel()
     assert not of(happened, events.Rewritten) and of(happened, events.TurnFinished)[0].reason == "cancelled"
+
+
+def test_two_questions_in_one_are_asked_apart(bench: Bench, of: Any) -> None:
+    together, second = "What is my sister called, and where does she live?", "Where does my sister live?"
+    bench.stored.recall.import_past(
+        [Told(Kind.USER, "My sister Ottilie came over from Oslo.", datetime(2026, 3, 2, tzinfo=UTC), "")]
+    )
+    model = {"readings": [second, "Ottilie.", "Oslo."], **probed(ask=0.95, answer=0.6, told=0.9)}
+    bench.open(model=model, window=2048, note_facts=False)
+    happened = bench.say(together)
+    assert of(happened, events.Rewritten) == [events.Rewritten("Where does she live?", second)]
+    asked = {one.question for one in of(happened, events.Judged)}
+    assert asked == {"What is my sister called?", second}
+    assert of(happened, events.Speech)[0].text == "Ottilie, Oslo."
+    assert together in bench.view()
+    prompt = next(bench.model.text(one) for one, _ in bench.model.prompts if prompts.REWRITER in bench.model.text(one))
+    assert f"user: What is my sister called?\nassistant: {prompts.LISTENING}" in prompt
+
+
+def test_what_is_theirs_stays_so(bench: Bench, of: Any) -> None:
+    together = "What is my sister called, and where does she live?"
+    bench.open(model={"readings": ["Where does your sister live?"], **probed(ask=0.1)}, window=2048, note_facts=False)
+    (rewritten,) = of(bench.say(together), events.Rewritten)
+    assert rewritten.alone == "Where does my sister live?"
+
+
+def test_two_questions_of_which_none_leans_stay_together(bench: Bench, of: Any) -> None:
+    together = "How tall is Otto and where does Paula live?"
+    assert asked(bench, of, together, ALONE) == ([], [together] * 2)
