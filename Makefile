@@ -54,6 +54,7 @@ bench: demo
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.untold
 	$(BIN)/python -m bench.hops
+	$(BIN)/python -m bench.updates
 	$(BIN)/python -m bench.grounding
 	$(BIN)/python -m bench.saving
 	$(BIN)/python -m bench.changing

@@ -69,6 +69,13 @@ called Ottilie.", "Ottilie has moved to Bergen."), and the others say the like o
 that take both notes of a pair, that one of them tells, and whose second half nobody told, each from the same state.
 They were looked at when it was decided what of a plan is taken, and what a first step rules out.
 """
+UPDATES = """## What was told later
+
+`{command}` on {cores} cores of {processor}, {at}. Two messages and a question: the later one changes what the first
+says ("The boiler man comes on the 3rd of May.", "The boiler man phoned, he can't make it before the 17th."), or is
+about something else. Read as any talk, and as what was told first and later, behind examples of what that changes.
+They were looked at when these examples were chosen, and are not among them.
+"""
 GROUNDING = """## What is said beyond what was told
 
 `{command}` on {cores} cores of {processor}, {at}. Forty notes of few words ("I'm reading The Glass Ferry."), and a
@@ -156,6 +163,8 @@ def main() -> None:
         parts += [UNTOLD.format(**_about(untold)), _untold(untold)]
     if hops := _result("hops"):
         parts += [HOPS.format(**_about(hops), notes=hops["notes"]), _hops(hops)]
+    if updates := _result("updates"):
+        parts += [UPDATES.format(**_about(updates)), _updates(updates)]
     if grounding := _result("grounding"):
         parts += [GROUNDING.format(**_about(grounding)), _grounding(grounding)]
     if saving := _result("saving"):
@@ -353,6 +362,13 @@ def _hops(result: dict[str, Any]) -> str:
         apart = sum(row["taken_apart"] for row in result["answers"][key])
         rows.append([name, result[key]["questions"], apart, result[key].get("right", "–"), result[key]["declined"]])
     return _table(("asked for", "questions", "taken apart", "right", "declined"), rows)
+
+
+def _updates(result: dict[str, Any]) -> str:
+    shown = {"messages": "as any talk", "updates": "as first and later"}
+    pairs = result["pairs"]
+    rows = [[name, result[key]["changed"], result[key]["same"]] for key, name in shown.items()]
+    return _table(("read", f"changed, of {pairs['changed']}", f"something else, of {pairs['same']}"), rows)
 
 
 def _grounding(result: dict[str, Any]) -> str:

@@ -28,9 +28,10 @@ from memos.messages import Call, Kind, Message, State
 from memos.noting import Noting
 from memos.pager import LONGEST, Pager
 from memos.policy import KernelSettings
+from memos.presenting import Remembered
 from memos.protocols import LanguageModel, RecallStorage
 from memos.queue_manager import INTERRUPTED, QueueManager
-from memos.remembering import Remembered, Remembering
+from memos.remembering import Remembering
 from memos.speech import FUNCTION as SPEECH
 from memos.speech import SpeechReader
 from memos.working_context import WorkingContext

@@ -30,6 +30,7 @@ from memos.noting import Noting
 from memos.pager import Pager
 from memos.past_reader import PastReader
 from memos.policy import KernelSettings
+from memos.presenting import Presenting
 from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage
 from memos.queue_manager import QueueManager
@@ -144,6 +145,7 @@ def boot(
     amending = Amending(prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
     keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
+    showing = Showing(queue, policy)
     remembering = Remembering(
         prober,
         rewriting,
@@ -154,7 +156,8 @@ def boot(
         keeping,
         pager,
         queue,
-        Showing(queue, policy),
+        showing,
+        Presenting(pager, queue, showing, working, policy),
         working,
         storage.archival,
         policy,

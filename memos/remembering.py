@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import median
 
 from memos import events, past_reader, prompts
@@ -23,18 +22,19 @@ from memos.document_reader import DocumentReader
 from memos.events import Event
 from memos.following import follow
 from memos.generation import Opening
-from memos.grounding import Ground, asks_for_what_was_told
+from memos.grounding import asks_for_what_was_told
 from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
-from memos.naming import added, shared_words, shares_word
-from memos.pager import LONGEST, POINTER, Candidate, Form, Pager, in_blocks, passage_line
-from memos.past_reader import PastReader, Recollection
+from memos.naming import added, shares_word
+from memos.pager import LONGEST, Candidate, Pager, in_blocks, passage_line
+from memos.past_reader import PastReader
 from memos.policy import KernelSettings
+from memos.presenting import BEARING, OF_ONESELF, Presenting, Question, Remembered, Withheld, in_order
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
 from memos.rewriting import Rewriting
-from memos.showing import Line, Showing
+from memos.showing import Showing
 from memos.step_reader import Stepped, StepReader
 from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
@@ -46,65 +46,14 @@ UNSURE = 0.8  # how much farther above the rest an answer must be where the mess
 LEAST = 0.45  # a note less sure than this does not answer, however far it stands out: what does answer is above .46
 PLAIN = 0.8  # what asks so surely asks for what was told and no more; where it asks for advice, it is less sure
 NOTED = 0.8  # where a note is so sure, talk is not read
-SURELY = 0.7  # a note that is less sure, and of which the model says something else, only comes closest
 TYPICAL = 0.4  # what the answer probe says of a note that has nothing to do with the question
 ENOUGH = 5  # candidates; fewer are filled up with typical ones, since of few the middle says little
-RANK = 0.15  # what each place lower in search takes from an answer's log-odds, when lines compete for a page
-MOST_LINES = 3  # on a page; more distract a small model
-BEARING = 2  # of the messages that were read apart, shown with what they say
-WAY = 2  # results' worth of tokens that a way of identifiers may take
 # A question about something that another thing tells, as "my boss's dog", or "the shop where I …"; in English.
 _NESTED = re.compile(
     r"(?<=\w )(?:that|who|whom|whose|which|where)\b|"
     r"\b(?!(?:what|where|who|when|how|that|it|s?he|there)['’])\w+['’]s \w|\bof (?:my|our|the)\b",
     re.IGNORECASE,
 )
-OF_ONESELF = re.compile(r"\b(?:[Ii]|[Mm](?:y|e|ine)|[Ww]e|[Oo]urs?|[Uu]s)\b")  # in English
-
-Withheld = frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What memory brought into view for a turn, and what that means for its calls.
-
-    Args:
-        told: whether something in view tells what was asked, or that memory does not tell it.
-        untold: whether all of memory was looked through, and does not tell it; other places may.
-        opening: how the answer begins: what was read apart, which a small model words anew where it is only shown it,
-            and adds to what nobody told. So it ends there, too, unless the message asks for more.
-        ground: what the answer may say; None: what the model likes.
-        quotes_them: whether what tells it is what the user said of themselves, in their voice.
-        withheld: memory functions that the turn is not to use: the message does not want them, or it is answered.
-    """
-
-    told: bool = False
-    untold: bool = False
-    opening: Opening | None = None
-    ground: Ground | None = None
-    quotes_them: bool = False
-    withheld: Withheld = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What a message asks of memory.
-
-    Args:
-        text: its sentences that ask, each so that it can be understood alone.
-        message: the message, as it was said.
-        cancelled: asked between probes.
-        sure: whether it surely asks for what is in memory; if not, a line must tell it more clearly.
-        plain: whether it asks for that alone, so that an answer is to say no more.
-        certain: whether it so certainly does that it is said where nothing tells it.
-    """
-
-    text: str
-    message: Message
-    cancelled: Callable[[], bool]
-    sure: bool
-    plain: bool
-    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +87,8 @@ class Remembering:
         keeping: corrects, forgets and notes what a message asks to.
         pager: finds candidates and lays out pages.
         queue: what is in view.
-        showing: puts pages there.
+        showing: tells the model something there.
+        presenting: puts there what was found.
         working: the blocks, which are in view.
         archival: the notes and documents.
         policy: thresholds and sizes.
@@ -157,6 +107,7 @@ class Remembering:
         pager: Pager,
         queue: QueueManager,
         showing: Showing,
+        presenting: Presenting,
         working: WorkingContext,
         archival: ArchivalStorage,
         policy: KernelSettings,
@@ -166,7 +117,7 @@ class Remembering:
         self._prober, self._rewriting, self._past, self._talk = prober, rewriting, past, talk
         self._documents, self._steps = documents, steps
         self._keeping, self._pager, self._queue, self._showing = keeping, pager, queue, showing
-        self._working, self._archival, self._policy = working, archival, policy
+        self._presenting, self._working, self._archival, self._policy = presenting, working, archival, policy
         self._others = others
 
     @property
@@ -212,7 +163,7 @@ class Remembering:
         of_them = told_before and bool(OF_ONESELF.search(text))
         certain = wanted.ask >= (CERTAIN_OF_THEM if of_them else CERTAIN)
         sure, plain = wanted.ask >= policy.memory_threshold, not done and wanted.ask >= PLAIN and told_before
-        question = _Question(text, message, cancelled, sure, plain, certain)
+        question = Question(text, message, cancelled, sure, plain, certain)
         found = Remembered(followed)
         if asked and not followed:
             found = yield from self._prefetch(question)
@@ -275,22 +226,9 @@ class Remembering:
         it may take as much as several results.
         """
         way = follow(message.content, self._archival)
-        if not way.passages:
-            return False
-        question = self._pager.cut(message.content, self._policy.page // 2)
-        form = partial(prompts.way, names=way.names)
-        complete = False
+        return bool(way.passages) and (yield from self._presenting.way(message, way, cancelled))
 
-        def lay_out(lines: Sequence[Line], room: int) -> str:
-            nonlocal complete
-            page, complete = self._pager.memory_in_order([line for _, line in lines], question, room, form)
-            return page
-
-        passages = [(0.0, passage_line(one)) for one in way.passages]
-        yield from self._showing.page(passages, lay_out, WAY * self._policy.result, message.turn, cancelled)
-        return complete
-
-    def _prefetch(self, question: _Question) -> Generator[Event, None, Remembered]:
+    def _prefetch(self, question: Question) -> Generator[Event, None, Remembered]:
         """Page in what tells what a message asks.
 
         Returns:
@@ -318,7 +256,7 @@ class Remembering:
             recalled = yield from self._show_past(question, spoken, told)
             if recalled.told or question.cancelled():
                 return recalled
-            if not told.by:
+            if not (told.by or told.nearly):
                 told = yield from self._told(question, own)
         elif not told.by:
             return (yield from self._show_talk(question, spoken))
@@ -327,9 +265,7 @@ class Remembering:
         # What the user told, and is in view as a rule, goes before what others wrote.
         return Remembered() if told.nearly else (yield from self._show_documents(question))
 
-    def _show_past(
-        self, question: _Question, spoken: Found[Message], told: _Told
-    ) -> Generator[Event, None, Remembered]:
+    def _show_past(self, question: Question, spoken: Found[Message], told: _Told) -> Generator[Event, None, Remembered]:
         """Read what the user told, unless a note of it tells it surely enough, and is so still; and put into view what
         it says with what says it: unless that only says who or what it is that the question is about, or documents may
         tell it more surely, and do."""
@@ -338,7 +274,7 @@ class Remembering:
             sure, note = told.surest
             if note.first_hand and sure >= log_odds(NOTED) and shares_word(note.text, asked):
                 recalled = yield from self._past.updated(asked, note.text, before_id, cancelled)
-                return (yield from self._show_recalled(question, recalled)) if recalled else Remembered()
+                return (yield from self._presenting.recalled(question, recalled)) if recalled else Remembered()
         least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
         recalled = yield from self._past.read(asked, before_id, self._read_at_once, cancelled, least=least)
         if recalled is None:
@@ -353,23 +289,9 @@ class Remembering:
                 return Remembered()
         if unsure and (found := (yield from self._show_documents(question))).told:
             return found
-        return (yield from self._show_recalled(question, recalled))
+        return (yield from self._presenting.recalled(question, recalled))
 
-    def _show_recalled(self, question: _Question, recalled: Recollection) -> Generator[Event, None, Remembered]:
-        """Put into view what the user told. Asked for that and no more, the model says it in a sentence, which says
-        what was read; else the answer is what was read."""
-        by, says = recalled.by[:BEARING], recalled.says
-        lines = in_order(self._pager.shown(one, f"{says} {question.text}") for one in by)
-        if not question.plain or not added(says, question.text):
-            return (yield from self._show_said(question, says, lines))
-        told = "\n".join([says, *(one.content for one in by)])
-        ground = Ground(f"{question.message.content}\n{question.text}", told, prompts.sentence(says), says)
-        form = partial(prompts.recalled, says=says)
-        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        their_own = shown and bool(OF_ONESELF.search(question.text))
-        return Remembered(shown, ground=ground if shown else None, quotes_them=their_own)
-
-    def _near(self, question: _Question) -> Generator[Event, None, Remembered]:
+    def _near(self, question: Question) -> Generator[Event, None, Remembered]:
         """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,
         and there is nowhere else to look, say so: a small model answers always."""
         spoken = self._pager.spoken(question.text, before_id=question.message.id)
@@ -382,7 +304,7 @@ class Remembering:
             return by_steps
         return Remembered() if told.nearly else (yield from self._say_untold(question))
 
-    def _say_untold(self, question: _Question) -> Generator[Event, None, Remembered]:
+    def _say_untold(self, question: Question) -> Generator[Event, None, Remembered]:
         """Say that nothing tells what is certainly asked, if there is nowhere else to look."""
         elsewhere = self._others or bool(self._archival.document_count())
         if elsewhere or not question.certain or question.cancelled():
@@ -391,7 +313,7 @@ class Remembering:
         return Remembered(told=True, opening=Opening(prompts.UNMENTIONED))
 
     def _show_of_whom(
-        self, question: _Question, spoken: Found[Message], told: _Told
+        self, question: Question, spoken: Found[Message], told: _Told
     ) -> Generator[Event, None, Remembered]:
         """Put what tells it into view if it does so of whom it is asked. A note about somebody else may have the same
         words, and one that only says who somebody is seems to tell more of them. So where the surest has not all that
@@ -406,43 +328,9 @@ class Remembering:
         if not by:
             found = yield from self._show_documents(question)
             return found if found.told else (yield from self._say_untold(question))
-        return (yield from self._show_told(question, replace(told, by=by)))
+        return (yield from self._presenting.candidates(question, by))
 
-    def _show_told(self, question: _Question, told: _Told) -> Generator[Event, None, Remembered]:
-        """Put those candidates into view that tell what is asked: the one that does most surely, since there may be
-        room for one, and the others by how surely they do and by what search says."""
-        surest = told.surest
-        wanted = sorted(told.by, key=lambda one: (one is not surest, RANK * one[1].rank - one[0]))
-        lines = [(sure, candidate.line) for sure, candidate in wanted if candidate.line]
-        # "What is she called, and where does she live?" may be told by two, of which a page has room for the wrong one.
-        most = self._policy.result if len(lines) > 1 else self._policy.page
-        shown = yield from self._show(lines[:MOST_LINES], question, question.text, most)
-        told_now = shown or len(lines) < len(told.by)  # what has no line is in view already
-        their_own = bool(OF_ONESELF.search(question.text)) and any(candidate.first_hand for _, candidate in told.by)
-        ground = self._ground(question, told.by) if told_now else None
-        return Remembered(told_now, ground=ground, quotes_them=told_now and their_own)
-
-    def _ground(self, question: _Question, by: Sequence[tuple[float, Candidate]]) -> Ground | None:
-        """What an answer may say that notes tell, if it is to say no more: what is in view of them, and of the user."""
-        shown = [one for one in by if self._in_view(one[1], question) and not one[1].message_id]
-        if not question.plain or not shown:
-            return None
-        # Of two that tell it about as surely, the one about what is asked.
-        sure, note = max(shown, key=lambda one: (shared_words(one[1].text, question.text), one[0]))
-        if added(question.text, note.text) and not OF_ONESELF.search(question.text):
-            return None  # "What is the capital of Norway?": the note only seems to tell it
-        quoted = self._pager.cut(" ".join(note.text.split()), LONGEST)
-        blocks = (line for _, line in self._working.told())
-        said = [*blocks, *self._queue.said(), *(one.line if one.message_id else one.text for _, one in by)]
-        instead = prompts.quoted(quoted, surely=sure >= log_odds(SURELY))
-        return Ground(question.message.content, "\n".join(said), instead)
-
-    def _in_view(self, candidate: Candidate, question: _Question) -> bool:
-        """Whether a candidate is in a block, or on the page of a question, if only as a word on where it stands."""
-        pointer = POINTER.search(candidate.line)
-        return pointer is None or any(pointer[0] in page.content for page in self._queue.pages(question.message.turn))
-
-    def _told(self, question: _Question, candidates: Sequence[Candidate]) -> Generator[Event, None, _Told]:
+    def _told(self, question: Question, candidates: Sequence[Candidate]) -> Generator[Event, None, _Told]:
         """Which candidates stand out as telling what is asked."""
         margin = self._policy.answer_margin + (0 if question.sure else UNSURE)
         asked_of: list[Answer] = []
@@ -465,7 +353,7 @@ class Remembering:
         return _Told(by, nearly and not question.certain)
 
     def _answers(
-        self, question: _Question, candidates: Sequence[Candidate]
+        self, question: Question, candidates: Sequence[Candidate]
     ) -> Generator[Event, None, list[tuple[Candidate, Answer]]]:
         """Ask of each candidate whether it tells what is asked; those that are too long to be asked about are left out,
         and once it is cancelled the rest."""
@@ -478,80 +366,43 @@ class Remembering:
                 found.append((candidate, answer))
         return found
 
-    def _show_talk(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
+    def _show_talk(self, question: Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
         """Read the likeliest messages and put what they say into view with those that say it; where they say nothing,
         all of them. A note says in a sentence what it says, but in talk the answer stands in a neighbour as often. What
         talk does not surely tell, documents may."""
         talk = self._pager.talk(spoken.items, own=False) or self._pager.talk(spoken.items, own=True)
         room = self._read_at_once
         heard = yield from self._talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
-        form, opening = partial(prompts.talk, says=heard.says), prompts.sentence(heard.says)
-        if heard.another:
-            opening = prompts.not_mentioned(spoken.speakers[0], heard.another, heard.says)
-            form = partial(prompts.declined, instead=opening)
-        elif not (heard.says and heard.surely):
+        if not heard.another and not (heard.says and heard.surely):
             found = yield from self._show_documents(question)
             if found.told:
                 return found
-            if heard.says:
-                opening = prompts.unmentioned(heard.says)
-                form = partial(prompts.declined, instead=opening)
-        shown = heard.messages[:BEARING] if heard.says else heard.messages
-        about = f"{heard.says} {question.text}"
-        lines = in_order(self._pager.shown(one, about) for one in shown)
-        told_now = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        return Remembered(told_now, opening=Opening(opening) if opening and told_now else None)
+        return (yield from self._presenting.heard(question, heard, spoken.speakers))
 
-    def _show_documents(self, question: _Question) -> Generator[Event, None, Remembered]:
+    def _show_documents(self, question: Question) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
         told = yield from self._documents.read(question.text, max(self._policy.result, PASSAGE), question.cancelled)
         if told is None:
             return Remembered()
         lines = in_order(self._pager.cut(passage_line(one), LONGEST) for one in told.passages[:BEARING])
-        return (yield from self._show_said(question, told.says, lines))
+        return (yield from self._presenting.said(question, told.says, lines))
 
-    def _show_steps(self, question: _Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
+    def _show_steps(self, question: Question, spoken: Found[Message]) -> Generator[Event, None, Remembered]:
         """Answer by steps what nothing tells at once."""
         stepped = yield from self._stepped(question, spoken)
         return (yield from self._show_stepped(question, stepped)) if stepped and stepped.says else Remembered()
 
     def _stepped(
-        self, question: _Question, spoken: Found[Message], seeming: Sequence[str] = ()
+        self, question: Question, spoken: Found[Message], seeming: Sequence[str] = ()
     ) -> Generator[Event, None, Stepped | None]:
         if spoken.speakers:  # of whom the likeliest messages are read, and the next ones
             return None
         room, cancelled = self._read_at_once, question.cancelled
         return (yield from self._steps.read(question.text, question.message.id, room, cancelled, seeming))
 
-    def _show_stepped(self, question: _Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
+    def _show_stepped(self, question: Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""
-        return (yield from self._show_said(question, stepped.says, in_order(stepped.lines)))
-
-    def _show_said(self, question: _Question, says: str, lines: Sequence[Line]) -> Generator[Event, None, Remembered]:
-        """Put what was read apart into view with the lines that say it; the answer is that, then."""
-        form = partial(prompts.talk, says=says)
-        shown = yield from self._show(lines, question, self._said(question), self._policy.result, form)
-        return Remembered(shown, opening=Opening(prompts.sentence(says)) if shown else None)
-
-    def _said(self, question: _Question) -> str:
-        """The message that asks, or its beginning: it may say how to answer."""
-        return self._pager.cut(question.message.content, self._policy.page // 3)
-
-    def _show(
-        self,
-        lines: Sequence[Line],
-        question: _Question,
-        asked: str,
-        most: int,
-        form: Form = prompts.memory,
-    ) -> Generator[Event, None, bool]:
-        """Put lines into view that tell what is asked, as many as there is room for in `most` tokens; returns whether
-        there was for any."""
-
-        def lay_out(shown: Sequence[Line], room: int) -> str:
-            return self._pager.memory_page(shown, asked, room, form)
-
-        return (yield from self._showing.page(lines, lay_out, most, question.message.turn, question.cancelled))
+        return (yield from self._presenting.said(question, stepped.says, in_order(stepped.lines)))
 
 
 def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
@@ -560,11 +411,6 @@ def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:
         return replace(done, more=True) if done else opening
     same = opening.text.startswith(done.text)  # neither is mentioned, what is to be forgotten nor what is asked for
     return opening if same else replace(opening, text=f"{done.text} {opening.text}")
-
-
-def in_order(lines: Iterable[str]) -> list[Line]:
-    """Lines for a page, the likeliest first, with numbers that say so."""
-    return [(-float(rank), line) for rank, line in enumerate(lines)]
 
 
 def middle_of(probabilities: Iterable[float]) -> float:
