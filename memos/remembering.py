@@ -33,6 +33,7 @@ from memos.presenting import BEARING, OF_ONESELF, Presenting, Question, Remember
 from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
+from memos.relations import left_out
 from memos.rewriting import Rewriting
 from memos.showing import Showing
 from memos.step_reader import Stepped, StepReader
@@ -280,14 +281,16 @@ class Remembering:
         if recalled is None:
             return Remembered()
         by = [one.content for one in recalled.by[:BEARING]]
-        unsure = recalled.sure < past_reader.SURELY
+        of_nobody = all(left_out(asked, one) for one in by)
+        unsure = of_nobody or recalled.sure < past_reader.SURELY
         if unsure and question.sure and _NESTED.search(asked) and added(asked, by[0]):
             stepped = yield from self._stepped(question, spoken, by)
             if stepped and stepped.says:
                 return (yield from self._show_stepped(question, stepped))
             if stepped and not stepped.may_tell(by[0]):
                 return Remembered()
-        if unsure and (found := (yield from self._show_documents(question))).told:
+            of_nobody = of_nobody and stepped is None
+        if (unsure and (found := (yield from self._show_documents(question))).told) or of_nobody:
             return found
         return (yield from self._presenting.recalled(question, recalled))
 
@@ -324,7 +327,9 @@ class Remembering:
             stepped = yield from self._stepped(question, spoken, [one.text for _, one in told.by])
         if stepped and stepped.says:
             return (yield from self._show_stepped(question, stepped))
-        by = [one for one in told.by if stepped is None or stepped.may_tell(one[1].text)]
+        texts = {one.text for _, one in told.by}
+        may = {text for text in texts if (stepped.may_tell(text) if stepped else not left_out(question.text, text))}
+        by = [one for one in told.by if one[1].text in may]
         if not by:
             found = yield from self._show_documents(question)
             return found if found.told else (yield from self._say_untold(question))

@@ -1,0 +1,52 @@
+"""Relations: whom of the user's own people a question is about, and whether a text speaks of them.
+
+A small model takes the user's job for that of the husband whom nobody ever mentioned, and a boss for the landlord. Owns
+which English words name somebody by what they are to the user, and which of them mean the same. It does not know
+questions' answers, nor who has which name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from memos.naming import listed, stem, words
+
+# Forms that one may be called by where another is asked for, one group a line.
+_SAME = tuple(
+    frozenset(map(stem, listed(line)))
+    for line in (
+        "husband wife partner spouse married marry marriage wedding fiancé fiancée boyfriend girlfriend",
+        "mother mum mom mam mama mummy mommy parent parents father dad papa pa daddy folks",
+        "brother brothers sibling siblings twin twins",
+        "sister sisters sibling siblings twin twins",
+        "son sons boy boys daughter daughters girl girls child children kid kids baby toddler twins",
+        "grandmother grandma granny gran nan grandfather grandpa granddad grandad grandparents",
+        "grandson granddaughter grandchild grandchildren grandkids",
+        "uncle aunt auntie",
+        "cousin cousins",
+        "nephew nephews niece nieces",
+        "boss manager supervisor chief lead",
+        "landlord landlady landlords owner",
+        "flatmate roommate housemate",
+    )
+)
+_WHOSE = re.compile(r"\b(?:my|our)((?: [\w-]+){1,3})", re.IGNORECASE)
+_ENGLISH = re.compile(r"\b(?:I|[Mm]y|[Ww]e|[Oo]ur|[Tt]he|and|is|was|to|of)\b")
+
+
+def left_out(question: str, text: str) -> bool:
+    """Whether a question is about somebody of the user's, "my landlord", whom a text in English does not speak of.
+
+    Args:
+        question: what is asked, in English; of any other it is not seen.
+        text: what may tell it.
+    """
+    if not _ENGLISH.search(text):
+        return False
+    said = {stem(word.partition("'")[0]) for word in words(text.replace("’", "'"))}
+    for found in _WHOSE.finditer(question.replace("’", "'")):
+        for word in found[1].split():
+            groups = [group for group in _SAME if stem(word.partition("'")[0].casefold()) in group]
+            if groups:
+                return not any(group & said for group in groups)
+    return False
