@@ -44,6 +44,19 @@ _SENTENCE = re.compile(r"\bthat (?:I|we|my|our|the|there)\b", re.IGNORECASE)
 _ASKING = ("where ", "what ", "who ", "when ", "how ", "which ")
 
 
+# Whoever speaks of themselves, and as they are spoken to. "Me" and "us" alone may be of another language.
+_SECOND = {
+    "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'll": "you'll", "i'd": "you'd",
+    "i": "you", "my": "your", "me": "you", "mine": "yours", "myself": "yourself",
+    "we're": "you're", "we've": "you've", "we'll": "you'll", "we": "you", "our": "your", "ours": "yours", "us": "you",
+}  # fmt: skip
+_FIRST = re.compile(
+    r"\b(?:I (?:am|was)|[Ii]['’](?:m|ve|ll|d)|[Ii]|[Mm](?:y|e|ine|yself)|[Ww]e(?:['’](?:re|ve|ll))?|[Oo]urs?|us)\b"
+    r"(?!['’])"
+)
+_OF_ONESELF = re.compile(r"\b(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
+
+
 def names(question: str, texts: Iterable[str] = ()) -> frozenset[str]:
     """What a question names, folded: words with a capital that do not begin a sentence. In German these are all nouns,
     of which one is enough.
@@ -180,3 +193,15 @@ def said_of(other: str, text: str, name: str) -> str:
     """
     parts = sorted({name, *re.findall(r"\w{3,}", name)}, key=len, reverse=True)
     return re.sub(rf"\b(?:{'|'.join(map(re.escape, parts))})\b", lambda _: other, text, flags=re.IGNORECASE)
+
+
+def said_to_them(text: str) -> str:
+    """What a person said of themselves in English, said to them: of "No, I sold my bike." "No, you sold your bike."""
+    if not _OF_ONESELF.search(text):
+        return text
+    return _FIRST.sub(lambda found: _like(found[0], _SECOND[found[0].lower().replace("’", "'")]), text)
+
+
+def _like(word: str, other: str) -> str:
+    """A word with a capital where another has one, but for "I"."""
+    return other.capitalize() if word[0].isupper() and not word.startswith("I") else other

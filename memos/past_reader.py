@@ -20,7 +20,7 @@ from memos import prompts
 from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import added, content
+from memos.naming import added, content, said_to_them
 from memos.pager import Pager, bearing
 from memos.probes import Prober, asks, sentences
 from memos.reading import Reader
@@ -126,9 +126,7 @@ class PastReader:
             anew = yield from self._read(question, [last], cancelled)
             says, last = (anew, last) if anew else (says, by[0])
         by = [last, *(one for one in by if one is not last)]
-        return (
-            None if cancelled() else Recollection(told_later(says, question, local(last.created_at)), tuple(by), sure)
-        )
+        return None if cancelled() else _recollection(question, says, by, sure)
 
     def updated(
         self, question: str, noted: str, before_id: int, cancelled: Callable[[], bool]
@@ -153,7 +151,7 @@ class PastReader:
         last, says = yield from self._update(question, told, sure, later, cancelled)
         if not says or cancelled():
             return None
-        return Recollection(told_later(says, question, local(last.created_at)), (last, told), sure)
+        return _recollection(question, says, (last, told), sure)
 
     def _update(
         self, question: str, told: Message, sure: float, later: Sequence[Message], cancelled: Callable[[], bool]
@@ -195,6 +193,12 @@ class PastReader:
         """As they are read: the likeliest next to the question, since the middle is overlooked (Liu et al. 2023, arXiv
         2307.03172)."""
         return [self._pager.apart(one, question) for one in reversed(some)]
+
+
+def _recollection(question: str, says: str, by: Sequence[Message], sure: float) -> Recollection:
+    """What was read, as it is told now to who said it."""
+    now = told_later(says, question, local(by[0].created_at))
+    return Recollection(said_to_them(now), tuple(by), sure)
 
 
 def _later(

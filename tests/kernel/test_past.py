@@ -10,7 +10,7 @@ import pytest
 
 from memos import events, prompts
 from memos.messages import Kind, Told
-from memos.naming import shares_word
+from memos.naming import said_to_them, shares_word
 from memos.testing import say
 from tests.kernel.conftest import Bench, probed, replies
 
@@ -101,7 +101,7 @@ def test_what_was_told_later_is_read_with_what_was_told_first(bench: Bench, of: 
 
 def test_what_was_so_may_be_so_no_longer(bench: Bench) -> None:
     tell(bench, OLD, "I took Hyperion back to the library.")
-    model = {"readings": ["Yes.", "No, you took it back."], **sure_of(lambda lines, _: 0.7)}
+    model = {"readings": ["Yes.", "No, I took it back."], **sure_of(lambda lines, _: 0.7)}
     bench.open(model=model, window=2048)
     assert said(bench.say("Is Hyperion still my book at the moment?")) == "No, you took it back."
 
@@ -172,3 +172,18 @@ def test_the_answer_is_a_sentence_that_says_what_was_read(bench: Bench) -> None:
 def test_a_text_shares_a_word_in_any_form() -> None:
     assert shares_word("I'm reading The Glass Ferry.", "Which book should I read?")
     assert not shares_word("That works, thanks.", "What colour is my car?")
+
+
+@pytest.mark.parametrize(
+    ("text", "to_them"),
+    [
+        ("No, I sold my bike", "No, you sold your bike"),
+        ("My sister's garage", "Your sister's garage"),
+        ("I'm on it, we’ve got our own", "you're on it, you've got your own"),
+        ("I was with Tom and he told me", "you were with Tom and he told you"),
+        ("Il me l'a donné", "Il me l'a donné"),
+        ("Charles the First, in the US", "Charles the First, in the US"),
+    ],
+)
+def test_what_they_said_of_themselves_is_said_to_them(text: str, to_them: str) -> None:
+    assert said_to_them(text) == to_them
