@@ -90,9 +90,13 @@ class PastReader:
             What was told; None if that does not surely tell any of it, or it was cancelled.
         """
         found: list[Recollection] = []
-        for part in [part for part in sentences(question) if asks(part)] or [question]:
+        parts = [part for part in sentences(question) if asks(part)]
+        for part in parts if len(parts) > 1 else ():
             one = yield from self._read_one(part, before_id, room, cancelled, least=least)
             found += [one] if one else []
+        if len(found) < max(len(parts), 1):  # one message may tell all of it, where a part alone is less surely told
+            whole = yield from self._read_one(question, before_id, room, cancelled, least=least)
+            found = [whole] if whole else found
         if not found or cancelled():
             return None
         by = {message.id: message for at in (0, 1) for one in found for message in one.by[at : at + 1]}

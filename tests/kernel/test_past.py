@@ -99,6 +99,15 @@ def test_what_was_told_later_is_read_with_what_was_told_first(bench: Bench, of: 
     assert f"First: {OLD}\nLater: {NEW}" in prompt
 
 
+@pytest.mark.parametrize(("breed", "answer"), [(0.9, "Biscuit, a beagle."), (0.2, "Biscuit the beagle.")])
+def test_of_two_questions_one_message_may_tell_both(bench: Bench, breed: float, answer: str) -> None:
+    tell(bench, OTHER, "My dog Biscuit, a beagle, fell asleep.")
+    model = sure_of(lambda _, question: breed if question == "What breed is my dog?" else 0.9)
+    readings = ["Biscuit.", *(["A beagle."] if breed > 0.5 else []), "Biscuit the beagle."]
+    bench.open(model={"readings": readings, **model}, window=2048)
+    assert said(bench.say("What is my dog called? What breed is my dog?")).lower() == answer.lower()
+
+
 def test_what_was_so_may_be_so_no_longer(bench: Bench) -> None:
     tell(bench, OLD, "I took Hyperion back to the library.")
     model = {"readings": ["Yes.", "No, I took it back."], **sure_of(lambda lines, _: 0.7)}
