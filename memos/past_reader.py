@@ -20,7 +20,7 @@ from memos import prompts
 from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import added, content, said_to_them
+from memos.naming import added, content, exact, has_digit, said_to_them
 from memos.pager import Pager, bearing
 from memos.probes import Prober, asks, sentences
 from memos.reading import Reader
@@ -115,7 +115,7 @@ class PastReader:
         if not by and _YES_NO.fullmatch(says):
             by = shown[:1]
         if not by:
-            uncited = says and together >= UNCITED and not cancelled()
+            uncited = says and together >= UNCITED and not _named(says) and not cancelled()
             return Recollection(says, tuple(shown), together) if uncited else None
         told = _newest_of_the_same(by, says, question)
         alone = yield from self._alone(question, told, cancelled)
@@ -216,6 +216,11 @@ def _later(
         one for one in found if one.created_at > told.created_at and (one in shown or words & content(one.content))
     ]
     return sorted(later, key=lambda one: one.created_at, reverse=True)
+
+
+def _named(says: str) -> frozenset[str]:
+    """The names in an answer: one that no message has is made up."""
+    return frozenset(word for word in exact(says) if not has_digit(word))
 
 
 def _newest_of_the_same(by: Sequence[Message], says: str, question: str) -> Message:

@@ -99,6 +99,13 @@ def test_what_was_told_later_is_read_with_what_was_told_first(bench: Bench, of: 
     assert f"First: {OLD}\nLater: {NEW}" in prompt
 
 
+@pytest.mark.parametrize(("reading", "answer"), [("Golden Retriever.", prompts.UNMENTIONED), ("3 dogs.", "3 dogs.")])
+def test_a_name_that_no_message_has_is_not_said(bench: Bench, reading: str, answer: str) -> None:
+    tell(bench, OTHER, "Biscuit, Rex and Bim fell asleep in the middle of these days.")
+    bench.open(model={"readings": [reading], **probed(ask=0.95, answer=0.3, told=0.9)}, window=2048)
+    assert said(bench.say(ASKED)) == answer
+
+
 @pytest.mark.parametrize(("breed", "answer"), [(0.9, "Biscuit, a beagle."), (0.2, "Biscuit the beagle.")])
 def test_of_two_questions_one_message_may_tell_both(bench: Bench, breed: float, answer: str) -> None:
     tell(bench, OTHER, "My dog Biscuit, a beagle, fell asleep.")
