@@ -20,7 +20,7 @@ from memos import prompts
 from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import added, content, exact, has_digit, said_to_them
+from memos.naming import added, content, exact, has_digit, said_to_them, stem, stems
 from memos.pager import Pager, bearing
 from memos.probes import Prober, asks, sentences
 from memos.reading import Reader
@@ -111,11 +111,17 @@ class PastReader:
         if not shown or (together := (yield from self._told(question, shown, cancelled))) < UNLIKELY:
             return None
         says = yield from self._read(question, shown, cancelled)
+        if _made_up(
+            says, question, shown
+        ):  # of a part that none tells, the model makes one up: of one line it seldom does
+            says = yield from self._read(question, shown[:1], cancelled)
+            says = "" if _made_up(says, question, shown) else says
+        says = _told_parts(says, shown)
         by = [shown[at] for at in bearing([one.content for one in shown], says, question)] if says else []
         if not by and _YES_NO.fullmatch(says):
             by = shown[:1]
         if not by:
-            uncited = says and together >= UNCITED and not _named(says) and not cancelled()
+            uncited = says and together >= UNCITED and not cancelled()
             return Recollection(says, tuple(shown), together) if uncited else None
         told = _newest_of_the_same(by, says, question)
         alone = yield from self._alone(question, told, cancelled)
@@ -218,9 +224,18 @@ def _later(
     return sorted(later, key=lambda one: one.created_at, reverse=True)
 
 
-def _named(says: str) -> frozenset[str]:
-    """The names in an answer: one that no message has is made up."""
-    return frozenset(word for word in exact(says) if not has_digit(word))
+def _made_up(says: str, question: str, shown: Sequence[Message]) -> bool:
+    """Whether an answer has a name that neither the question nor any message has."""
+    told = stems("\n".join([question, *(one.content for one in shown)]))
+    return any(stem(word) not in told for word in exact(says) if not has_digit(word))
+
+
+def _told_parts(says: str, shown: Sequence[Message]) -> str:
+    """An answer without the parts that no message has a word of: "structural engineer, architect"."""
+    told = content("\n".join(one.content for one in shown))
+    parts = says.split(", ")
+    kept = [part for part in parts if content(part) & told or has_digit(part) or not content(part)]
+    return ", ".join(kept) if any(content(part) for part in kept) else says
 
 
 def _newest_of_the_same(by: Sequence[Message], says: str, question: str) -> Message:

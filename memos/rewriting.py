@@ -4,7 +4,8 @@
 Who "she" is a small model says well from the last words between the two (question-in-context rewriting, Elgohary et al.
 2019, CANARD), but it rewrites any question; so only one that leans is, and what it is rewritten to counts where its
 words, but for one that names nothing, are of the question and of what was said. Two questions in one, of which the
-second leans on the first, become two. Owns which questions lean, and how they are rewritten. It does not know where what was said comes from, nor what becomes of the question.
+second leans on the first, become two. Owns which questions lean, and how they are rewritten. It does not know where
+what was said comes from, nor what becomes of the question.
 """
 
 from __future__ import annotations

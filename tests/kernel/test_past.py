@@ -99,11 +99,21 @@ def test_what_was_told_later_is_read_with_what_was_told_first(bench: Bench, of: 
     assert f"First: {OLD}\nLater: {NEW}" in prompt
 
 
-@pytest.mark.parametrize(("reading", "answer"), [("Golden Retriever.", prompts.UNMENTIONED), ("3 dogs.", "3 dogs.")])
-def test_a_name_that_no_message_has_is_not_said(bench: Bench, reading: str, answer: str) -> None:
-    tell(bench, OTHER, "Biscuit, Rex and Bim fell asleep in the middle of these days.")
-    bench.open(model={"readings": [reading], **probed(ask=0.95, answer=0.3, told=0.9)}, window=2048)
-    assert said(bench.say(ASKED)) == answer
+@pytest.mark.parametrize(
+    ("readings", "answer"),
+    [
+        (["Biscuit, Golden Retriever.", "Biscuit, beagle."], "Biscuit, beagle."),
+        (["Biscuit, Golden Retriever."] * 2, prompts.UNMENTIONED),
+        (["The 3 dogs, with Rex."], "The 3 dogs, with Rex."),
+        (["3 dogs."], "3 dogs."),  # a count is of no message
+        (["Beagle, architect, Rex."], "Beagle, Rex."),
+        (["No, they fell asleep."], "No, they fell asleep."),
+    ],
+)
+def test_a_name_that_no_message_has_is_not_said(bench: Bench, readings: list[str], answer: str) -> None:
+    tell(bench, OTHER, "Biscuit the beagle, Rex and Bim fell asleep in the middle of these days.")
+    bench.open(model={"readings": readings, **probed(ask=0.95, answer=0.45, told=0.9)}, window=2048)
+    assert said(bench.say(ASKED)).lower() == answer.lower()
 
 
 @pytest.mark.parametrize(("breed", "answer"), [(0.9, "Biscuit, a beagle."), (0.2, "Biscuit the beagle.")])
