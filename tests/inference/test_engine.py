@@ -277,7 +277,7 @@ def test_every_kind_of_probe_keeps_its_examples(smollm: Path) -> None:
     model = LlamaModel(smollm, name="smollm", fingerprint="f", options=OPTIONS)
     kinds = [
         ask(model, f"{kind} " + "one two three four " * 20)
-        for kind in ("Apples", "Rivers", "Trains", "Clouds", "Stones", "Horses", "Ladders")
+        for kind in ("Apples", "Rivers", "Trains", "Clouds", "Stones", "Horses", "Ladders", "Bottles")
     ]
     for prompt in kinds * 2:
         model.choose(prompt, ("Yes", "No"))
