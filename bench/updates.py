@@ -296,7 +296,7 @@ def read(reader: Reader, forms: Sequence[Any], pair: Pair) -> dict[str, Any]:
 
 def has(text: str, beginnings: Sequence[str]) -> bool:
     """Whether a word of a text begins with one of these."""
-    return any(re.search(rf"\b{re.escape(one.strip())}", text, re.IGNORECASE) for one in beginnings)
+    return any(re.search(rf"\b{re.escape(one)}", text, re.IGNORECASE) for one in beginnings)
 
 
 def last(events: Generator[Any, None, str]) -> str:

@@ -111,9 +111,8 @@ class PastReader:
         if not shown or (together := (yield from self._told(question, shown, cancelled))) < UNLIKELY:
             return None
         says = yield from self._read(question, shown, cancelled)
-        if _made_up(
-            says, question, shown
-        ):  # of a part that none tells, the model makes one up: of one line it seldom does
+        # Of a part that none of several lines tells, the model makes one up; of one line it seldom does.
+        if _made_up(says, question, shown):
             says = yield from self._read(question, shown[:1], cancelled)
             says = "" if _made_up(says, question, shown) else says
         says = _told_parts(says, shown)

@@ -245,12 +245,13 @@ class Remembering:
             one if has_date(one.text) else replace(one, line="")
             for one in in_blocks(self._working.told(), asked, {candidate.text for candidate in found})
         ]
+        own: list[Candidate] = []
         if spoken.speakers:  # what is asked about somebody who speaks in memory is about what is in memory
             question = replace(question, sure=True, certain=True)
         else:  # what the user said is read together: one message, asked about alone, tells too easily
-            found = [one for one in found if not (one.message_id and one.first_hand)]
-        own = [] if spoken.speakers else [one for one in found if not one.first_hand]
-        told = yield from self._told(question, [one for one in [*in_view, *found] if one not in own])
+            own = [one for one in found if not one.first_hand]
+            found = [one for one in found if one.first_hand and not one.message_id]
+        told = yield from self._told(question, [*in_view, *found])
         if question.cancelled():
             return Remembered()
         if not spoken.speakers:
@@ -290,8 +291,10 @@ class Remembering:
             if stepped and not stepped.may_tell(by[0]):
                 return Remembered()
             of_nobody = of_nobody and stepped is None
-        if (unsure and (found := (yield from self._show_documents(question))).told) or of_nobody:
-            return found
+        if unsure:
+            found = yield from self._show_documents(question)
+            if found.told or of_nobody:
+                return found
         return (yield from self._presenting.recalled(question, recalled))
 
     def _near(self, question: Question) -> Generator[Event, None, Remembered]:
@@ -327,9 +330,11 @@ class Remembering:
             stepped = yield from self._stepped(question, spoken, [one.text for _, one in told.by])
         if stepped and stepped.says:
             return (yield from self._show_stepped(question, stepped))
-        texts = {one.text for _, one in told.by}
-        may = {text for text in texts if (stepped.may_tell(text) if stepped else not left_out(question.text, text))}
-        by = [one for one in told.by if one[1].text in may]
+
+        def may_tell(text: str) -> bool:
+            return stepped.may_tell(text) if stepped else not left_out(question.text, text)
+
+        by = [one for one in told.by if may_tell(one[1].text)]
         if not by:
             found = yield from self._show_documents(question)
             return found if found.told else (yield from self._say_untold(question))
