@@ -59,6 +59,7 @@ bench: demo
 	$(BIN)/python -m bench.saving
 	$(BIN)/python -m bench.changing
 	$(BIN)/python -m bench.decoding
+	$(BIN)/python -m bench.attention
 	$(BIN)/python -m bench.controller
 	$(BIN)/python -m bench.ingest
 	$(BIN)/python -m bench.search

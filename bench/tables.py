@@ -69,6 +69,12 @@ called Ottilie.", "Ottilie has moved to Bergen."), and the others say the like o
 that take both notes of a pair, that one of them tells, and whose second half nobody told, each from the same state.
 They were looked at when it was decided what of a plan is taken, and what a first step rules out.
 """
+ATTENTION = """## What sequences in one cache cost each other
+
+`{command}` on {cores} cores of {processor}, {at}. Beside a conversation, the cache holds the kernel's eight prompts
+with examples, {examples} tokens each. Seconds to read some tokens behind the one or one of the others: where attention
+goes over all of the cache, and where it passes over what a sequence does not have (`flash_attention`, on by default).
+"""
 UPDATES = """## What was told later
 
 `{command}` on {cores} cores of {processor}, {at}. Two messages and a question: the later one changes what the first
@@ -155,6 +161,8 @@ def main() -> None:
         parts += [SHIFT.format(**_about(shift), positions=rows[0]["positions"]), _shift(rows)]
     if decoding := _result("decoding"):
         parts += [DECODING.format(**_about(decoding)), _decoding(decoding)]
+    if attention := _result("attention"):
+        parts += [ATTENTION.format(**_about(attention), examples=attention["examples"]), _attention(attention["rows"])]
     if controller := _result("controller"):
         parts += [CONTROLLER.format(**{**controller, **_about(controller)}), _controller(controller)]
     if shell := _result("tui"):
@@ -362,6 +370,16 @@ def _hops(result: dict[str, Any]) -> str:
         apart = sum(row["taken_apart"] for row in result["answers"][key])
         rows.append([name, result[key]["questions"], apart, result[key].get("right", "–"), result[key]["declined"]])
     return _table(("asked for", "questions", "taken apart", "right", "declined"), rows)
+
+
+def _attention(rows: Sequence[dict[str, Any]]) -> str:
+    shown = {"main": "the conversation", "side": "examples"}
+    table = []
+    for row in rows:
+        plain, flash = row["plain_s"], row["flash_s"]
+        cells = [f"{row['resident']:,}", shown[row["behind"]], row["tokens"]]
+        table.append([*cells, f"{plain:.2f}", f"{flash:.2f}", f"{plain / flash:.1f}"])
+    return _table(("conversation", "read behind", "tokens", "over all, s", "passing over, s", "ratio"), table)
 
 
 def _updates(result: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, description="CPU threads; 0: one a physical core")
     batch: int = Field(256, ge=16, le=4096, description="tokens evaluated at once")
     kv_type: Literal["f16", "q8_0"] = Field("f16", description="cached keys and values: f16, or q8_0, half of it")
-    flash_attention: bool = Field(False, description="whether attention is computed in one pass, where the GPU can")
+    flash_attention: bool = Field(True, description="whether attention passes over what a prompt does not see")
     speculation: int = Field(3, ge=0, le=15, description="tokens drafted where the model quotes; 0: none")
 
     theme: str = Field("", description="colours of the shell; a name that /theme lists")

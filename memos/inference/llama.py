@@ -39,6 +39,7 @@ KV_TYPES = {
     "f16": 1,
     "q8_0": 8,
 }  # ggml_type numbers; q4_0 keys ruin Qwen (docs/llama-cpp.md, 10), so it is not offered
+FLASH, PLAIN = lib.LLAMA_FLASH_ATTN_TYPE_AUTO, lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
 ABORTED = 2  # what llama_decode returns when its abort callback said so
 SCALINGS = {
     NONE: lib.LLAMA_ROPE_SCALING_TYPE_NONE,
@@ -58,7 +59,9 @@ class LlamaOptions:
         threads: CPU threads; 0 is one a physical core.
         batch: tokens evaluated in one call; also how fine progress and cancellation are in a prompt.
         kv_type: type of the cached keys and values: `"f16"` or `"q8_0"`.
-        flash_attention: needed for quantised values.
+        flash_attention: whether attention passes over what a sequence does not have, where the library and the device
+            can: all sequences share one cache, and else a token of one is weighed against those of all. Needed for
+            quantised values.
         speculation: tokens that may be drafted from the prompt and verified in one evaluation; 0 drafts none.
         positions: how a window beyond the training is reached.
         adapters: LoRA files that are added to the weights, each with its scale.
@@ -69,7 +72,7 @@ class LlamaOptions:
     threads: int = 0
     batch: int = 256
     kv_type: str = "f16"
-    flash_attention: bool = False
+    flash_attention: bool = True
     speculation: int = 3
     positions: Positions = UNSCALED
     adapters: tuple[tuple[Path, float], ...] = ()
@@ -229,7 +232,7 @@ class Llama:
         parameters.swa_full = True  # else a rollback reports success and has lost the window (docs/llama-cpp.md, 9)
         parameters.no_perf = True
         parameters.type_k = parameters.type_v = KV_TYPES[options.kv_type]
-        parameters.flash_attn_type = 1 if options.flash_attention else 0
+        parameters.flash_attn_type = FLASH if options.flash_attention else PLAIN
         _tell_positions(parameters, options.positions)
         threads = options.threads or usable_cores()
         parameters.n_threads = parameters.n_threads_batch = threads

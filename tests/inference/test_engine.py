@@ -46,7 +46,8 @@ pytestmark = pytest.mark.smollm
 SPEC = {tool.name: FunctionSpec(tool.name, tool.schema) for tool in SYSTEM_CALLS}
 ANY = CallGrammar(tuple(SPEC.values()))
 SEARCH = CallGrammar((SPEC["conversation_search"],))
-OPTIONS = LlamaOptions(window=1024, batch=64)
+# Attention in one pass rounds as tokens happen to be batched; without it, two ways to the same cache are the same.
+OPTIONS = LlamaOptions(window=1024, batch=64, flash_attention=False)
 GREEDY = Sampling()
 # Of a probability whose prompt was read in other batches: sums are rounded otherwise, and most on processors without
 # AVX-512 (.012 was seen there).
@@ -639,12 +640,23 @@ def test_where_a_shift_would_be_wrong_the_model_says_why(smollm: Path, tmp_path:
 
 
 def test_quantised_keys_and_flash_attention(smollm: Path) -> None:
-    options = LlamaOptions(window=256, batch=64, kv_type="q8_0", flash_attention=True)
+    options = LlamaOptions(window=256, batch=64, kv_type="q8_0")
     opened = LlamaModel(smollm, name="q", fingerprint="f", options=options)
     assert run(opened, ask(opened, "hi"), limit=40)[0].tokens
     opened.close()
+    plain = dataclasses.replace(options, flash_attention=False)
     with pytest.raises(ModelError, match="needs flash_attention"):
-        LlamaModel(smollm, name="q", fingerprint="f", options=LlamaOptions(window=256, kv_type="q8_0"))
+        LlamaModel(smollm, name="q", fingerprint="f", options=plain)
+
+
+def test_attention_that_passes_over_other_sequences_weighs_the_same(model: LlamaModel, smollm: Path) -> None:
+    prompt = ask(model, "My sister Ottilie lives in Bern with two dogs. Where does she live?")
+    plain = logits_after(model, prompt).copy()
+    opened = LlamaModel(smollm, name="f", fingerprint="f", options=dataclasses.replace(OPTIONS, flash_attention=True))
+    for number in range(3):  # others, whose cells are to be passed over
+        opened.choose(opened.tokenize(f"Question {number}: is it told where we live? " * 8), ("yes", "no"))
+    assert divergence(logits_after(opened, prompt), plain) < 0.02
+    opened.close()
 
 
 def test_a_window_beyond_the_training_or_the_memory_is_refused(smollm: Path) -> None:
