@@ -15,7 +15,6 @@ from memos.by_hand import ByHand
 from memos.consent import Consent, Guard, refuse
 from memos.context_map import ContextMap, context_map
 from memos.controller import Controller, local_now
-from memos.document_reader import DocumentReader
 from memos.errors import InputError
 from memos.events import Event
 from memos.function_executor import FunctionExecutor
@@ -28,21 +27,16 @@ from memos.memory import KernelMemory
 from memos.messages import Block
 from memos.noting import Noting
 from memos.pager import Pager
-from memos.past_reader import PastReader
 from memos.policy import KernelSettings
 from memos.presenting import Presenting
-from memos.probes import Prober
 from memos.protocols import AgentState, ArchivalStorage, LanguageModel, RecallStorage
 from memos.queue_manager import QueueManager
+from memos.readers import Readers
 from memos.reading import Reader
 from memos.remembering import Remembering
-from memos.rewriting import Rewriting
 from memos.showing import Showing
 from memos.speech import FUNCTION as SPEECH
-from memos.step_reader import StepReader
-from memos.stepping import Stepping
 from memos.summarizer import Summarizer
-from memos.talk_reader import TalkReader
 from memos.working_context import WorkingContext
 from memos.zone import aware
 
@@ -136,23 +130,14 @@ def boot(
     pager = Pager(storage.recall, storage.archival, count, now)
     page = policy.result - 8 - count(prompts.QUOTATION)
     memory = KernelMemory(working, pager, storage.archival, queue, pending.append, page, now)
-    prober, excerpts = Prober(model), Reader(model, prompts.EXCERPTOR, prompts.EXCERPTS)
-    talk, updates = TalkReader(pager, excerpts), Reader(model, prompts.UPDATER, prompts.UPDATES)
-    documents = DocumentReader(storage.archival, Reader(model, prompts.QUOTER), count)
-    stepping, rewriting = Stepping(model), Rewriting(model)
-    steps = StepReader(stepping, working, pager, excerpts, documents)
+    readers = Readers.of(model, pager, working, storage.archival, count)
     amender = Reader(model, prompts.AMENDER, prompts.AMENDMENTS, ask=prompts.requested)
-    amending = Amending(prober, amender, storage.archival, working)
+    amending = Amending(readers.prober, amender, storage.archival, working)
     others = any(not tool.wants_memory and tool.name != SPEECH for tool in tools)
-    keeping = Keeping(prober, amending, pager, working, storage.archival, policy, count)
+    keeping = Keeping(readers.prober, amending, pager, working, storage.archival, policy, count)
     showing = Showing(queue, policy)
     remembering = Remembering(
-        prober,
-        rewriting,
-        PastReader(pager, excerpts, updates, prober),
-        talk,
-        documents,
-        steps,
+        readers,
         keeping,
         pager,
         queue,
@@ -182,9 +167,8 @@ def boot(
     )
     yield from queue.load()
     head = model.scaffold.open + queue.context.fixed.instructions
-    common = (head, *prober.prefixes, excerpts.prefix, updates.prefix, stepping.prefix, rewriting.prefix)
     by_hand = ByHand(queue, working, pager, storage.recall, storage.archival, policy, pending)
-    yield Kernel(controller, queue, working, remembering, by_hand, policy, common)
+    yield Kernel(controller, queue, working, remembering, by_hand, policy, (head, *readers.prefixes))
 
 
 def _create_blocks(state: AgentState, policy: KernelSettings) -> None:

@@ -54,7 +54,7 @@ _FIRST = re.compile(
     r"\b(?:I (?:am|was)|[Ii]['’](?:m|ve|ll|d)|[Ii]|[Mm](?:y|e|ine|yself)|[Ww]e(?:['’](?:re|ve|ll))?|[Oo]urs?|us)\b"
     r"(?!['’])"
 )
-_OF_ONESELF = re.compile(r"\b(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
+_THEIR_OWN = re.compile(r"\b(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
 
 
 def names(question: str, texts: Iterable[str] = ()) -> frozenset[str]:
@@ -155,6 +155,11 @@ def exact(text: str) -> frozenset[str]:
     )
 
 
+def capitals(text: str) -> frozenset[str]:
+    """The words of a text that may be names, folded: what has a capital and says something."""
+    return frozenset(word.casefold() for word in _WORD.findall(text) if word[0].isupper() and content(word))
+
+
 def _base(word: str) -> str:
     """A word without what English puts behind it."""
     return _SUFFIX.sub("", word)
@@ -197,7 +202,7 @@ def said_of(other: str, text: str, name: str) -> str:
 
 def said_to_them(text: str) -> str:
     """What a person said of themselves in English, said to them: of "No, I sold my bike." "No, you sold your bike."""
-    if not _OF_ONESELF.search(text):
+    if not _THEIR_OWN.search(text):
         return text
     return _FIRST.sub(lambda found: _like(found[0], _SECOND[found[0].lower().replace("’", "'")]), text)
 

@@ -2,14 +2,15 @@
 
 A small model takes the user's job for that of the husband whom nobody ever mentioned, and a boss for the landlord. Owns
 which English words name somebody by what they are to the user, and which of them mean the same. It does not know
-questions' answers, nor who has which name.
+questions' answers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
-from memos.naming import listed, stem, words
+from memos.naming import capitals, listed, stem, words
 
 # Forms that one may be called by where another is asked for, one group a line.
 _SAME = tuple(
@@ -34,19 +35,29 @@ _WHOSE = re.compile(r"\b(?:my|our)((?: [\w-]+){1,3})", re.IGNORECASE)
 _ENGLISH = re.compile(r"\b(?:I|[Mm]y|[Ww]e|[Oo]ur|[Tt]he|and|is|was|to|of)\b")
 
 
-def left_out(question: str, text: str) -> bool:
+def left_out(question: str, text: str, others: Iterable[str] = ()) -> bool:
     """Whether a question is about somebody of the user's, "my landlord", whom a text in English does not speak of.
 
     Args:
         question: what is asked, in English; of any other it is not seen.
         text: what may tell it.
+        others: further texts, which may say who that is: "My boss is Mr. Huber."
     """
-    if not _ENGLISH.search(text):
+    groups = _asked_of(question)
+    if not groups or not _ENGLISH.search(text) or _speaks_of(text, groups):
         return False
-    said = {stem(word.partition("'")[0]) for word in words(text.replace("’", "'"))}
+    return not any(_speaks_of(other, groups) and capitals(other) & capitals(text) for other in others)
+
+
+def _asked_of(question: str) -> Sequence[frozenset[str]]:
+    """The groups of the first word in a question that names somebody of the user's."""
     for found in _WHOSE.finditer(question.replace("’", "'")):
         for word in found[1].split():
-            groups = [group for group in _SAME if stem(word.partition("'")[0].casefold()) in group]
-            if groups:
-                return not any(group & said for group in groups)
-    return False
+            if groups := [group for group in _SAME if stem(word.partition("'")[0].casefold()) in group]:
+                return groups
+    return ()
+
+
+def _speaks_of(text: str, groups: Iterable[frozenset[str]]) -> bool:
+    said = {stem(word.partition("'")[0]) for word in words(text.replace("’", "'"))}
+    return any(group & said for group in groups)

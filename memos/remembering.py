@@ -18,7 +18,6 @@ from memos import events, past_reader, prompts
 from memos.admission import ARCHIVAL_SEARCH, READS, REPLACE, SAVES, SEARCHES
 from memos.dates import has_date
 from memos.document_pager import PASSAGE
-from memos.document_reader import DocumentReader
 from memos.events import Event
 from memos.following import follow
 from memos.generation import Opening
@@ -27,17 +26,15 @@ from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
 from memos.naming import added, shares_word
 from memos.pager import LONGEST, Candidate, Pager, in_blocks, passage_line
-from memos.past_reader import PastReader
 from memos.policy import KernelSettings
 from memos.presenting import BEARING, OF_ONESELF, Presenting, Question, Remembered, Withheld, in_order
-from memos.probes import MOST_SENTENCES, Answer, Prober, asks, log_odds, sentences
+from memos.probes import MOST_SENTENCES, Answer, asks, log_odds, sentences
 from memos.protocols import ArchivalStorage
 from memos.queue_manager import QueueManager
+from memos.readers import Readers
 from memos.relations import left_out
-from memos.rewriting import Rewriting
 from memos.showing import Showing
-from memos.step_reader import Stepped, StepReader
-from memos.talk_reader import TalkReader
+from memos.step_reader import Stepped
 from memos.working_context import WorkingContext
 
 # What asks so surely, and nothing surely tells, is said to be unmentioned. A question about the world seldom is so sure
@@ -64,10 +61,12 @@ class _Told:
     Args:
         by: those that tell it, with their log-odds.
         nearly: whether any stands out, if not far enough, of what is not certainly asked for.
+        among: the texts of all that were asked about.
     """
 
     by: Sequence[tuple[float, Candidate]]
     nearly: bool
+    among: Sequence[str]
 
     @property
     def surest(self) -> tuple[float, Candidate]:
@@ -79,12 +78,7 @@ class Remembering:
     """Prefetch for one agent.
 
     Args:
-        prober: asks the model about single sentences.
-        rewriting: says what a question leans on.
-        past: reads what the user told apart.
-        talk: reads messages of several people apart.
-        documents: reads documents apart.
-        steps: answers by steps what nothing tells at once.
+        readers: ask the model apart.
         keeping: corrects, forgets and notes what a message asks to.
         pager: finds candidates and lays out pages.
         queue: what is in view.
@@ -98,12 +92,7 @@ class Remembering:
 
     def __init__(
         self,
-        prober: Prober,
-        rewriting: Rewriting,
-        past: PastReader,
-        talk: TalkReader,
-        documents: DocumentReader,
-        steps: StepReader,
+        readers: Readers,
         keeping: Keeping,
         pager: Pager,
         queue: QueueManager,
@@ -115,10 +104,9 @@ class Remembering:
         *,
         others: bool,
     ) -> None:
-        self._prober, self._rewriting, self._past, self._talk = prober, rewriting, past, talk
-        self._documents, self._steps = documents, steps
-        self._keeping, self._pager, self._queue, self._showing = keeping, pager, queue, showing
-        self._presenting, self._working, self._archival, self._policy = presenting, working, archival, policy
+        self._readers, self._keeping, self._pager, self._queue = readers, keeping, pager, queue
+        self._showing, self._presenting, self._working = showing, presenting, working
+        self._archival, self._policy = archival, policy
         self._others = others
 
     @property
@@ -147,7 +135,7 @@ class Remembering:
 
     def _remember(self, message: Message, cancelled: Callable[[], bool]) -> Generator[Event, None, Remembered]:
         policy = self._policy
-        alone = yield from self._rewriting.alone(message.content, self._pager.said_before(message), cancelled)
+        alone = yield from self._readers.rewriting.alone(message.content, self._pager.said_before(message), cancelled)
         wanted = yield from self._wanted(alone, cancelled)
         if alone != message.content:  # only as they said it is anything kept, corrected or forgotten
             said = sentences(message.content)
@@ -185,7 +173,7 @@ class Remembering:
         asked: list[str] = []
         keeps: list[Answer] = []
         ask = 0.0
-        for answer in self._prober.requests(text):
+        for answer in self._readers.prober.requests(text):
             if cancelled():
                 break
             if answer.question == "keep":
@@ -275,10 +263,10 @@ class Remembering:
         if told.by:
             sure, note = told.surest
             if note.first_hand and sure >= log_odds(NOTED) and shares_word(note.text, asked):
-                recalled = yield from self._past.updated(asked, note.text, before_id, cancelled)
+                recalled = yield from self._readers.past.updated(asked, note.text, before_id, cancelled)
                 return (yield from self._presenting.recalled(question, recalled)) if recalled else Remembered()
         least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
-        recalled = yield from self._past.read(asked, before_id, self._read_at_once, cancelled, least=least)
+        recalled = yield from self._readers.past.read(asked, before_id, self._read_at_once, cancelled, least=least)
         if recalled is None:
             return Remembered()
         by = [one.content for one in recalled.by[:BEARING]]
@@ -332,7 +320,7 @@ class Remembering:
             return (yield from self._show_stepped(question, stepped))
 
         def may_tell(text: str) -> bool:
-            return stepped.may_tell(text) if stepped else not left_out(question.text, text)
+            return stepped.may_tell(text) if stepped else not left_out(question.text, text, told.among)
 
         by = [one for one in told.by if may_tell(one[1].text)]
         if not by:
@@ -360,7 +348,7 @@ class Remembering:
                     by.append((log_odds(answer.probability), candidate))
             if by or question.cancelled():
                 break
-        return _Told(by, nearly and not question.certain)
+        return _Told(by, nearly and not question.certain, [answer.sentence for answer in asked_of])
 
     def _answers(
         self, question: Question, candidates: Sequence[Candidate]
@@ -372,7 +360,7 @@ class Remembering:
             if question.cancelled():
                 break
             yield events.Progress("remembering", number, len(candidates), "notes")
-            if answer := self._prober.answered(question.text, candidate.text):
+            if answer := self._readers.prober.answered(question.text, candidate.text):
                 found.append((candidate, answer))
         return found
 
@@ -382,7 +370,7 @@ class Remembering:
         talk does not surely tell, documents may."""
         talk = self._pager.talk(spoken.items, own=False) or self._pager.talk(spoken.items, own=True)
         room = self._read_at_once
-        heard = yield from self._talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
+        heard = yield from self._readers.talk.read(question.text, talk, spoken.speakers, room, question.cancelled)
         if not heard.another and not (heard.says and heard.surely):
             found = yield from self._show_documents(question)
             if found.told:
@@ -391,7 +379,9 @@ class Remembering:
 
     def _show_documents(self, question: Question) -> Generator[Event, None, Remembered]:
         """Read what documents say to it, and put that into view with the passages that say it."""
-        told = yield from self._documents.read(question.text, max(self._policy.result, PASSAGE), question.cancelled)
+        told = yield from self._readers.documents.read(
+            question.text, max(self._policy.result, PASSAGE), question.cancelled
+        )
         if told is None:
             return Remembered()
         lines = in_order(self._pager.cut(passage_line(one), LONGEST) for one in told.passages[:BEARING])
@@ -408,7 +398,7 @@ class Remembering:
         if spoken.speakers:  # of whom the likeliest messages are read, and the next ones
             return None
         room, cancelled = self._read_at_once, question.cancelled
-        return (yield from self._steps.read(question.text, question.message.id, room, cancelled, seeming))
+        return (yield from self._readers.steps.read(question.text, question.message.id, room, cancelled, seeming))
 
     def _show_stepped(self, question: Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""

@@ -30,6 +30,19 @@ def test_of_whom_a_text_speaks(question: str, text: str, out: bool) -> None:
     assert left_out(question, text) is out
 
 
+@pytest.mark.parametrize(
+    ("other", "out"),
+    [
+        ("Nadia is my daughter's teacher.", False),
+        ("My daughter has a new teacher, Mr. Orlov.", True),
+        ("Nadia lives in Riga.", True),
+    ],
+)
+def test_another_text_may_say_who_that_is(other: str, out: bool) -> None:
+    asked = "Which instrument does my daughter's teacher play?"
+    assert left_out(asked, "Nadia plays the cello in an orchestra.", [other]) is out
+
+
 @pytest.mark.parametrize("answer", [0.6, 0.9])
 @pytest.mark.parametrize(("asked", "told_of"), [("What is my husband's job?", False), ("What is my job?", True)])
 def test_what_nobody_told_of_them_is_not_taken_from_the_user(
@@ -42,3 +55,16 @@ def test_what_nobody_told_of_them_is_not_taken_from_the_user(
     bench.open(model=model, window=2048, note_facts=False)
     (speech,) = [event for event in bench.say(asked) if isinstance(event, events.Speech)]
     assert (speech.text != prompts.UNMENTIONED) is told_of
+
+
+@pytest.mark.parametrize(("other", "told"), [("Nadia is my daughter's teacher.", True), ("Nadia has a cat.", False)])
+def test_who_that_is_may_stand_in_another_note(bench: Bench, other: str, told: bool) -> None:
+    for note in (other, "Nadia plays the cello in an orchestra."):
+        bench.stored.archival.insert(note)
+    bench.open(model=probed(ask=0.95, answer=0.9, told=0.2), window=2048)
+    (speech,) = [
+        event
+        for event in bench.say("Which instrument does my daughter's teacher play?")
+        if isinstance(event, events.Speech)
+    ]
+    assert (speech.text != prompts.UNMENTIONED) is told
