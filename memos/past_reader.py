@@ -20,7 +20,7 @@ from memos import prompts
 from memos.dates import told_later
 from memos.events import Event
 from memos.messages import Message
-from memos.naming import added, content, exact, has_digit, said_to_them, stem, stems
+from memos.naming import added, capitals, content, exact, has_digit, said_to_them, stem, stems
 from memos.pager import Pager, bearing
 from memos.probes import Prober, asks, sentences
 from memos.reading import Reader
@@ -54,11 +54,17 @@ class Recollection:
         says: in a few words.
         by: those that say it, the likeliest first.
         sure: the probability that they tell it, by the model.
+        noted: the same of the likeliest alone, asked of it as of a note; 0 if it is too long for that.
     """
 
     says: str
     by: tuple[Message, ...]
     sure: float
+    noted: float = 0.0
+
+    def is_of(self, note: str) -> bool:
+        """Whether one of those that say it is what a note is of."""
+        return any(_is_of(note, one) for one in self.by)
 
 
 class PastReader:
@@ -100,8 +106,9 @@ class PastReader:
         if not found or cancelled():
             return None
         by = {message.id: message for at in (0, 1) for one in found for message in one.by[at : at + 1]}
-        sure = min(one.sure for one in found)
-        return found[0] if len(found) == 1 else Recollection(", ".join(o.says for o in found), (*by.values(),), sure)
+        sure, noted = min(one.sure for one in found), min(one.noted for one in found)
+        says = ", ".join(one.says for one in found)
+        return found[0] if len(found) == 1 else Recollection(says, (*by.values(),), sure, noted)
 
     def _read_one(
         self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float
@@ -112,7 +119,7 @@ class PastReader:
             return None
         says = yield from self._read(question, shown, cancelled)
         # Of a part that none of several lines tells, the model makes one up; of one line it seldom does.
-        if _made_up(says, question, shown):
+        if _made_up(says, question, shown, first=True):
             says = yield from self._read(question, shown[:1], cancelled)
             says = "" if _made_up(says, question, shown) else says
         says = _told_parts(says, shown)
@@ -135,7 +142,7 @@ class PastReader:
             anew = yield from self._read(question, [last], cancelled)
             says, last = (anew, last) if anew else (says, by[0])
         by = [last, *(one for one in by if one is not last)]
-        return None if cancelled() else _recollection(question, says, by, sure)
+        return None if cancelled() else _recollection(question, says, by, sure, alone[-1] if len(alone) > 1 else 0.0)
 
     def updated(
         self, question: str, noted: str, before_id: int, cancelled: Callable[[], bool]
@@ -153,7 +160,7 @@ class PastReader:
         """
         found = self._pager.past(question, before_id=before_id)
         told = max(found, key=lambda one: len(content(noted) & content(one.content)), default=None)
-        if told is None or len(content(noted) & content(told.content)) < MOST * len(content(noted)):
+        if told is None or not _is_of(noted, told):
             return None  # the note is of something else, or older than what is found
         sure = mean((yield from self._alone(question, told, cancelled)))
         later = _later(question, told, f"{noted} {question}", found)
@@ -204,10 +211,16 @@ class PastReader:
         return [self._pager.apart(one, question) for one in reversed(some)]
 
 
-def _recollection(question: str, says: str, by: Sequence[Message], sure: float) -> Recollection:
+def _recollection(question: str, says: str, by: Sequence[Message], sure: float, noted: float = 0.0) -> Recollection:
     """What was read, as it is told now to who said it."""
     now = told_later(says, question, local(by[0].created_at))
-    return Recollection(said_to_them(now), tuple(by), sure)
+    return Recollection(said_to_them(now), tuple(by), sure, noted)
+
+
+def _is_of(note: str, message: Message) -> bool:
+    """Whether a message has most words of a note."""
+    words = content(note)
+    return len(words & content(message.content)) >= MOST * len(words)
 
 
 def _later(
@@ -223,10 +236,18 @@ def _later(
     return sorted(later, key=lambda one: one.created_at, reverse=True)
 
 
-def _made_up(says: str, question: str, shown: Sequence[Message]) -> bool:
-    """Whether an answer has a name that neither the question nor any message has."""
+def _made_up(says: str, question: str, shown: Sequence[Message], *, first: bool = False) -> bool:
+    """Whether an answer has a name that neither the question nor any message has.
+
+    Args:
+        says: the answer.
+        question: what was asked.
+        shown: the messages.
+        first: whether the first of several words, which has a capital in any case, may be one: "Ford red".
+    """
     told = stems("\n".join([question, *(one.content for one in shown)]))
-    return any(stem(word) not in told for word in exact(says) if not has_digit(word))
+    named = capitals(says) if first and len(says.split()) > 1 else exact(says)
+    return any(stem(word) not in told for word in named if not has_digit(word))
 
 
 def _told_parts(says: str, shown: Sequence[Message]) -> str:

@@ -24,8 +24,9 @@ from memos.generation import Opening
 from memos.grounding import asks_for_what_was_told
 from memos.keeping import Keeping, Wanted
 from memos.messages import Found, Message
-from memos.naming import added, shares_word
+from memos.naming import added, content, shares_word
 from memos.pager import LONGEST, Candidate, Pager, in_blocks, passage_line
+from memos.past_reader import Recollection
 from memos.policy import KernelSettings
 from memos.presenting import BEARING, OF_ONESELF, Presenting, Question, Remembered, Withheld, in_order
 from memos.probes import MOST_SENTENCES, Answer, asks, log_odds, sentences
@@ -267,7 +268,7 @@ class Remembering:
                 return (yield from self._presenting.recalled(question, recalled)) if recalled else Remembered()
         least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
         recalled = yield from self._readers.past.read(asked, before_id, self._read_at_once, cancelled, least=least)
-        if recalled is None:
+        if recalled is None or _outdone(recalled, told, asked):
             return Remembered()
         by = [one.content for one in recalled.by[:BEARING]]
         of_nobody = all(left_out(asked, one) for one in by)
@@ -403,6 +404,19 @@ class Remembering:
     def _show_stepped(self, question: Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""
         return (yield from self._presenting.said(question, stepped.says, in_order(stepped.lines)))
+
+
+def _outdone(recalled: Recollection, told: _Told, asked: str) -> bool:
+    """Whether a note tells something else than what was read, and more surely, or what was read has words of nobody: of
+    "I'm Mira, by the way." and a tent that somebody named, the reading takes the tent's name."""
+    if not told.by:
+        return False
+    sure, note = told.surest
+    says = added(recalled.says, asked)
+    if not note.first_hand or says & content(note.text):
+        return False
+    of_nobody = says - content("\n".join(one.content for one in recalled.by))
+    return bool(of_nobody) or (not recalled.is_of(note.text) and sure > log_odds(recalled.noted))
 
 
 def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:

@@ -116,6 +116,29 @@ def test_a_name_that_no_message_has_is_not_said(bench: Bench, readings: list[str
     assert said(bench.say(ASKED)).lower() == answer.lower()
 
 
+def test_a_name_that_begins_an_answer_is_looked_for_in_the_likeliest_alone(bench: Bench, of: Any) -> None:
+    tell(bench, OTHER, "The old Saab smells of dog and is green, more or less.")
+    model = {"readings": ["Ford red.", "Saab green."], **probed(ask=0.95, answer=0.3, told=0.7)}
+    bench.open(model=model, window=2048)
+    assert said(bench.say("Which car is the old one that is green?")) == "Saab green."
+
+
+@pytest.mark.parametrize(("sure", "source"), [(0.75, "archival:1"), (0.1, "recall:1")])
+def test_a_note_that_tells_something_else_more_surely_goes_before_what_was_read(
+    bench: Bench, of: Any, sure: float, source: str
+) -> None:
+    tell(bench, "He has named the tent in my living room Fort Pancake.")
+    bench.stored.archival.insert("They named me Mira.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        answer = sure if "Note: They named" in prompt else 0.5
+        return replies(prompt, ask=0.95, keep=0, answer=answer, fact=0, told=0.8, change=0, forget=0)
+
+    bench.open(model={"yes": yes, "readings": ["Fort Pancake."]}, window=2048)
+    happened = bench.say("What am I named?")
+    assert [page.sources for page in of(happened, events.PagedIn)] == [(source,)]
+
+
 @pytest.mark.parametrize(("breed", "answer"), [(0.9, "Biscuit, a beagle."), (0.2, "Biscuit the beagle.")])
 def test_of_two_questions_one_message_may_tell_both(bench: Bench, breed: float, answer: str) -> None:
     tell(bench, OTHER, "My dog Biscuit, a beagle, fell asleep.")
