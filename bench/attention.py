@@ -42,26 +42,25 @@ def main() -> None:
     print(f"written to {write('attention', result)}")
 
 
-def compare(model: str, resident: int, random: random.Random) -> list[dict[str, Any]]:
+def compare(model: str, resident: int, rng: random.Random) -> list[dict[str, Any]]:
     """Seconds of reading behind `resident` tokens, and behind a side's examples, by how many are read."""
     options = LlamaOptions(window=resident + max(READ))
     path = resolve(model)
     arms = {flash: Llama(path, replace(options, flash_attention=flash)) for flash in (False, True)}
-    some = [random.randrange(1000, 30_000) for _ in range(options.batch)]
+    some = [rng.randrange(1000, 30_000) for _ in range(options.batch)]
     for llama in arms.values():
         fill(llama, some, MAIN, resident)
         for side in SIDES:
             fill(llama, some, side, EXAMPLES)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, sequence, behind in (("main", MAIN, resident), ("side", SIDES[-1], EXAMPLES)):
         for count in READ:
             seconds: dict[bool, list[float]] = {False: [], True: []}
             for _ in range(ROUNDS):
-                for flash, llama in arms.items():
-                    seconds[flash].append(read(llama, some[:count], sequence, behind))
-            plain, flashed = median(seconds[False]), median(seconds[True])
-            row = {"resident": resident, "behind": name, "tokens": count, "plain_s": plain, "flash_s": flashed}
-            rows.append({key: round(at, 4) if isinstance(at, float) else at for key, at in row.items()})
+                for arm, llama in arms.items():
+                    seconds[arm].append(read(llama, some[:count], sequence, behind))
+            plain, flash = (round(median(seconds[arm]), 4) for arm in (False, True))
+            rows.append({"resident": resident, "behind": name, "tokens": count, "plain_s": plain, "flash_s": flash})
     for llama in arms.values():
         llama.close()
     return rows

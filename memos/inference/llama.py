@@ -28,8 +28,8 @@ from memos.inference.rope import LINEAR, NONE, UNSCALED, YARN, Positions, Rotary
 from memos.inference.uses import Uses
 
 MAIN = 0  # the sequence that the agent sees
-# Sequences beside it: as many as there are prompts with examples that a turn may need (`common` in `memos.kernel`), so
-# that each keeps its own: one that lost its place is read again, some 500 tokens.
+# Sequences beside it: as many as there are prompts with examples that a turn may need (`prefixes` in `memos.readers`),
+# so that each keeps its own: one that lost its place is read again, some 500 tokens.
 SIDES = (1, 2, 3, 4, 5, 6, 7, 8)
 FORK = 1 + len(SIDES)  # begins as the main one or a side does and goes on otherwise
 SPARE = 2 + len(SIDES)  # to hold a part of another for a moment; takes no cells of its own

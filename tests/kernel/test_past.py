@@ -116,7 +116,7 @@ def test_a_name_that_no_message_has_is_not_said(bench: Bench, readings: list[str
     assert said(bench.say(ASKED)).lower() == answer.lower()
 
 
-def test_a_name_that_begins_an_answer_is_looked_for_in_the_likeliest_alone(bench: Bench, of: Any) -> None:
+def test_a_name_that_begins_an_answer_is_looked_for_in_the_likeliest_alone(bench: Bench) -> None:
     tell(bench, OTHER, "The old Saab smells of dog and is green, more or less.")
     model = {"readings": ["Ford red.", "Saab green."], **probed(ask=0.95, answer=0.3, told=0.7)}
     bench.open(model=model, window=2048)
@@ -132,7 +132,8 @@ def test_a_note_that_tells_something_else_more_surely_goes_before_what_was_read(
 
     def yes(prompt: str) -> tuple[float, ...]:
         answer = sure if "Note: They named" in prompt else 0.5
-        return replies(prompt, ask=0.95, keep=0, answer=answer, fact=0, told=0.8, change=0, forget=0)
+        reply: tuple[float, ...] = probed(ask=0.95, answer=answer, told=0.8)["yes"](prompt)
+        return reply
 
     bench.open(model={"yes": yes, "readings": ["Fort Pancake."]}, window=2048)
     happened = bench.say("What am I named?")

@@ -9,9 +9,7 @@ import pytest
 from memos import events, prompts
 from memos.messages import Kind, Told
 from memos.relations import left_out
-from tests.kernel.conftest import Bench, probed, replies
-
-SILENT = dict.fromkeys(("ask", "keep", "answer", "fact", "told", "change", "forget"), 0.0)
+from tests.kernel.conftest import Bench, probed
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,9 @@ def test_what_nobody_told_of_them_is_not_taken_from_the_user(
 @pytest.mark.parametrize(("other", "told"), [("Nadia is my daughter's teacher.", True), ("Nadia has a cat.", False)])
 def test_who_that_is_may_stand_in_a_note_that_does_not_tell_it(bench: Bench, other: str, told: bool) -> None:
     def yes(prompt: str) -> tuple[float, ...]:
-        return replies(prompt, **{**SILENT, "ask": 0.95, "answer": 0.3 if f"Note: {other}" in prompt else 0.9})
+        answer = 0.3 if f"Note: {other}" in prompt else 0.9
+        reply: tuple[float, ...] = probed(ask=0.95, answer=answer, told=0)["yes"](prompt)
+        return reply
 
     for note in (other, "Nadia plays the cello in an orchestra."):
         bench.stored.archival.insert(note)
