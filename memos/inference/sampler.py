@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memos.generation import Echo, Sampling
 
+_NO_SCRIPT, _LATIN = 0, 1
 CODE = 16  # tokens in which a code has its first digit
 _CODE = re.compile(r"\d(?:[\w:/-]|\.(?=\w))*$", re.ASCII)
 
@@ -22,8 +23,9 @@ class Repetition:
     in its logit. Source: text-generation-webui, pull request 5677; llama.cpp has it as `llama_sampler_init_dry`.
     Ours differs in three points. It looks at the texts it is given, each with its own allowed length, rather than at
     the last tokens, so that names and facts in memory can be quoted. It acts where a word begins, on all spellings of
-    that word and on whatever would glue on to the last one, so that it leads to another word and never to a misspelled
-    one. And it leaves numbers and codes alone: another word may do as well, another digit is wrong.
+    that word, on whatever would glue on to the last one, and on words in scripts that none of the texts is in, so that
+    it leads to another word, and not to a misspelled one, or to the same in Chinese, which a Qwen says next. And it
+    leaves numbers and codes alone: another word may do as well, another digit is wrong.
 
     Args:
         sampling: multiplier, base, and the length allowed within what is being generated.
@@ -38,6 +40,7 @@ class Repetition:
         for echo in echoes:
             for place, token in enumerate(echo.tokens[:-1]):
                 self._places.setdefault(token, []).append((echo, place))
+        self._unwanted = vocabulary.continues | vocabulary.foreign([token for echo in echoes for token in echo.tokens])
 
     def penalise(self, logits: NDArray[np.float32], generated: Sequence[int]) -> NDArray[np.float32]:
         """`logits`, lower where a run would be repeated; the argument is not changed."""
@@ -45,7 +48,7 @@ class Repetition:
         if not penalties:
             return logits
         lowered = logits.copy()
-        lowered[self._vocabulary.continues] -= max(penalties.values())
+        lowered[self._unwanted] -= max(penalties.values())
         for token, penalty in penalties.items():
             lowered[self._vocabulary.spellings(token)] -= penalty
         return lowered
@@ -93,6 +96,8 @@ class Vocabulary:
         texts = [piece.decode("utf-8", "ignore") for piece in pieces]
         self.continues = np.array([_continues(text) for text in texts], dtype=np.bool_)
         self._words = [text.casefold() for text in texts]
+        known = {"": _NO_SCRIPT, "LATIN": _LATIN}
+        self._scripts = np.array([known.setdefault(_script(text), len(known)) for text in texts], dtype=np.int16)
         self._spellings: dict[str, list[int]] = {}
         for token, word in enumerate(self._words):
             self._spellings.setdefault(word, []).append(token)
@@ -109,9 +114,24 @@ class Vocabulary:
         """The tokens of the same word, in capitals or not."""
         return self._spellings[self._words[token]]
 
+    def foreign(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
+        """Which tokens are words in a script that none of some others is in; Latin is no foreign one, since what is
+        written in any other has names in it."""
+        known = {_NO_SCRIPT, _LATIN, *self._scripts[list(tokens)].tolist()}
+        return np.isin(self._scripts, list(known), invert=True)
+
 
 def _continues(text: str) -> bool:
     return text[:1].isalpha() and unicodedata.category(text[0]) != "Lo"
+
+
+def _script(text: str) -> str:
+    """The script of a text's first letter; empty if it begins otherwise. Those without capitals count as one: Japanese
+    is written in three of them."""
+    letter = text.lstrip()[:1]
+    if not letter.isalpha():
+        return ""
+    return unicodedata.name(letter, "").partition(" ")[0] if unicodedata.category(letter) != "Lo" else "no capitals"
 
 
 class Sampler:

@@ -68,8 +68,21 @@ def test_a_penalty_leads_to_another_word_and_never_to_a_misspelled_one() -> None
     rule = repetition(Echo((CAT, SAT, THE, S), allowed=2))
     lowered = rule.penalise(np.zeros(len(WORDS), dtype=np.float32), [CAT, SAT])
     assert lowered[THE] == lowered[CAPITAL] == lowered[S] == pytest.approx(-0.8)
-    assert lowered[MAT] == lowered[CHINESE] == 0
+    assert lowered[MAT] == 0
     assert rule.penalties([SAT, THE]) == {}, "a word that has begun is finished"
+
+
+def test_a_penalty_does_not_lead_to_a_word_in_a_script_that_nothing_is_in() -> None:
+    pieces = [b" the", b" wind", "风".encode(), " ветер".encode(), "かぜ".encode(), b" gale", b"."]
+    the, wind, chinese, russian, japanese, _, stop = range(len(pieces))
+
+    def lowered(*said: int) -> list[int]:
+        rule = Repetition(DRY, [Echo(said, allowed=1)], Vocabulary(pieces))
+        return np.flatnonzero(rule.penalise(np.zeros(len(pieces), dtype=np.float32), [said[0]])).tolist()
+
+    assert lowered(the, wind) == [wind, chinese, russian, japanese]
+    assert lowered(the, wind, chinese) == [wind, russian], "Japanese has Chinese letters"
+    assert lowered(russian, stop) == [chinese, japanese, stop], "names in Latin stand in any text"
 
 
 def test_numbers_and_codes_are_left_alone() -> None:
