@@ -52,15 +52,21 @@ class Recollection:
 
     Args:
         says: in a few words.
-        by: those that say it, the likeliest first.
+        by: those that say it, the likeliest first; all that were read, where none of them says it in its own words.
         sure: the probability that they tell it, by the model.
-        noted: the same of the likeliest alone, asked of it as of a note; 0 if it is too long for that.
+        new: the stems of what it adds to the question, as it was read; none of a yes or no, a count or a list.
     """
 
     says: str
     by: tuple[Message, ...]
     sure: float
-    noted: float = 0.0
+    new: frozenset[str] = frozenset()
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether it has words that none of those who say it have: of "I'm Mira, by the way." and a tent that somebody
+        named, the tent's name is read."""
+        return bool(self.new - content("\n".join(map(prompts.said, self.by))))  # a day may be that of the message
 
     def is_of(self, note: str) -> bool:
         """Whether one of those that say it is what a note is of."""
@@ -106,9 +112,10 @@ class PastReader:
         if not found or cancelled():
             return None
         by = {message.id: message for at in (0, 1) for one in found for message in one.by[at : at + 1]}
-        sure, noted = min(one.sure for one in found), min(one.noted for one in found)
-        says = ", ".join(one.says for one in found)
-        return found[0] if len(found) == 1 else Recollection(says, (*by.values(),), sure, noted)
+        if len(found) == 1:
+            return found[0]
+        says, new = ", ".join(one.says for one in found), frozenset[str]().union(*(one.new for one in found))
+        return Recollection(says, (*by.values(),), min(one.sure for one in found), new)
 
     def _read_one(
         self, question: str, before_id: int, room: int, cancelled: Callable[[], bool], *, least: float
@@ -128,7 +135,7 @@ class PastReader:
             by = shown[:1]
         if not by:
             uncited = says and together >= UNCITED and not cancelled()
-            return Recollection(says, tuple(shown), together) if uncited else None
+            return Recollection(says, tuple(shown), together, _new(says, question)) if uncited else None
         told = _newest_of_the_same(by, says, question)
         alone = yield from self._alone(question, told, cancelled)
         sure = mean([together, *alone])
@@ -142,7 +149,7 @@ class PastReader:
             anew = yield from self._read(question, [last], cancelled)
             says, last = (anew, last) if anew else (says, by[0])
         by = [last, *(one for one in by if one is not last)]
-        return None if cancelled() else _recollection(question, says, by, sure, alone[-1] if len(alone) > 1 else 0.0)
+        return None if cancelled() else _recollection(question, says, by, sure)
 
     def updated(
         self, question: str, noted: str, before_id: int, cancelled: Callable[[], bool]
@@ -165,9 +172,15 @@ class PastReader:
         sure = mean((yield from self._alone(question, told, cancelled)))
         later = _later(question, told, f"{noted} {question}", found)
         last, says = yield from self._update(question, told, sure, later, cancelled)
-        if not says or cancelled():
-            return None
-        return _recollection(question, says, (last, told), sure)
+        return _recollection(question, says, (last, told), sure) if says and not cancelled() else None
+
+    def noted(self, question: str, recalled: Recollection) -> float:
+        """How surely the likeliest of those that say it tells it, asked of its sentence that has most of what was read,
+        as of a note: a whole message, of which one sentence tells it, seems to do so less."""
+        said = [one for one in sentences(recalled.by[0].content) if recalled.new & content(one)]
+        most = max(said, key=lambda one: len(recalled.new & content(one)), default="")
+        asked = self._prober.answered(question, most) if most else None
+        return asked.probability if asked else recalled.sure
 
     def _update(
         self, question: str, told: Message, sure: float, later: Sequence[Message], cancelled: Callable[[], bool]
@@ -211,10 +224,16 @@ class PastReader:
         return [self._pager.apart(one, question) for one in reversed(some)]
 
 
-def _recollection(question: str, says: str, by: Sequence[Message], sure: float, noted: float = 0.0) -> Recollection:
+def _recollection(question: str, says: str, by: Sequence[Message], sure: float) -> Recollection:
     """What was read, as it is told now to who said it."""
     now = told_later(says, question, local(by[0].created_at))
-    return Recollection(said_to_them(now), tuple(by), sure, noted)
+    return Recollection(said_to_them(now), tuple(by), sure, _new(says, question))
+
+
+def _new(says: str, question: str) -> frozenset[str]:
+    """What an answer adds to its question, where it is to have words of what was told."""
+    free = _YES_NO.fullmatch(says) or _SEVERAL.search(question)
+    return frozenset() if free else added(says, question)
 
 
 def _is_of(note: str, message: Message) -> bool:

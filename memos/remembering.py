@@ -268,7 +268,7 @@ class Remembering:
                 return (yield from self._presenting.recalled(question, recalled)) if recalled else Remembered()
         least = past_reader.TOLD if question.certain else past_reader.LIKELY if question.sure else past_reader.SURELY
         recalled = yield from self._readers.past.read(asked, before_id, self._read_at_once, cancelled, least=least)
-        if recalled is None or _outdone(recalled, told, asked):
+        if recalled is None or self._outdone(asked, recalled, told):
             return Remembered()
         by = [one.content for one in recalled.by[:BEARING]]
         of_nobody = all(left_out(asked, one) for one in by)
@@ -285,6 +285,18 @@ class Remembering:
             if found.told or of_nobody:
                 return found
         return (yield from self._presenting.recalled(question, recalled))
+
+    def _outdone(self, asked: str, recalled: Recollection, told: _Told) -> bool:
+        """Whether a note tells something else than what was read, and more surely, or what was read has words of
+        nobody."""
+        if not told.by:
+            return False
+        sure, note = told.surest
+        if not note.first_hand or recalled.new & content(note.text):
+            return False
+        if recalled.of_nobody:
+            return True
+        return not recalled.is_of(note.text) and sure > log_odds(self._readers.past.noted(asked, recalled))
 
     def _near(self, question: Question) -> Generator[Event, None, Remembered]:
         """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,
@@ -404,19 +416,6 @@ class Remembering:
     def _show_stepped(self, question: Question, stepped: Stepped) -> Generator[Event, None, Remembered]:
         """Put into view what steps say, with what says it."""
         return (yield from self._presenting.said(question, stepped.says, in_order(stepped.lines)))
-
-
-def _outdone(recalled: Recollection, told: _Told, asked: str) -> bool:
-    """Whether a note tells something else than what was read, and more surely, or what was read has words of nobody: of
-    "I'm Mira, by the way." and a tent that somebody named, the reading takes the tent's name."""
-    if not told.by:
-        return False
-    sure, note = told.surest
-    says = added(recalled.says, asked)
-    if not note.first_hand or says & content(note.text):
-        return False
-    of_nobody = says - content("\n".join(one.content for one in recalled.by))
-    return bool(of_nobody) or (not recalled.is_of(note.text) and sure > log_odds(recalled.noted))
 
 
 def _behind(done: Opening | None, opening: Opening | None) -> Opening | None:

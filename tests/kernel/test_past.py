@@ -140,6 +140,44 @@ def test_a_note_that_tells_something_else_more_surely_goes_before_what_was_read(
     assert [page.sources for page in of(happened, events.PagedIn)] == [(source,)]
 
 
+def test_a_note_is_weighed_against_the_sentence_that_says_what_was_read(bench: Bench, of: Any) -> None:
+    tell(bench, "I keep reading such things on my way. They named me Ottilie, which is a name I like.")
+    bench.stored.archival.insert("They named me the cook of the house.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        note = prompt.rpartition("Note: ")[2]
+        answer = 0.75 if "the cook" in note else 0.3 if "such things" in note else 0.9
+        reply: tuple[float, ...] = probed(ask=0.95, answer=answer, told=0.8)["yes"](prompt)
+        return reply
+
+    bench.open(model={"yes": yes, "readings": ["Ottilie."]}, window=2048)
+    happened = bench.say("What am I named?")
+    assert [page.sources for page in of(happened, events.PagedIn)] == [("recall:1",)]
+
+
+@pytest.mark.parametrize(
+    ("reading", "question"),
+    [
+        ("Three.", "How many kittens were named?"),
+        ("Yes.", "Did I say that kittens were named?"),
+        ("Yesterday.", "When did I say that kittens were named?"),
+        ("March.", "When did I say that kittens were named?"),
+    ],
+)
+def test_a_count_a_yes_and_a_day_are_not_words_of_nobody(bench: Bench, of: Any, reading: str, question: str) -> None:
+    tell(bench, "Yesterday I named my first, my second and my last kitten.")
+    bench.stored.archival.insert("They named me the cook of the house.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        answer = 0.75 if "Note: They" in prompt else 0.78 if "Note: Yesterday" in prompt else 0.2
+        reply: tuple[float, ...] = probed(ask=0.95, answer=answer, told=0.8)["yes"](prompt)
+        return reply
+
+    bench.open(model={"yes": yes, "readings": [reading]}, window=2048)
+    happened = bench.say(question)
+    assert [page.sources for page in of(happened, events.PagedIn)] == [("recall:1",)]
+
+
 @pytest.mark.parametrize(("breed", "answer"), [(0.9, "Biscuit, a beagle."), (0.2, "Biscuit the beagle.")])
 def test_of_two_questions_one_message_may_tell_both(bench: Bench, breed: float, answer: str) -> None:
     tell(bench, OTHER, "My dog Biscuit, a beagle, fell asleep.")
