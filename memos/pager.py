@@ -23,6 +23,7 @@ from memos.zone import LOCAL, local
 PAGE_SIZE = 5
 NOTES, MESSAGES = 8, 3  # candidates of a prefetch; the model itself says which of them answer
 TALK, LONGEST = 12, 96  # messages that are read apart, and tokens of each
+REPEATED = 4  # times as many are searched, where those that only ask, and the assistant's, are not read
 Form = Callable[[Iterable[str], str], str]
 POINTER = re.compile(r"\b(?:recall|archival):\d+\b")
 
@@ -194,15 +195,16 @@ class Pager:
 
     # --------------------------------------------------------------------------------------- prefetch
 
-    def spoken(self, text: str, *, before_id: int) -> Found[Message]:
+    def spoken(self, text: str, *, before_id: int, most: int = TALK) -> Found[Message]:
         """Messages out of view that a message may ask for, the likeliest first.
 
         Args:
             text: what the message asks.
             before_id: id of the first message in view.
+            most: how many.
         """
         spoken = (Kind.USER, Kind.SPEECH)
-        return self._recall.search(text, limit=TALK, before_id=before_id, kinds=spoken, asked_at=self._now())
+        return self._recall.search(text, limit=most, before_id=before_id, kinds=spoken, asked_at=self._now())
 
     def said_before(self, message: Message) -> list[tuple[str, str]]:
         """Who said what just before a message: the user, and what was answered."""
@@ -226,9 +228,9 @@ class Pager:
         notes = self._archival.search(text, limit=NOTES, origin=Origin.NOTE, asked_at=self._now()).items
         found = [Candidate(passage_line(one), one.text, rank) for rank, one in enumerate(notes)]
         superseded = self._archival.superseded()
-        # A question tells nothing, a sentence that is a note already is not asked about twice, and one whose note was
-        # corrected or forgotten is not so any more.
-        noted = {*superseded, *(one.text for one in found)}
+        # A question tells nothing, nor does it that nothing was found; a sentence that is a note already is not asked
+        # about twice, and one whose note was corrected or forgotten is not so any more.
+        noted = {prompts.UNMENTIONED, *superseded, *(one.text for one in found)}
         for rank, message in enumerate(spoken[:MESSAGES]):
             parts = [part for part in sentences(message.content) if not asks(part) and part not in noted]
             if parts:
@@ -247,7 +249,9 @@ class Pager:
         """
         away = self._archival.superseded()
         found = []
-        for message in self.talk(self.spoken(text, before_id=before_id).items, own=False):
+        # Whoever asks every day has the same question and its answers in memory, which are nearest to it.
+        spoken = self.spoken(text, before_id=before_id, most=REPEATED * TALK)
+        for message in self.talk(spoken.items, own=False)[:TALK]:
             if away and self._only_forgets(message):
                 continue
             said_at = local(message.created_at)

@@ -243,6 +243,27 @@ def test_what_was_forgotten_is_not_read(bench: Bench) -> None:
     assert any("user: Hello." in text for text in read) and not any("1743" in text for text in read)
 
 
+def test_questions_that_were_asked_often_are_not_in_the_way_of_what_was_told(bench: Bench) -> None:
+    tell(bench, OLD)
+    asked = [
+        Told(kind, text, BEGIN + timedelta(weeks=week), "")
+        for week in range(1, 13)
+        for kind, text in ((Kind.USER, ASKED), (Kind.SPEECH, "Which book you are in the middle of I do not know."))
+    ]
+    bench.stored.recall.import_past(asked)
+    bench.open(model={"readings": ["Hyperion."], **probed(ask=0.95, answer=0.1, told=0.9)}, window=2048)
+    assert said(bench.say(ASKED)) == "Hyperion."
+
+
+def test_that_nothing_was_found_tells_nothing(bench: Bench, of: Any) -> None:
+    no = [Told(Kind.SPEECH, prompts.UNMENTIONED, BEGIN + timedelta(days=day), "") for day in range(3)]
+    bench.stored.recall.import_past(no)
+    bench.open(model=probed(ask=0.95, answer=0.1, told=0.1), window=2048)
+    happened = bench.say("Is there any mention of it that you find?")
+    assert said(happened) == prompts.UNMENTIONED
+    assert prompts.UNMENTIONED not in [one.sentence for one in of(happened, events.Probed)]
+
+
 def test_the_answer_is_a_sentence_that_says_what_was_read(bench: Bench) -> None:
     tell(bench, OTHER, OLD)
     asked = "Which book am I reading?"
