@@ -3,8 +3,8 @@
 "Where does my sister live?" is told by "My sister is called Ottilie." and "Ottilie has moved to Bergen.", and a search
 for it finds the first. Which question must be answered first a small model says well (self-ask, Press et al. 2022,
 arXiv 2210.03350), but of any question: that nothing is hidden it cannot tell. So it is asked where nothing else tells
-it, and what it says is taken only if it leads on. Owns how a question is taken apart. It does not know how the parts
-are answered.
+it, and what it says is taken only if it leads on; else whoever the question names may be looked for first. Owns how a
+question is taken apart. It does not know how the parts are answered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from memos.naming import added, content
 from memos.probes import asks, sentences
 from memos.protocols import LanguageModel
 from memos.reading import Reader
+from memos.relations import somebody
 
+_MANY = re.compile(r"(?:[^s]s|children)$", re.IGNORECASE)  # in English
 _NAMELY = re.compile(r"(?:who|what)\b", re.IGNORECASE)  # in English
 
 
@@ -81,6 +83,14 @@ class Stepping:
             return None
         planned = yield from self._reader.read(question, (), cancelled)
         return taken_apart(question, planned)
+
+
+def of_somebody(question: str) -> Steps | None:
+    """The steps of a question that names one of the user's people: who that is, and the rest of whom it is; None of any
+    other."""
+    whom = "" if prompts.FOUND in question else somebody(question)
+    who = "Who are" if _MANY.search(whom) else "Who is"
+    return taken_apart(question, f"{who} {whom}? {question.replace(whom, prompts.FOUND)}") if whom else None
 
 
 def taken_apart(question: str, planned: str) -> Steps | None:

@@ -12,7 +12,7 @@ from memos import events, prompts
 from memos.messages import Kind, Told
 from memos.naming import stem
 from memos.probes import asks
-from memos.stepping import Steps, taken_apart
+from memos.stepping import Steps, of_somebody, taken_apart
 from tests.kernel.conftest import Bench, replies
 
 ASKED = "Where does my sister live?"
@@ -42,6 +42,28 @@ NOTES = ("My sister is called Ottilie.", "Ottilie has moved to Bergen.")
 )
 def test_what_was_planned_is_taken_if_it_leads_on(planned: str, steps: Steps | None) -> None:
     assert taken_apart(ASKED, planned) == steps
+
+
+@pytest.mark.parametrize(
+    ("question", "steps"),
+    [
+        ("In which city was my best friend born?", ("Who is my best friend?", "In which city was _ born?")),
+        ("What is my boss's dog called?", ("Who is my boss?", "What is _'s dog called?")),
+        ("Where does our son’s new teacher live?", ("Who is our son’s new teacher?", "Where does _ live?")),
+        ("Where does my mother-in-law live?", ("Who is my mother-in-law?", "Where does _ live?")),
+        ("How old is my twin brother?", ("Who is my twin brother?", "How old is _?")),
+        ("Where do my parents live?", ("Who are my parents?", "Where do _ live?")),
+        ("When is my sister's wedding?", ("Who is my sister?", "When is _'s wedding?")),
+        ("What is my married name?", None),
+        ("When did I lend my bike to dad?", None),
+        ("Where does my sister keep my_file?", None),
+        ("Who is my boss?", None),
+        ("Where does Tom live?", None),
+        ("Where is my car?", None),
+    ],
+)
+def test_whoever_a_question_names_is_looked_for_first(question: str, steps: tuple[str, str] | None) -> None:
+    assert of_somebody(question) == (Steps(question, *steps) if steps else None)
 
 
 def test_an_answer_that_the_question_has_already_leads_nowhere() -> None:
@@ -87,6 +109,62 @@ def test_what_two_notes_tell_together_is_found_in_two_searches(bench: Bench, of:
     (page,) = of(happened, events.PagedIn)
     assert page.sources == ("archival:1", "archival:2")
     assert all(note in bench.view() for note in NOTES)
+
+
+def test_where_nothing_is_planned_whoever_is_named_is_looked_for(bench: Bench, of: Any) -> None:
+    for note in NOTES:
+        bench.stored.archival.insert(note)
+    who = "Who is my sister?"
+    open_with(bench, who, SECOND, readings=(f"{ASKED} Where is _?", "Ottilie.", "Bergen."))
+    happened = bench.say(ASKED)
+    assert of(happened, events.TakenApart) == [events.TakenApart(ASKED, who, REST)]
+    assert of(happened, events.Speech)[0].text == "Bergen."
+
+
+@pytest.mark.parametrize(("alone", "answer"), [(0.66, "Bergen."), (0.64, prompts.UNMENTIONED)])
+def test_a_line_that_is_about_a_step_may_tell_it_alone(bench: Bench, of: Any, alone: float, answer: str) -> None:
+    for note in (*NOTES, "Hanna is called by a sister of Ada's where it is what is called an emergency."):
+        bench.stored.archival.insert(note)
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        shown, _, asked = prompt.rpartition("</model>")[2].partition("Question: ")
+        several = shown.count("[archival:") > 1
+        told = 0.9 if asked.startswith(SECOND) else 0.69 if several else alone
+        return replies(prompt, ask=0.95, keep=0, answer=0.1, fact=0, told=told, change=0, forget=0)
+
+    readings = (f"{FIRST} {REST}", "Ottilie.", "Bergen.")
+    bench.open(model={"readings": readings, "yes": yes}, window=2048, note_facts=False)
+    happened = bench.say(ASKED)
+    assert of(happened, events.Speech)[0].text == answer
+    first, then = [one for one in of(happened, events.Judged) if one.question == FIRST]
+    assert len(first.sources) > 1 and then.sources == ("archival:1",)
+
+
+def test_where_a_note_seems_to_tell_it_no_line_of_a_step_is_read_alone(bench: Bench, of: Any) -> None:
+    both = "My sister is called Ottilie, and it is in Bergen that she lives."
+    for note in (both, "The sister of Ada is called Hanna."):
+        bench.stored.archival.insert(note)
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        several = prompt.rpartition("</model>")[2].count("[archival:") > 1
+        answer = 0.9 if both in prompt.rpartition("Note: ")[2] else 0.1
+        told = 0.5 if several else 0.66
+        return replies(prompt, ask=0.95, keep=0, answer=answer, fact=0, told=told, change=0, forget=0)
+
+    bench.open(model={"readings": (f"{FIRST} {REST}", "Ottilie."), "yes": yes}, window=2048, note_facts=False)
+    happened = bench.say("Where exactly does my sister live?")
+    assert of(happened, events.TakenApart) and [page.sources for page in of(happened, events.PagedIn)] == [
+        ("archival:1",)
+    ]
+    assert all(len(one.sources) > 1 for one in of(happened, events.Judged) if one.question == FIRST)
+
+
+def test_where_a_note_seems_to_tell_it_whoever_is_named_is_not_looked_for(bench: Bench, of: Any) -> None:
+    bench.stored.archival.insert("My sister is called Ottilie, and it is in Bergen that she lives.")
+    model = {"yes": lambda prompt: replies(prompt, ask=0.95, keep=0, answer=0.9, fact=0, told=0.9, change=0, forget=0)}
+    bench.open(model={"readings": ("None",), **model}, window=2048, note_facts=False)
+    happened = bench.say("Where exactly does my sister live?")
+    assert of(happened, events.PagedIn) and not of(happened, events.TakenApart)
 
 
 @pytest.mark.parametrize("told", [(FIRST,), (SECOND,), ()])
