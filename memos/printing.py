@@ -1,5 +1,5 @@
-"""What a terminal is given: text of others without what it would obey, sizes, and a line that changes in its place. It
-knows no shell and no command."""
+"""What a terminal is given: text of others without what it would obey, sizes, numbers, and a line that changes in its
+place. It knows no shell and no command."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def size(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count:.0f} B"
+
+
+def counted(count: int, thing: str) -> str:
+    """How many things there are, e.g. `1 passage`, `1,204 passages`.
+
+    Args:
+        count: how many.
+        thing: one of them; more have an s.
+    """
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def dumb() -> bool:

@@ -21,6 +21,7 @@ from textual.message import Message
 from memos import events
 from memos.errors import AgentBusy, InputError, MemosError, ModelError, WindowError
 from memos.events import Event
+from memos.printing import counted
 from memos.tui import messages
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ class Session:
             raise InputError(f"{name} was not read: {reasons[0] if reasons else 'There is no file in it.'}")
         copies = f"a copy of {originals[0]}" if len(originals) == 1 else f"{len(originals):,} copies of other files"
         told = [
-            f"{done.passages:,} passages" if done.read else "",
+            counted(done.passages, "passage") if done.read else "",
             f"{done.unchanged:,} unchanged" if done.unchanged else "",
             copies if originals else "",
             f"{len(reasons):,} not read, the first since: {reasons[0].rstrip('.')}" if reasons else "",

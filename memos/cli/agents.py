@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from memos.cli.options import json_option
-from memos.printing import Status, safe
+from memos.printing import Status, counted, safe
 
 
 @click.group(
@@ -116,8 +116,8 @@ def import_(agent: str, file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"agent": agent, "messages": len(past.told), "notes": len(past.notes)}))
         return
-    notes = f", and {len(past.notes):,} noted" if past.notes else ""
-    click.echo(f"{agent} remembers what was said ({len(past.told):,} messages{notes}).")
+    said, notes = counted(len(past.told), "message"), f", and {len(past.notes):,} noted" if past.notes else ""
+    click.echo(f"{agent} remembers what was said ({said}{notes}).")
 
 
 @command.command("delete", epilog="Example:  memos agents delete ada --yes")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memos.printing import Status, printable
+from memos.printing import Status, counted, printable
 
 if TYPE_CHECKING:
     from memos.ingest.events import FileGone, IngestEvent, IngestFinished
@@ -80,7 +80,7 @@ class Report:
         if self._json or totals is None:
             return
         rows = [
-            ("read", totals.read, f"{totals.passages:,} passages" if totals.read else ""),
+            ("read", totals.read, counted(totals.passages, "passage") if totals.read else ""),
             ("same bytes as another", totals.copied, ""),
             ("unchanged", totals.unchanged, ""),
             *_with_reasons("skipped", totals.skipped, self._reasons),

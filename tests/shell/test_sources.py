@@ -61,7 +61,8 @@ def test_a_folder_is_read_listed_shown_and_removed(docs: Path) -> None:
     assert done.exit_code == 1  # one file failed
     assert "bad\\nname.pdf: " in done.stderr
     assert (
-        "read                         1   1 passages" in done.stdout and "failed                       1" in done.stdout
+        "read                         1   1 passage\n" in done.stdout
+        and "failed                       1" in done.stdout
     )
     (listed,) = json.loads(runner.invoke(sources, ["list", "--json"]).stdout)
     assert (listed["source"], listed["copies"], listed["passages"]) == (str(docs / "a.md"), [str(docs / "b.md")], 1)
