@@ -287,16 +287,15 @@ class Remembering:
         return (yield from self._presenting.recalled(question, recalled))
 
     def _outdone(self, asked: str, recalled: Recollection, told: _Told) -> bool:
-        """Whether a note tells something else than what was read, and more surely, or what was read has words of
-        nobody."""
-        if not told.by:
-            return False
-        sure, note = told.surest
-        if not note.first_hand or recalled.new & content(note.text):
+        """Whether a note, of whom the question is about, tells something else than what was read, and more surely, or
+        what was read has words of nobody."""
+        by = [(sure, one.text) for sure, one in told.by if one.first_hand and not left_out(asked, one.text, told.among)]
+        sure, note = max(by, default=(0.0, ""))
+        if not by or recalled.new & content(note):
             return False
         if recalled.of_nobody:
             return True
-        return not recalled.is_of(note.text) and sure > log_odds(self._readers.past.noted(asked, recalled))
+        return not recalled.is_of(note) and sure > log_odds(self._readers.past.noted(asked, recalled))
 
     def _near(self, question: Question) -> Generator[Event, None, Remembered]:
         """Show once more what is in view and tells what a message surely asks. Where nothing does, it certainly asks,

@@ -155,6 +155,21 @@ def test_a_note_is_weighed_against_the_sentence_that_says_what_was_read(bench: B
     assert [page.sources for page in of(happened, events.PagedIn)] == [("recall:1",)]
 
 
+def test_a_note_of_somebody_else_does_not_go_before_what_was_read(bench: Bench, of: Any) -> None:
+    tell(bench, "My sister Ottilie comes over from Tromsø, where it is dark.")
+    bench.stored.archival.insert("I live on the fourth floor of Lindenhof.")
+
+    def yes(prompt: str) -> tuple[float, ...]:
+        reply: tuple[float, ...] = probed(ask=0.95, answer=0.75 if "Lindenhof" in prompt else 0.5, told=0.8)["yes"](
+            prompt
+        )
+        return reply
+
+    bench.open(model={"yes": yes, "readings": ["Tromsø."]}, window=2048)
+    happened = bench.say("Where does my sister live?")
+    assert [page.sources for page in of(happened, events.PagedIn)] == [("recall:1",)]
+
+
 @pytest.mark.parametrize(
     ("reading", "question"),
     [
